@@ -1,0 +1,126 @@
+import type { EndpointId, PicoUsd } from '#libs/kernel';
+
+/**
+ * What one provider charges for one offer, in integer pico-USD per unit (USD 1 per million tokens = 1,000,000).
+ * A class that is absent is unknown, never free; `input` and `output` are always there.
+ */
+export interface Price {
+  readonly inputPicoUsdPerToken: PicoUsd;
+  readonly outputPicoUsdPerToken: PicoUsd;
+  readonly cacheReadPicoUsdPerToken?: PicoUsd;
+  readonly cacheWritePicoUsdPerToken?: PicoUsd;
+  /** Where set, reasoning tokens are charged at this rate in place of the output rate. */
+  readonly reasoningPicoUsdPerToken?: PicoUsd;
+  readonly requestPicoUsd?: PicoUsd;
+  /** Ascending; the last tier whose threshold the input exceeds replaces the whole price. */
+  readonly tiers?: readonly PriceTier[];
+  /** `rounded-sub-pico`: the source's price is finer than a pico-USD and was rounded half-even. */
+  readonly flags?: readonly 'rounded-sub-pico'[];
+}
+
+export interface PriceTier {
+  readonly aboveInputTokens: number;
+  readonly price: Omit<Price, 'tiers' | 'flags'>;
+}
+
+export type Dialect = 'openai-chat' | 'anthropic-messages';
+
+/** One offer: model × provider × region × contract. Ordinals are dense, 0..n-1, within one catalog version. */
+export interface Endpoint {
+  readonly id: EndpointId;
+  readonly ordinal: number;
+  /** `author/slug` of our catalog, after the reviewed model-identity table. */
+  readonly modelId: string;
+  readonly providerId: string;
+  /** What the provider calls the model: goes upstream as `model`. */
+  readonly upstreamModel: string;
+  /** Region token of the id: `global` where the provider decides, else e.g. `eu`, `us`, `cn`. */
+  readonly region: string;
+  /** `default` | `subscription` (a coding or token plan) | later: customer contracts. */
+  readonly contract: string;
+  readonly dialect: Dialect;
+  readonly contextTokens: number;
+  readonly maxInputTokens?: number;
+  readonly maxOutputTokens: number;
+  readonly inputModalities: readonly string[];
+  readonly outputModalities: readonly string[];
+  readonly tools: boolean;
+  readonly reasoning: boolean;
+  readonly structuredOutput?: boolean;
+  readonly status?: 'alpha' | 'beta' | 'deprecated';
+  /** Absent: the source names no price. Refused under a budget, flagged otherwise. */
+  readonly price?: Price;
+}
+
+export interface Model {
+  /** `author/slug` */
+  readonly id: string;
+  readonly name: string;
+  readonly author: string;
+  readonly family?: string;
+  readonly openWeights?: boolean;
+  /** ISO 3166-1 alpha-2 of the lab's seat; absent = unknown. */
+  readonly originCountry?: string;
+  readonly releasedOn?: string;
+  readonly contextTokens: number;
+  /** 0..1, from the dated, sourced quality table; absent = unknown and ranks last. */
+  readonly quality?: { readonly score: number; readonly benchmark: string; readonly source: string; readonly date: string };
+}
+
+/** Compliance facts about a provider. `null` = not established = the worst case for every rule. */
+export interface ProviderFacts {
+  readonly hqCountry: string | null;
+  readonly controlledFrom: readonly string[] | null;
+  /** Places where inference may run under the default configuration (bloc or ISO code: `EEA`, `US`, …). */
+  readonly processingRegions: readonly string[] | null;
+  /** True where a request stays in the named regions; false for global routing; null unknown. */
+  readonly pinned: boolean | null;
+  readonly operatorAccess: readonly string[] | null;
+  readonly retentionDays: number | null;
+  readonly zdr: 'default' | 'self-serve' | 'approval' | 'none' | null;
+  readonly trainsOnApiData: boolean | 'opt-out' | 'free-tier-only' | null;
+  readonly baaOffered: boolean | null;
+  readonly certifications: readonly string[] | null;
+  readonly sources: readonly string[];
+  /** ISO date of the reading; a fact older than its expiry reads as unknown. */
+  readonly readOn: string;
+  readonly expiresOn: string;
+}
+
+export interface Provider {
+  readonly id: string;
+  readonly name: string;
+  readonly dialect: Dialect;
+  /** Base of the API up to and without `/chat/completions` or `/messages`; absent = the customer must configure one. */
+  readonly baseUrl?: string;
+  readonly docUrl?: string;
+  /** Usual environment variable that holds the credential, e.g. `OPENAI_API_KEY`. */
+  readonly credentialVariable: string;
+  readonly facts?: ProviderFacts;
+  /** Whether closing the connection stops upstream generation and billing; absent = unknown (billed in full). */
+  readonly stopsBillingOnCancel?: boolean;
+}
+
+/** Immutable, content-addressed view of the whole catalog with its indexes built at load. */
+export interface Catalog {
+  /** `sha256:…` over the catalog's canonical bytes. */
+  readonly version: string;
+  readonly priceBook: PriceBook;
+  readonly endpoints: readonly Endpoint[];
+  readonly models: ReadonlyMap<string, Model>;
+  readonly providers: ReadonlyMap<string, Provider>;
+  /** Endpoints of one model, in ordinal order. */
+  endpointsOf(modelId: string): readonly Endpoint[];
+  endpoint(id: string): Endpoint | undefined;
+  /** Resolves `author/slug`, a reviewed alias (`gpt-4o-mini` → `openai/gpt-4o-mini`), or undefined. */
+  resolveModel(requested: string): Model | undefined;
+}
+
+/** Prices by endpoint id. The canonical bytes are what is hashed, stored and re-rated from. */
+export interface PriceBook {
+  /** `sha256:…` over `bytes`. */
+  readonly version: string;
+  /** RFC 8785 JSON; amounts are decimal strings of integer pico-USD. */
+  readonly bytes: Uint8Array;
+  priceOf(endpointId: string): Price | undefined;
+}
