@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 
-export type Json = null | boolean | number | string | readonly Json[] | { readonly [k: string]: Json | undefined };
+export type Json =
+  null | boolean | number | string | readonly Json[] | { readonly [k: string]: Json | undefined };
 
 /**
  * JSON with object members sorted by UTF-16 code units and no white space: RFC 8785 (JCS), whose number

@@ -11,7 +11,14 @@ export {
   workspaceId,
   writerId,
 } from './ids.js';
-export type { EndpointId, GenerationId, KeyId, OrganisationId, WorkspaceId, WriterId } from './ids.js';
+export type {
+  EndpointId,
+  GenerationId,
+  KeyId,
+  OrganisationId,
+  WorkspaceId,
+  WriterId,
+} from './ids.js';
 export { formatUsd, parseUsd, PICO_USD_PER_USD, usdNumber } from './money.js';
 export type { PicoUsd } from './money.js';
 export { Clock, SystemClock } from './clock.js';

@@ -7,7 +7,9 @@ export const PICO_USD_PER_USD = 10n ** BigInt(PICO_DIGITS);
 /** Exact decimal string in USD: 123n → "0.000000000123". Never a float. */
 export function formatUsd(amountPicoUsd: PicoUsd): string {
   const negative = amountPicoUsd < 0n;
-  const digits = (negative ? -amountPicoUsd : amountPicoUsd).toString().padStart(PICO_DIGITS + 1, '0');
+  const digits = (negative ? -amountPicoUsd : amountPicoUsd)
+    .toString()
+    .padStart(PICO_DIGITS + 1, '0');
   const whole = digits.slice(0, -PICO_DIGITS);
   const fraction = digits.slice(-PICO_DIGITS).replace(/0+$/, '');
   return `${negative ? '-' : ''}${whole}${fraction === '' ? '' : `.${fraction}`}`;

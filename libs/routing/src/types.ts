@@ -40,7 +40,10 @@ export interface Preferences {
   readonly allowFallbacks: boolean;
   readonly sort?: 'price' | 'throughput' | 'latency';
   /** Hard ceilings, decimal pico-USD per token as strings (so that the record is JSON). */
-  readonly maxPrice?: { readonly promptPicoUsdPerToken?: string; readonly completionPicoUsdPerToken?: string };
+  readonly maxPrice?: {
+    readonly promptPicoUsdPerToken?: string;
+    readonly completionPicoUsdPerToken?: string;
+  };
 }
 
 /** Everything a plan depends on. Same inputs, same plan: that is what makes it replayable. */
@@ -83,7 +86,10 @@ export interface Plan {
   readonly seed: string;
   /** In the order they will be tried; at most `CANDIDATES_MAX`. */
   readonly candidates: readonly Candidate[];
-  readonly excluded: readonly { readonly endpointId: string; readonly reason: PlanExclusionReason }[];
+  readonly excluded: readonly {
+    readonly endpointId: string;
+    readonly reason: PlanExclusionReason;
+  }[];
   /** Endpoints that qualified beyond the cut. */
   readonly cut: number;
 }
