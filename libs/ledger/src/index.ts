@@ -2,3 +2,26 @@
 // double entry, the auditor's trail. Integers only; the same events give the same books on any machine.
 export { rate, worstCaseCost } from './rate.js';
 export type { RatedAmount, RatedLine, TokenClass, WorstCase } from './rate.js';
+export { billableUsage } from './billable-usage.js';
+export type { BillableUsage, BillingRule } from './billable-usage.js';
+export { fold, isGenerationEvent, owesSettlement, unseen } from './life-cycle.js';
+export type {
+  Booked,
+  Effect,
+  GenerationEvent,
+  GenerationState,
+  GenerationStatus,
+} from './life-cycle.js';
+export { journalFor, reversalOf } from './journal.js';
+export type { Posting } from './journal.js';
+export { settle } from './settle.js';
+export type { Prices, Settlement, SettlementFlag } from './settle.js';
+export { assembleTrail } from './trail.js';
+export type {
+  LeafPlace,
+  Noted,
+  SettledNote,
+  Trail,
+  TrailDocuments,
+  TrailPosting,
+} from './trail.js';

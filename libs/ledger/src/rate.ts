@@ -64,9 +64,9 @@ export function rate(usage: UsageData, price: Price): RatedAmount {
   return { totalPicoUsd: total, lines };
 }
 
-/** Whole less parts; a whole that is itself no count stays as it is, so that `charge` refuses it. */
+/** Whole less parts, at least 0; a whole that is itself no count stays as it is, so that `charge` refuses it. */
 const rest = (whole: number, parts: number): number =>
-  whole >= parts ? whole - parts : whole < 0 ? whole : 0;
+  Number.isSafeInteger(whole) && whole >= 0 ? Math.max(0, whole - parts) : whole;
 
 export interface WorstCase {
   readonly inputTokensMax: number;
