@@ -1,0 +1,89 @@
+// One gateway per data directory: two would write the same cluster and mint the same writers.
+import { randomUUID } from 'node:crypto';
+import { link, open, readFile, rename, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DomainError } from '#libs/kernel';
+import type { EmbeddedPostgresErrorCode } from './errors.js';
+import { isAlive, startMarkOf } from './process-identity.js';
+
+/** Contenders for a stale lock may meet a few times; more than this means a live owner who comes and goes. */
+const ATTEMPTS_MAX = 5;
+
+export interface DirectoryLock {
+  release(): Promise<void>;
+}
+
+/**
+ * Takes `<directory>/lock`. A lock whose process is gone (or whose id now belongs to another process) is taken over.
+ * Sees only processes of this machine and PID namespace: two containers must not share a data directory.
+ * @throws DomainError `data_directory_in_use`
+ */
+export async function lockDirectory(directory: string): Promise<DirectoryLock> {
+  const path = join(directory, 'lock');
+  const mine = `${process.pid} ${await startMarkOf(process.pid)} ${randomUUID()}\n`;
+  for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
+    if (await createWith(path, mine)) {
+      return { release: () => releaseIfMine(path, mine) };
+    }
+    const found = await readFile(path, 'utf8').catch(() => undefined);
+    if (found === undefined) continue;
+    const owner = await liveOwner(found);
+    if (owner !== undefined) throw inUse(directory, owner);
+    await setAside(path, found);
+  }
+  throw inUse(directory, 0);
+}
+
+async function createWith(path: string, content: string): Promise<boolean> {
+  // Written whole under another name, then linked: nobody can read a lock that is still empty.
+  const draft = `${path}.${randomUUID()}`;
+  const file = await open(draft, 'wx', 0o600);
+  try {
+    await file.writeFile(content);
+  } finally {
+    await file.close();
+  }
+  try {
+    await link(draft, path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  } finally {
+    await unlink(draft);
+  }
+}
+
+async function liveOwner(content: string): Promise<number | undefined> {
+  const [pidText, startMark] = content.trim().split(' ');
+  const pid = Number(pidText);
+  if (!Number.isSafeInteger(pid) || pid <= 0 || !isAlive(pid)) return undefined;
+  return (await startMarkOf(pid)) === startMark ? pid : undefined;
+}
+
+/** Moves a stale lock away; if another contender was quicker and the file is already theirs, it is put back. */
+async function setAside(path: string, stale: string): Promise<void> {
+  const aside = `${path}.${randomUUID()}`;
+  try {
+    await rename(path, aside);
+    if ((await readFile(aside, 'utf8')) !== stale) await link(aside, path);
+    await unlink(aside);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code !== 'ENOENT' && code !== 'EEXIST') throw error;
+  }
+}
+
+async function releaseIfMine(path: string, mine: string): Promise<void> {
+  const found = await readFile(path, 'utf8').catch(() => undefined);
+  if (found === mine) await unlink(path);
+}
+
+function inUse(directory: string, pid: number): DomainError<EmbeddedPostgresErrorCode> {
+  const who = pid > 0 ? ` by process ${pid}` : '';
+  return new DomainError(
+    'data_directory_in_use',
+    `The data directory ${directory} is in use${who}: stop that gateway first, or set CUSTOS_DATA_DIR to another folder.`,
+    { pid },
+  );
+}
