@@ -14,7 +14,7 @@ import {
   stat,
   writeFile,
 } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { DomainError } from '#libs/kernel';
 import { binariesIn } from './binaries.js';
@@ -23,8 +23,17 @@ import type { EmbeddedPostgresErrorCode } from './errors.js';
 
 /** Fixed, so that nothing of our own environment (keys!) is inherited by the database server. */
 const environment = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C', TZ: 'UTC' };
-/** Where a relocated cluster lies: not in a temporary folder, which a reboot may empty. */
-const relocationRoot = process.platform === 'linux' ? '/var/lib/custos' : '/usr/local/var/custos';
+/** What may be tried; specs narrow it to reach the later choices on a machine where the first one works. */
+export interface Choices {
+  readonly namespaces: boolean;
+  /** Where a relocated cluster lies: not in a temporary folder, which a reboot may empty. */
+  readonly relocationRoot: string;
+}
+
+const allChoices: Choices = {
+  namespaces: process.platform === 'linux',
+  relocationRoot: process.platform === 'linux' ? '/var/lib/custos' : '/usr/local/var/custos',
+};
 /** A probe runs `postgres --version`: milliseconds, unless the disk is asleep. */
 const PROBE_TIMEOUT_MS = 10_000;
 
@@ -51,12 +60,13 @@ export interface Seat {
 /**
  * Chooses, in this order: ourselves; as root the owner of an existing cluster; a user namespace of our own
  * (nothing moves, files stay root's); an unprivileged OS user in place; that user with programs and data moved
- * to `/var/lib/custos`, recorded in `<dataDirectory>/RELOCATED`.
+ * to the relocation root, recorded in `<dataDirectory>/RELOCATED`.
  * @throws DomainError `postgres_no_user`
  */
 export async function chooseSeat(
   dataDirectory: string,
   installed: PostgresBinaries,
+  choices: Choices = allChoices,
 ): Promise<Seat> {
   const users = await passwdUsers();
   const uid = process.getuid?.() ?? 0;
@@ -68,7 +78,7 @@ export async function chooseSeat(
     const owner = await stat(join(dataDirectory, 'cluster')).catch(() => undefined);
     const candidates = [
       ...users.filter((user) => owner !== undefined && owner.uid !== 0 && user.uid === owner.uid),
-      ...namespaces(users),
+      ...(choices.namespaces ? namespaces(users) : []),
       ...(uid === 0 ? unprivileged(users) : []),
     ];
     for (const candidate of candidates) {
@@ -78,7 +88,12 @@ export async function chooseSeat(
   }
   const [user] = unprivileged(users);
   if (uid === 0 && user !== undefined)
-    return relocate(dataDirectory, installed, user, moved.trim());
+    return relocate(
+      dataDirectory,
+      installed,
+      user,
+      moved.trim() || placeIn(choices, dataDirectory),
+    );
   throw new DomainError<EmbeddedPostgresErrorCode>(
     'postgres_no_user',
     'PostgreSQL refuses to run as root, and neither user namespaces nor an unprivileged user (postgres, nobody) ' +
@@ -101,7 +116,6 @@ function asIdentity(candidate: Candidate): Identity {
 
 /** initdb looks its user up by number, so the namespace must map us to one that has a name. */
 function namespaces(users: readonly Candidate[]): Candidate[] {
-  if (process.platform !== 'linux') return [];
   const named = users.find((user) => user.uid === 1000) ?? users.find((user) => user.uid > 0);
   return named === undefined ? [] : [{ ...named, name: 'a user namespace', namespace: true }];
 }
@@ -169,21 +183,20 @@ async function works(candidate: Seat): Promise<boolean> {
   }
 }
 
+function placeIn(choices: Choices, dataDirectory: string): string {
+  const name = createHash('sha256').update(dataDirectory).digest('hex').slice(0, 16);
+  return join(choices.relocationRoot, `data-${name}`);
+}
+
 /** Copies the programs and names a folder for the data where the user can reach both. */
 async function relocate(
   dataDirectory: string,
   installed: PostgresBinaries,
   user: Candidate,
-  recorded: string,
+  directory: string,
 ): Promise<Seat> {
   const identity = asIdentity(user);
-  const directory =
-    recorded !== ''
-      ? recorded
-      : join(
-          relocationRoot,
-          `data-${createHash('sha256').update(dataDirectory).digest('hex').slice(0, 16)}`,
-        );
+  const relocationRoot = dirname(directory);
   await mkdir(relocationRoot, { recursive: true, mode: 0o755 });
   // The umask may have narrowed what mkdir was asked for; the user must be able to pass through.
   await chmod(relocationRoot, 0o755);
