@@ -39,8 +39,35 @@ export interface PolicyCitation {
   readonly id: string;
   readonly reason: string;
   readonly law: string;
-  readonly layer: string;
+  readonly layer: PolicyLayer;
+  /** What a client sees in `excluded_by`; from `@code`, else `policy`. */
+  readonly code: ExclusionCode;
 }
+
+/** Outermost first. Each can only narrow what those before it left. */
+export const POLICY_LAYERS = [
+  'platform',
+  'jurisdiction',
+  'organisation',
+  'workspace',
+  'key',
+  'request',
+] as const;
+export type PolicyLayer = (typeof POLICY_LAYERS)[number];
+
+/** OpenRouter's `excluded_by` vocabulary as far as policies use it, and four of our own after it. */
+export const EXCLUSION_CODES = [
+  'geo',
+  'data_region',
+  'data_policy:zdr',
+  'data_policy:training',
+  'allowed_providers',
+  'data_policy:contract',
+  'data_class',
+  'confidential',
+  'policy',
+] as const;
+export type ExclusionCode = (typeof EXCLUSION_CODES)[number];
 
 /** The content-addressed unit that is published, signed and cited. */
 export interface PolicyBundle {

@@ -1,0 +1,51 @@
+import { DomainError } from '#libs/kernel';
+
+import { policyJson } from './cedar.js';
+import type { CedarValueJson, PolicyJson } from './cedar.js';
+import type { PolicyErrorCode } from './errors.js';
+import { isInert } from './inert.js';
+import { readsOf, unionOf } from './reads.js';
+import type { Reads } from './reads.js';
+import type { PolicyBundle, PrincipalProfile } from './types.js';
+
+interface AnalysedPolicy {
+  readonly json: PolicyJson;
+  readonly reads: Reads;
+}
+
+/** What one bundle's policies read, found once per bundle. */
+export class BundleAnalysis {
+  readonly #policies: readonly AnalysedPolicy[];
+  /** Of all policies together, whoever asks. */
+  readonly reads: Reads;
+
+  constructor(bundle: PolicyBundle) {
+    this.#policies = Object.values(bundle.policies).map((text) => {
+      const json = policyJson(text);
+      if (!json.ok) {
+        const message = `not a bundle: ${json.messages.join('; ')}`;
+        throw new DomainError<PolicyErrorCode>('policy-bundle-unusable', message);
+      }
+      return { json: json.value, reads: readsOf(json.value) };
+    });
+    this.reads = unionOf(this.#policies.map((p) => p.reads));
+  }
+
+  /** Of the policies that can match this request at all. */
+  liveReads(profile: PrincipalProfile, context: Readonly<Record<string, CedarValueJson>>): Reads {
+    const live = this.#policies.filter(({ json }) => !isInert(json, profile, context));
+    return unionOf(live.map((p) => p.reads));
+  }
+}
+
+const analyses = new WeakMap<PolicyBundle, BundleAnalysis>();
+
+/** Throws `policy-bundle-unusable` where a text is not one Cedar policy. */
+export function analysisOf(bundle: PolicyBundle): BundleAnalysis {
+  let analysis = analyses.get(bundle);
+  if (!analysis) {
+    analysis = new BundleAnalysis(bundle);
+    analyses.set(bundle, analysis);
+  }
+  return analysis;
+}

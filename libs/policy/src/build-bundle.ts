@@ -1,0 +1,135 @@
+import { canonicalJson, sha256 } from '#libs/kernel';
+
+import { checkSchema, policyJson, splitPolicies, validateStrictly } from './cedar.js';
+import type { PolicyJson } from './cedar.js';
+import { lintPolicy, lintSet } from './lint.js';
+import type { PolicyBundle, PolicyCitation } from './types.js';
+
+export type BundleFaultCode =
+  | 'schema-syntax'
+  | 'policy-syntax'
+  | 'annotation'
+  | 'duplicate-id'
+  | 'layering'
+  | 'validation'
+  | 'version';
+
+/** One thing wrong with the sources; all are reported at once. */
+export interface BundleFault {
+  readonly code: BundleFaultCode;
+  /** File name as given, or `schema`. */
+  readonly file: string;
+  readonly policyId?: string;
+  readonly message: string;
+}
+
+export interface BundleSources {
+  /** Cedar text by file name. */
+  readonly policies: Readonly<Record<string, string>>;
+  readonly schema: string;
+}
+
+export type BuiltBundle =
+  | { readonly ok: true; readonly bundle: PolicyBundle }
+  | { readonly ok: false; readonly faults: readonly BundleFault[] };
+
+/** A policy between text and bundle. */
+export interface ReadPolicy {
+  readonly id: string;
+  readonly file: string;
+  readonly text: string;
+  readonly json: PolicyJson;
+  readonly citation: PolicyCitation;
+}
+
+/**
+ * Text to bundle: parse, take ids and citations from the annotations, lint, validate strictly.
+ * The version covers the text of each policy (without the comments between policies) and the schema, not
+ * the names of files: moving a policy to another file changes nothing.
+ */
+export function buildBundle(sources: BundleSources): BuiltBundle {
+  const faults: BundleFault[] = [];
+  const schema = checkSchema(sources.schema);
+  if (!schema.ok) {
+    for (const message of schema.messages) {
+      faults.push({ code: 'schema-syntax', file: 'schema', message });
+    }
+  }
+  const read = readPolicies(sources.policies, faults);
+  faults.push(...lintSet(read));
+  const texts = Object.fromEntries(read.map((p) => [p.id, p.text]));
+  if (schema.ok) faults.push(...validationFaults(sources.schema, texts, read));
+  if (faults.length > 0) return { ok: false, faults };
+
+  return {
+    ok: true,
+    bundle: {
+      version: sha256(canonicalJson({ policies: texts, schema: sources.schema })),
+      policies: texts,
+      schema: sources.schema,
+      citations: Object.fromEntries(read.map((p) => [p.id, p.citation])),
+    },
+  };
+}
+
+/**
+ * Opens a bundle that came from elsewhere (a snapshot over HTTP, a stored version): everything is built
+ * again from its texts, citations too, and the result must have the version it claims.
+ */
+export function openBundle(
+  claimed: Pick<PolicyBundle, 'version' | 'policies' | 'schema'>,
+): BuiltBundle {
+  const built = buildBundle({ policies: claimed.policies, schema: claimed.schema });
+  if (!built.ok || built.bundle.version === claimed.version) return built;
+  const message = `contents have version ${built.bundle.version}, not ${claimed.version}`;
+  return { ok: false, faults: [{ code: 'version', file: 'bundle', message }] };
+}
+
+function readPolicies(
+  files: Readonly<Record<string, string>>,
+  faults: BundleFault[],
+): ReadPolicy[] {
+  const read = new Map<string, ReadPolicy>();
+  for (const file of Object.keys(files).toSorted()) {
+    const parts = splitPolicies(files[file] ?? '');
+    if (!parts.ok) {
+      for (const message of parts.messages) faults.push({ code: 'policy-syntax', file, message });
+      continue;
+    }
+    for (const text of parts.value) {
+      const json = policyJson(text);
+      if (!json.ok) {
+        for (const message of json.messages) faults.push({ code: 'policy-syntax', file, message });
+        continue;
+      }
+      const linted = lintPolicy(file, text, json.value);
+      faults.push(...linted.faults);
+      if (linted.policy === undefined) continue;
+      const { id } = linted.policy;
+      const first = read.get(id);
+      if (first) {
+        const message = `id is taken by ${first.file}`;
+        faults.push({ code: 'duplicate-id', file, policyId: id, message });
+      } else read.set(id, linted.policy);
+    }
+  }
+  return [...read.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+function validationFaults(
+  schema: string,
+  texts: Readonly<Record<string, string>>,
+  read: readonly ReadPolicy[],
+): BundleFault[] {
+  const checked = validateStrictly(schema, { ...texts });
+  if (!checked.ok) {
+    return checked.messages.map((message) => ({ code: 'validation', file: 'schema', message }));
+  }
+  const fileOf = new Map(read.map((p) => [p.id, p.file]));
+  return checked.value.map(({ policyId, message }) => ({
+    code: 'validation',
+    file: fileOf.get(policyId) ?? 'schema',
+    policyId,
+    message,
+  }));
+}

@@ -1,0 +1,61 @@
+// Canonical strings under which decisions are shared. Two requests with equal keys get the same decision
+// from the same versions; what no policy reads is left out.
+import { analysisOf } from './analysis.js';
+import type { PolicyBundle, PrincipalProfile, RequestFacts } from './types.js';
+
+/**
+ * Who asks, as far as this bundle can tell. A thousand keys of one workspace share one key, and so do all
+ * organisations of like attributes that no policy names.
+ */
+export function profileKey(profile: PrincipalProfile, bundle: PolicyBundle): string {
+  const { attributes, identities, named, everything } = analysisOf(bundle).reads;
+  const id = (type: 'Organisation' | 'Workspace' | 'Key', value: string): string =>
+    everything || identities.has(type) || named.has(`${type}::${value}`) ? value : '';
+  const attribute = (name: string, value: string): string =>
+    everything || attributes.has(name) ? value : '';
+  return JSON.stringify([
+    id('Organisation', profile.organisationId),
+    id('Workspace', profile.workspaceId),
+    id('Key', profile.keyId),
+    attribute('sector', profile.sector),
+    attribute('jurisdiction', profile.jurisdiction),
+    attribute('environment', profile.environment),
+  ]);
+}
+
+/** What is asked. With the bundle given, a purpose that none of its policies reads is left out. */
+export function factsKey(facts: RequestFacts, bundle?: PolicyBundle): string {
+  const { want } = facts;
+  const flags =
+    (want.zdr ? 4 : 0) + (want.denyDataCollection ? 2 : 0) + (want.confidential ? 1 : 0);
+  const purpose = bundle === undefined || readsPurpose(bundle) ? facts.purpose : '';
+  const key = `${facts.dataClass}.${flags}`;
+  const plain =
+    purpose === '' &&
+    facts.dataTags.length === 0 &&
+    facts.subjectRegions.length === 0 &&
+    want.only === undefined &&
+    want.ignore === undefined &&
+    want.regions === undefined;
+  if (plain) return key;
+  return (
+    key +
+    JSON.stringify([
+      purpose,
+      facts.dataTags,
+      facts.subjectRegions,
+      sorted(want.only),
+      sorted(want.ignore),
+      sorted(want.regions),
+    ])
+  );
+}
+
+function readsPurpose(bundle: PolicyBundle): boolean {
+  const { attributes, everything } = analysisOf(bundle).reads;
+  return everything || attributes.has('purpose');
+}
+
+/** Null, not empty: an empty `only` admits nothing, an absent one everything. */
+const sorted = (names: readonly string[] | undefined): readonly string[] | null =>
+  names === undefined ? null : names.toSorted();

@@ -1,0 +1,62 @@
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { describe, expect, it } from '@jest/globals';
+
+import { buildBundle } from './build-bundle.js';
+import { formatted } from './cedar.js';
+import { readPolicyCases, runPolicyCases } from './policy-cases.js';
+
+const DIR = join(import.meta.dirname, '../../../policies');
+const read = (file: string): string => readFileSync(join(DIR, file), 'utf8');
+const policyFiles = globSync('**/*.cedar', { cwd: DIR }).toSorted();
+const caseFiles = globSync('tests/*.cases.json', { cwd: DIR }).toSorted();
+
+const built = buildBundle({
+  policies: Object.fromEntries(policyFiles.map((f) => [f, read(f)])),
+  schema: read('schema.cedarschema'),
+});
+
+describe('the shipped policies', () => {
+  it('build without a fault', () => {
+    expect(built.ok ? [] : built.faults).toEqual([]);
+  });
+
+  it.each(policyFiles)('%s is formatted', (file) => {
+    const text = read(file);
+    expect(formatted(text)).toEqual({ ok: true, value: text });
+  });
+
+  const cases = caseFiles.flatMap((f) => readPolicyCases(read(f)));
+
+  it.each(cases)('$name', (c) => {
+    if (!built.ok) throw new Error('the bundle does not build');
+    const [result] = runPolicyCases(built.bundle, [c]);
+    expect(result?.actual).toEqual({
+      decision: c.expect.decision,
+      policies: c.expect.policies.toSorted(),
+      errored: false,
+    });
+    expect(result?.holds).toBe(true);
+  });
+
+  it('each rule has a case that it alone refuses', () => {
+    if (!built.ok) throw new Error('the bundle does not build');
+    const alone = cases.flatMap((c) => (c.expect.policies.length === 1 ? c.expect.policies : []));
+    expect([...new Set(alone)].toSorted()).toEqual(Object.keys(built.bundle.policies));
+  });
+
+  it('a case with a wrong expectation does not hold', () => {
+    if (!built.ok) throw new Error('the bundle does not build');
+    const flipped = cases.map((c) => ({
+      ...c,
+      expect: { ...c.expect, policies: [...c.expect.policies, 'base.invented'] },
+    }));
+    expect(runPolicyCases(built.bundle, flipped).filter((r) => r.holds)).toEqual([]);
+  });
+
+  it('a case with an unknown member is refused', () => {
+    const text = '{"cases":[{"name":"x","endpoint":{"trians":true},"expect":{"decision":"deny","policies":[]}}]}';
+    expect(() => readPolicyCases(text)).toThrow(/trians/);
+  });
+});
