@@ -26,6 +26,8 @@ export interface EndpointHealth {
   readonly breaker: 'closed' | 'half-open' | 'open';
   /** Median time to first token, ms. */
   readonly firstTokenMsP50?: number;
+  /** Median output speed of whole answers, tokens per second. */
+  readonly tokensPerSecondP50?: number;
 }
 
 export interface HealthSnapshot {
@@ -44,6 +46,10 @@ export interface Preferences {
     readonly promptPicoUsdPerToken?: string;
     readonly completionPicoUsdPerToken?: string;
   };
+  /** Soft: endpoints whose median is known to be slower go later. */
+  readonly preferredMaxLatencyMs?: number;
+  /** Soft: endpoints whose median is known to be lower go later. */
+  readonly preferredMinTokensPerSecond?: number;
 }
 
 /** Everything a plan depends on. Same inputs, same plan: that is what makes it replayable. */
@@ -62,11 +68,16 @@ export interface PlanInputs {
   readonly atMs: number;
   /** True where a budget applies: an endpoint without a price is excluded. */
   readonly budgeted: boolean;
+  /** Endpoints that an operator switched off (route table); they leave with the reason `disabled`. */
+  readonly disabled?: ReadonlySet<string>;
 }
 
 export interface Candidate {
   readonly endpoint: Endpoint;
-  /** Lower comes first; its parts are what an auditor reads. */
+  /**
+   * Lower comes first. Integer part = the band (health, order, fit; see rank.ts), fraction = the strategy's objective;
+   * rounded to nine decimals, so two candidates may show the same number.
+   */
   readonly score: number;
   readonly expectedCostPicoUsd?: bigint;
   readonly quality?: number;
@@ -79,7 +90,8 @@ export type PlanExclusionReason =
   | 'modality'
   | 'max_price'
   | 'unpriced_under_budget'
-  | 'not_in_order';
+  | 'not_in_order'
+  | 'disabled';
 
 export interface Plan {
   readonly strategy: Strategy;
@@ -92,4 +104,59 @@ export interface Plan {
   }[];
   /** Endpoints that qualified beyond the cut. */
   readonly cut: number;
+}
+
+/** An expected refusal: nothing may be sent. `plan` has no candidates and names every exclusion. */
+export interface PlanRefusal {
+  readonly refused: 'nothing_permitted' | 'nothing_fits';
+  /** Distinct reasons, the most frequent first. */
+  readonly reasons: readonly PlanExclusionReason[];
+  readonly plan: Plan;
+}
+
+/** The parts of a plan that go into the record, in the shape of the audit event's plan. */
+export interface PlanRecord {
+  readonly strategy: string;
+  readonly seed: string;
+  readonly candidates: readonly {
+    readonly endpoint: string;
+    readonly score: number;
+    readonly expectedCostPicoUsd?: string;
+    readonly quality?: number;
+  }[];
+  readonly excluded: readonly { readonly endpoint: string; readonly reason: string }[];
+  readonly cut: number;
+  readonly excludedCut: number;
+}
+
+export const OUTCOME_RESULTS = [
+  'success',
+  'timeout',
+  'rate_limited',
+  'upstream_error',
+  'reset',
+  'malformed',
+  'unreachable',
+  'rejected',
+  'cancelled',
+] as const;
+export type OutcomeResult = (typeof OUTCOME_RESULTS)[number];
+
+/** How one attempt ended. `rejected` (the request's own fault) and `cancelled` (the client left) say nothing of health. */
+export interface Outcome {
+  readonly endpointId: string;
+  readonly atMs: number;
+  readonly result: OutcomeResult;
+  readonly firstTokenMs?: number;
+  readonly tokensPerSecond?: number;
+}
+
+/** What the routing service publishes. */
+export interface RouteTable {
+  /** `sha256:…` over catalog version, switches and health version. */
+  readonly version: string;
+  readonly catalogVersion: string;
+  /** Sorted ids. */
+  readonly disabledEndpoints: readonly string[];
+  readonly health: HealthSnapshot;
 }
