@@ -1,0 +1,358 @@
+import { createHmac } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { EventAppender } from '#libs/audit-log';
+import type { Catalog } from '#libs/catalog';
+import type { LeaseBook, Principal } from '#libs/identity';
+import { DomainError, mintGenerationId, type Clock, type GenerationId } from '#libs/kernel';
+import { worstCaseCost } from '#libs/ledger';
+import type { ChatRequest } from '#libs/providers';
+import { plan, type Plan, type PlanInputs } from '#libs/routing';
+import type { DecisionService } from '../decide/decision.service.js';
+import type { Verdict } from '../decide/verdict.js';
+import { errorBody, refusal, statusOf, type Refusal } from '../ingress.errors.js';
+import { faultRefusal, planRefusal, policyRefusal } from './refusals.js';
+import { inputTokensMax, maxOutputAsked, requirementsOf } from './admission.js';
+import type { Authenticator } from './authenticate.js';
+import type { AvailableEndpoints } from './available-endpoints.js';
+import { GenerationRun, type PlannedCandidate, type RunContext } from './generation-run.js';
+import { placeHold, type Placed } from './hold.js';
+import { readAsk, type Ask } from './read-ask.js';
+import {
+  attemptRef,
+  decisionRef,
+  holdData,
+  iso,
+  openedData,
+  planData,
+  refusedData,
+} from './records.js';
+import type { RouteHealth } from './route-health.js';
+import { factsData } from '../decide/verdict.js';
+import type { RunRegistry } from './run-registry.js';
+import { drawSeed } from './seed.js';
+import { sendJson } from './send-json.js';
+import type { OncePerWriter } from './once-per-writer.js';
+
+export interface CompleteDeps {
+  readonly clock: Clock;
+  readonly catalog: Catalog;
+  readonly authenticator: Authenticator;
+  readonly decisions: DecisionService;
+  readonly available: AvailableEndpoints;
+  readonly health: RouteHealth;
+  readonly leases: LeaseBook;
+  readonly audit: EventAppender;
+  readonly said: OncePerWriter;
+  readonly runs: RunRegistry;
+  readonly run: RunContext;
+  readonly digestKey: Buffer;
+  readonly limits: {
+    readonly jsonDepthMax: number;
+    readonly holdOutputTokensMax: number;
+    readonly retryAfterSeconds: number;
+  };
+  readonly count: (
+    what: 'unauthenticated' | 'invalid' | 'refused' | 'opened' | 'failed',
+    code: string,
+  ) => void;
+}
+
+/** One request with what is known of it so far. */
+interface Ctx {
+  readonly id: GenerationId;
+  readonly receivedAtMs: number;
+  readonly principal: Principal;
+  readonly ask: Ask;
+}
+
+/**
+ * The whole way of one request, each step a plain function: authenticate → parse → decide → plan → hold →
+ * append(opened) → dispatch; the run then relays and appends(closed). Nothing leaves before the acknowledgement.
+ */
+export class Completions {
+  constructor(private readonly deps: CompleteDeps) {}
+
+  async complete(req: IncomingMessage, res: ServerResponse, body: Buffer): Promise<void> {
+    const { deps } = this;
+    const receivedAtMs = deps.clock.nowMs();
+    const who = deps.authenticator.authenticate(req.headers.authorization);
+    if (!who.ok) return this.#turnAway(res, 'unauthenticated', who.refusal);
+    const read = readAsk(req.headers, body, who.principal, deps.catalog, deps.limits.jsonDepthMax);
+    if (!read.ok) return this.#turnAway(res, 'invalid', read.refusal);
+    const ctx: Ctx = {
+      id: mintGenerationId(receivedAtMs),
+      receivedAtMs,
+      principal: who.principal,
+      ask: read.ask,
+    };
+    try {
+      await this.#admit(ctx, res);
+    } catch (error) {
+      this.#fault(ctx, res, error);
+    }
+  }
+
+  async #admit(ctx: Ctx, res: ServerResponse): Promise<void> {
+    const { deps } = this;
+    const { ask, principal } = ctx;
+    if (deps.runs.closing)
+      return this.#fault(ctx, res, new DomainError('shutting_down', 'This process is ending.'));
+    if (!deps.audit.accepting)
+      return this.#fault(
+        ctx,
+        res,
+        new DomainError('log_unavailable', 'The audit log is not answering; nothing was sent.'),
+      );
+    if (ask.scope === undefined)
+      return this.#refuse(
+        ctx,
+        res,
+        refusal('model_not_found', `There is no model ${JSON.stringify(ask.requestedModel)}.`),
+      );
+
+    const decided = deps.decisions.decide(principal, ask.facts, ask.scope);
+    const verdict = decided instanceof Promise ? await decided : decided;
+    const decidedAtMs = deps.clock.nowMs();
+    if (verdict.decision.permitted.length === 0)
+      return this.#refuse(ctx, res, policyRefusal(verdict, ask), verdict, decidedAtMs);
+
+    const inputs = this.#planInputs(ctx, verdict);
+    const planned = plan(inputs);
+    if ('refused' in planned) {
+      const r = planRefusal(planned.reasons, ask);
+      return this.#refuse(ctx, res, r, verdict, decidedAtMs, planned.plan, inputs);
+    }
+    const candidates = this.#candidates(planned);
+
+    const held = await placeHold(
+      deps.leases,
+      principal,
+      this.#worstCase(candidates, ask.request),
+      () => deps.clock.nowMs(),
+    );
+    if (!held.ok)
+      return this.#refuse(ctx, res, held.refusal, verdict, decidedAtMs, planned, inputs);
+
+    const run = this.#openRun(ctx, res, candidates, verdict, inputs);
+    await this.#record(ctx, run, verdict, decidedAtMs, planned, inputs, candidates, held);
+  }
+
+  /** Appends `opened` (with what it cites, when not said before), waits for the acknowledgement, dispatches. */
+  async #record(
+    ctx: Ctx,
+    run: GenerationRun,
+    verdict: Verdict,
+    decidedAtMs: number,
+    planned: Plan,
+    inputs: PlanInputs,
+    candidates: readonly PlannedCandidate[],
+    held: Placed,
+  ): Promise<void> {
+    const { deps } = this;
+    const { ask, principal } = ctx;
+    const first = candidates[0]!;
+    const health = deps.health.slice(inputs.health, ask.scopeKey, inputs);
+    const opened = openedData(ctx.id, principal, ctx.receivedAtMs, {
+      wire: 'openai-chat',
+      requestedModel: ask.requestedModel,
+      model: first.model.id,
+      stream: ask.stream,
+      requestBytes: ask.request.bytes.length,
+      requestDigest: `hmac-sha256:${createHmac('sha256', deps.digestKey).update(ask.request.bytes).digest('hex')}`,
+      facts: ask.factsData,
+      versions: {
+        policy: verdict.decision.policyVersion,
+        catalog: verdict.decision.catalogVersion,
+        priceBook: deps.catalog.priceBook.version,
+        principals: deps.authenticator.version,
+        health: health.digest,
+      },
+      decision: decisionRef(verdict, decidedAtMs),
+      plan: planData(planned, inputs),
+      hold: holdData(held.atMs, held.amountPicoUsd, held.leases),
+      attempt: attemptRef(ctx.id, 1, first.endpoint, first.target),
+    });
+    const accepting = deps.audit.accepting; // in the same turn as the append: else it would be a guess
+    const acknowledged = deps.audit.appendAll(
+      [
+        ...deps.said.unless(verdict.digest, () => ({
+          type: 'custos.decision.recorded.v1',
+          subject: verdict.digest,
+          data: verdict.record,
+        })),
+        ...deps.said.unless(health.digest, () => ({
+          type: 'custos.health.recorded.v1',
+          subject: health.digest,
+          data: health.record(),
+        })),
+        { type: 'custos.generation.opened.v1', subject: ctx.id, data: opened },
+      ],
+      { admission: true },
+    );
+    try {
+      const receipt = await acknowledged;
+      held.hold?.recorded();
+      deps.count('opened', 'ok');
+      run.start(receipt.acknowledgedAtMs);
+    } catch (error) {
+      const queued = accepting && error instanceof DomainError && error.code === 'log_unavailable';
+      const r = faultRefusal(error, deps.limits.retryAfterSeconds);
+      deps.count('failed', r.code);
+      // Queued: the record may still land, and then names these leases; so it counts as placed.
+      if (queued) held.hold?.recorded();
+      else {
+        held.hold?.cancel();
+        deps.said.forget([verdict.digest, health.digest]);
+      }
+      run.refuseUnsent(r, queued);
+    }
+  }
+
+  #planInputs(ctx: Ctx, verdict: Verdict): PlanInputs {
+    const { deps } = this;
+    const { ask, principal } = ctx;
+    return {
+      strategy: ask.strategy ?? principal.workspace.strategy,
+      seed: drawSeed(),
+      acrossModels: ask.scope === 'all',
+      permitted: deps.available.of(verdict),
+      models: deps.catalog.models,
+      requirements: requirementsOf(ask.request, ask.requireParameters),
+      preferences: ask.preferences,
+      health: deps.health.snapshot(),
+      atMs: deps.clock.nowMs(),
+      budgeted: principal.budgeted,
+      disabled: deps.health.disabled(),
+    };
+  }
+
+  #candidates(planned: Plan): readonly PlannedCandidate[] {
+    return planned.candidates.map((c) => ({
+      endpoint: c.endpoint,
+      model: this.deps.catalog.models.get(c.endpoint.modelId)!,
+      target: this.deps.available.target(c.endpoint)!,
+    }));
+  }
+
+  /** The dearest of all candidates: fail-over must not need a second hold. */
+  #worstCase(candidates: readonly PlannedCandidate[], request: ChatRequest): bigint {
+    const asked = maxOutputAsked(request.body);
+    const inputBytes = inputTokensMax(request);
+    let most = 0n;
+    for (const { endpoint } of candidates) {
+      if (!endpoint.price) continue;
+      const cost = worstCaseCost(endpoint.price, {
+        inputTokensMax: Math.min(inputBytes, endpoint.contextTokens),
+        outputTokensMax:
+          asked ?? Math.min(endpoint.maxOutputTokens, this.deps.limits.holdOutputTokensMax),
+      });
+      if (cost > most) most = cost;
+    }
+    return most;
+  }
+
+  #openRun(
+    ctx: Ctx,
+    res: ServerResponse,
+    candidates: readonly PlannedCandidate[],
+    verdict: Verdict,
+    inputs: PlanInputs,
+  ): GenerationRun {
+    const run = new GenerationRun(
+      this.deps.run,
+      {
+        id: ctx.id,
+        principal: ctx.principal,
+        request: ctx.ask.request,
+        stream: ctx.ask.stream,
+        candidates,
+        headers: {
+          'x-generation-id': ctx.id,
+          'x-custos-policy-version': verdict.decision.policyVersion,
+        },
+        inputTokensEstimate: inputs.requirements.inputTokensEstimate,
+        receivedAtMs: ctx.receivedAtMs,
+      },
+      res,
+    );
+    this.deps.runs.add(run);
+    return run;
+  }
+
+  /** A refusal has a trail too: it is recorded before it is told. */
+  async #refuse(
+    ctx: Ctx,
+    res: ServerResponse,
+    r: Refusal,
+    verdict?: Verdict,
+    decidedAtMs?: number,
+    planned?: Plan,
+    inputs?: PlanInputs,
+  ): Promise<void> {
+    const { deps } = this;
+    deps.count('refused', r.code);
+    const decided =
+      verdict && decidedAtMs !== undefined ? decisionRef(verdict, decidedAtMs) : undefined;
+    const receipt = deps.audit.appendAll(
+      [
+        ...(verdict
+          ? deps.said.unless(verdict.digest, () => ({
+              type: 'custos.decision.recorded.v1',
+              subject: verdict.digest,
+              data: verdict.record,
+            }))
+          : []),
+        {
+          type: 'custos.generation.refused.v1',
+          subject: ctx.id,
+          data: refusedData(ctx.id, ctx.principal, ctx.receivedAtMs, {
+            requestedModel: ctx.ask.requestedModel,
+            model: ctx.ask.scopeKey,
+            at: iso(deps.clock.nowMs()),
+            httpStatus: statusOf(r),
+            code: r.code,
+            facts: factsData(ctx.ask.facts),
+            versions: {
+              policy: verdict?.decision.policyVersion ?? '',
+              catalog: deps.catalog.version,
+              principals: deps.authenticator.version,
+            },
+            ...(decided === undefined ? {} : { decision: decided }),
+            ...(planned && inputs ? { plan: planData(planned, inputs) } : {}),
+          }),
+        },
+      ],
+      { admission: true },
+    );
+    try {
+      await receipt;
+    } catch (error) {
+      if (verdict) deps.said.forget([verdict.digest]);
+      throw error;
+    }
+    this.#tell(ctx, res, r, verdict);
+  }
+
+  #tell(ctx: Ctx, res: ServerResponse, r: Refusal, verdict?: Verdict): void {
+    sendJson(res, statusOf(r), JSON.stringify(errorBody(r, ctx.id)), {
+      'x-generation-id': ctx.id,
+      ...(verdict ? { 'x-custos-policy-version': verdict.decision.policyVersion } : {}),
+      ...(r.retryAfterSeconds === undefined ? {} : { 'retry-after': String(r.retryAfterSeconds) }),
+    });
+  }
+
+  #turnAway(res: ServerResponse, what: 'unauthenticated' | 'invalid', r: Refusal): void {
+    this.deps.count(what, r.code);
+    sendJson(res, statusOf(r), JSON.stringify(errorBody(r)), {
+      ...(what === 'unauthenticated' ? { 'www-authenticate': 'Bearer' } : {}),
+      ...(r.retryAfterSeconds === undefined ? {} : { 'retry-after': String(r.retryAfterSeconds) }),
+    });
+  }
+
+  /** Nothing was sent upstream: an outage of ours, told with when to come back. */
+  #fault(ctx: Ctx, res: ServerResponse, error: unknown): void {
+    const r = faultRefusal(error, this.deps.limits.retryAfterSeconds);
+    this.deps.count('failed', r.code);
+    this.#tell(ctx, res, r);
+  }
+}

@@ -1,0 +1,448 @@
+import type { ServerResponse } from 'node:http';
+import type { AttemptOutcome, GenerationOutcome, UsageData } from '#libs/audit-events';
+import type { EventAppender } from '#libs/audit-log';
+import type { Endpoint, Model } from '#libs/catalog';
+import type { Principal } from '#libs/identity';
+import type { Clock, GenerationId } from '#libs/kernel';
+import { rate } from '#libs/ledger';
+import type {
+  AttemptEnd,
+  AttemptFailure,
+  AttemptHandle,
+  AttemptObserver,
+  AttemptTarget,
+  AttemptTimeouts,
+  ChatAnswer,
+  ChatRequest,
+  Dispatcher,
+  StreamText,
+} from '#libs/providers';
+import { errorBody, refusal, statusOf, type Refusal } from '../ingress.errors.js';
+import {
+  answerBody,
+  DONE,
+  errorChunk,
+  usageBody,
+  usageChunk,
+  type AnswerFacts,
+} from './answer-shape.js';
+import { ClientStream } from './client-stream.js';
+import { failureRefusal } from './failure-refusal.js';
+import { attemptRef, iso, usageData } from './records.js';
+import { sendJson } from './send-json.js';
+
+/** What every run shares. */
+export interface RunContext {
+  readonly clock: Clock;
+  readonly audit: EventAppender;
+  readonly dispatcher: Dispatcher;
+  readonly timeouts: AttemptTimeouts;
+  readonly retryAfterSeconds: number;
+  readonly onOutcome: (
+    endpoint: Endpoint,
+    outcome: AttemptOutcome,
+    firstContentMs: number | undefined,
+  ) => void;
+  readonly onClosed: (run: GenerationRun, status: GenerationOutcome) => void;
+  readonly stopsBillingOnCancel: (providerId: string) => boolean | undefined;
+}
+
+export interface PlannedCandidate {
+  readonly endpoint: Endpoint;
+  readonly model: Model;
+  readonly target: AttemptTarget;
+}
+
+export interface RunParts {
+  readonly id: GenerationId;
+  readonly principal: Principal;
+  readonly request: ChatRequest;
+  readonly stream: boolean;
+  readonly candidates: readonly PlannedCandidate[];
+  readonly headers: Readonly<Record<string, string>>;
+  readonly inputTokensEstimate: number;
+  readonly receivedAtMs: number;
+}
+
+export interface TendLimits {
+  readonly keepAliveMs: number;
+  readonly progressMs: number;
+  readonly readerIdleMs: number;
+}
+
+/** The failure's name in the record. `http_error` is a 5xx of theirs, `rejected` a 4xx about the request itself. */
+const OUTCOME_OF = {
+  timeout: 'timeout',
+  rate_limited: 'rate_limited',
+  upstream_error: 'http_error',
+  rejected: 'rejected',
+  reset: 'reset',
+  unreachable: 'unreachable',
+  malformed: 'malformed',
+} as const satisfies Record<AttemptFailure['kind'], string>;
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/**
+ * One generation from its admission to its closing record: attempts one after another, the relay to the client, and
+ * exactly one `generation.closed`, whatever happens. The first content byte is the point of no return: before it a
+ * failure goes on to the next permitted endpoint, after it the stream ends with an in-band error.
+ */
+export class GenerationRun implements AttemptObserver {
+  readonly #stream: ClientStream | undefined;
+  readonly #attempts: Mutable<AttemptOutcome>[] = [];
+  #candidate = -1;
+  #handle: AttemptHandle | undefined;
+  #answer: ChatAnswer | undefined;
+  #contentDeltas = 0;
+  #committed = false;
+  #clientGone = false;
+  #ended = false;
+  #underWay = false;
+  #dispatchedAtMs = 0;
+  #progressAtMs: number;
+  #progressDeltas = 0;
+  #firstContentMs: number | undefined;
+
+  constructor(
+    private readonly ctx: RunContext,
+    readonly parts: RunParts,
+    private readonly res: ServerResponse,
+  ) {
+    this.#progressAtMs = parts.receivedAtMs;
+    if (parts.stream)
+      this.#stream = new ClientStream(res, () => this.#handle?.resume(), parts.receivedAtMs);
+    res.once('close', () => {
+      if (!res.writableFinished) this.#clientLeft();
+    });
+  }
+
+  /** Sends the first attempt; its record has been acknowledged at `recordedAtMs`. */
+  start(recordedAtMs: number): void {
+    this.#dispatchNext(recordedAtMs);
+  }
+
+  get contentDeltas(): number {
+    return this.#contentDeltas;
+  }
+
+  get attemptNumber(): number {
+    return this.#candidate + 1;
+  }
+
+  get endpoint(): Endpoint {
+    return this.#current.endpoint;
+  }
+
+  #dispatchNext(recordedAtMs: number): void {
+    const next = this.parts.candidates[++this.#candidate]!;
+    const number = this.#candidate + 1;
+    const attempt: Mutable<AttemptOutcome> = {
+      ...attemptRef(this.parts.id, number, next.endpoint, next.target),
+      outcome: 'not_dispatched',
+      recordedAt: iso(recordedAtMs),
+    };
+    this.#attempts.push(attempt);
+    if (this.#clientGone) {
+      this.#close('cancelled', 'client_cancelled');
+      return;
+    }
+    this.#underWay = true;
+    this.#handle = this.ctx.dispatcher.dispatch(
+      next.target,
+      this.parts.request,
+      attempt.requestId,
+      this.ctx.timeouts,
+      this,
+    );
+  }
+
+  onDispatched(atMs: number): void {
+    this.#dispatchedAtMs = atMs;
+    const attempt = this.#attempt;
+    attempt.dispatchedAt = iso(atMs);
+    attempt.outcome = 'unknown';
+  }
+
+  onAnswer(answer: ChatAnswer): void {
+    this.#answer = answer;
+    this.#firstContent();
+  }
+
+  onEvents(text: StreamText): boolean {
+    this.#contentDeltas += text.contentDeltas;
+    if (!this.#committed) this.#firstContent();
+    if (this.#clientGone) return true; // draining: the provider bills the whole of it anyway
+    const stream = this.#stream!;
+    if (!stream.headSent) stream.sendHead(this.#headersWithEndpoint());
+    return stream.write(this.#splice(text), 'latin1', this.ctx.clock.nowMs());
+  }
+
+  onEnd(end: AttemptEnd): void {
+    this.#underWay = false;
+    const usage = this.#settle('completed', end);
+    if (this.#clientGone) this.#close('cancelled', 'client_cancelled', end.finishReason);
+    else {
+      this.#deliver(usage);
+      this.#close('completed', undefined, end.finishReason);
+    }
+  }
+
+  onFailure(failure: AttemptFailure, partial: AttemptEnd): void {
+    this.#underWay = false;
+    const outcome = this.#committed ? 'stream_error' : OUTCOME_OF[failure.kind];
+    this.#settle(outcome, this.#committed || partial.usage ? partial : undefined);
+    if (failure.upstreamStatus !== undefined) this.#attempt.upstreamStatus = failure.upstreamStatus;
+    const more = this.#candidate + 1 < this.parts.candidates.length;
+    if (!this.#committed && failure.retryable && more && !this.#clientGone) {
+      void this.#failOver(outcome, failure);
+      return;
+    }
+    this.#fail(failureRefusal(failure), failure.kind === 'timeout' ? 'timed_out' : 'failed');
+  }
+
+  /** The next attempt is recorded and acknowledged before it is sent, like the first. */
+  async #failOver(outcome: string, failure: AttemptFailure): Promise<void> {
+    const next = this.parts.candidates[this.#candidate + 1]!;
+    const number = this.#candidate + 2;
+    try {
+      const receipt = await this.ctx.audit.append(
+        'custos.attempt.dispatched.v1',
+        this.parts.id,
+        {
+          generationId: this.parts.id,
+          at: iso(this.ctx.clock.nowMs()),
+          attempt: attemptRef(this.parts.id, number, next.endpoint, next.target),
+          previous: {
+            number: number - 1,
+            outcome,
+            ...(failure.upstreamStatus === undefined
+              ? {}
+              : { upstreamStatus: failure.upstreamStatus }),
+          },
+        },
+        { admission: false },
+      );
+      if (!this.#ended) this.#dispatchNext(receipt.acknowledgedAtMs);
+    } catch {
+      if (this.#ended) return;
+      const r = refusal(
+        'log_unavailable',
+        'The audit log did not acknowledge the next attempt in time; it was not sent.',
+        {
+          retryAfterSeconds: this.ctx.retryAfterSeconds,
+        },
+      );
+      this.#fail(r, 'failed');
+    }
+  }
+
+  /**
+   * The admission was not acknowledged: nothing goes upstream. `queued`: the record may still land, so a closing one
+   * follows it in the same chain.
+   */
+  refuseUnsent(r: Refusal, queued: boolean): void {
+    if (queued) {
+      const first = this.parts.candidates[0]!;
+      this.#attempts.push({
+        ...attemptRef(this.parts.id, 1, first.endpoint, first.target),
+        outcome: 'not_dispatched',
+      });
+      this.#fail(r, 'failed');
+      return;
+    }
+    this.#ended = true;
+    this.ctx.onClosed(this, 'failed');
+    sendJson(this.res, statusOf(r), JSON.stringify(errorBody(r, this.parts.id)), {
+      ...this.parts.headers,
+      ...(r.retryAfterSeconds === undefined ? {} : { 'retry-after': String(r.retryAfterSeconds) }),
+    });
+  }
+
+  /** Ends the run from outside: a reader that takes nothing, a shutdown. */
+  interrupt(r: Refusal, status: GenerationOutcome): void {
+    if (this.#ended) return;
+    this.#abort();
+    this.#fail(r, status);
+  }
+
+  /** Called by the sweep: keep-alive comments, progress records, the slow-reader limit. */
+  tend(nowMs: number, limits: TendLimits): void {
+    if (this.#ended || !this.#stream) return;
+    this.#noteProgress(nowMs, limits.progressMs);
+    if (this.#clientGone) return;
+    if (this.#stream.blockedForMs(nowMs) > limits.readerIdleMs) {
+      this.#clientLeft();
+      this.res.destroy();
+    } else this.#stream.keepAlive(nowMs, limits.keepAliveMs, { ...this.parts.headers });
+  }
+
+  #noteProgress(nowMs: number, everyMs: number): void {
+    if (nowMs - this.#progressAtMs < everyMs || this.#contentDeltas === this.#progressDeltas)
+      return;
+    this.#progressAtMs = nowMs;
+    this.#progressDeltas = this.#contentDeltas;
+    this.ctx.audit
+      .append(
+        'custos.generation.progress.v1',
+        this.parts.id,
+        {
+          generationId: this.parts.id,
+          at: iso(nowMs),
+          attempt: this.attemptNumber,
+          outputTokens: this.#contentDeltas,
+        },
+        { admission: false, lazy: true },
+      )
+      .catch(() => undefined); // stays queued: see #close
+  }
+
+  /** Stops the attempt under way; what it produced so far is counted where bytes had left. */
+  #abort(): void {
+    if (!this.#underWay) return;
+    this.#underWay = false;
+    this.#handle?.abort();
+    const left = this.#attempt.dispatchedAt !== undefined;
+    this.#settle(left ? 'cancelled' : 'not_dispatched', left ? this.#counted() : undefined);
+  }
+
+  get #current(): PlannedCandidate {
+    return this.parts.candidates[Math.max(0, this.#candidate)]!;
+  }
+
+  get #attempt(): Mutable<AttemptOutcome> {
+    return this.#attempts[this.#attempts.length - 1]!;
+  }
+
+  #firstContent(): void {
+    this.#committed = true;
+    const nowMs = this.ctx.clock.nowMs();
+    this.#firstContentMs = nowMs - this.#dispatchedAtMs;
+    this.#attempt.firstTokenAt = iso(nowMs);
+  }
+
+  #splice(text: StreamText): string {
+    let s = text.latin1;
+    if (text.idLiteral !== undefined) s = s.replaceAll(text.idLiteral, `"id":"${this.parts.id}"`);
+    if (text.modelLiteral !== undefined)
+      s = s.replaceAll(text.modelLiteral, `"model":"${this.#current.model.id}"`);
+    return s;
+  }
+
+  #headersWithEndpoint(): Record<string, string> {
+    const { endpoint, target } = this.#current;
+    return {
+      ...this.parts.headers,
+      'x-custos-endpoint': endpoint.id,
+      ...(target.simulated ? { 'x-custos-simulated': 'true' } : {}),
+    };
+  }
+
+  #facts(): AnswerFacts {
+    const { endpoint, model, target } = this.#current;
+    return {
+      id: this.parts.id,
+      model,
+      endpoint,
+      simulated: target.simulated,
+      createdSeconds: Math.floor(this.parts.receivedAtMs / 1000),
+    };
+  }
+
+  /** Closes the book on the current attempt; returns its usage where the provider can have counted any. */
+  #settle(outcome: string, end: AttemptEnd | undefined): UsageData | undefined {
+    const attempt = this.#attempt;
+    const nowIso = iso(this.ctx.clock.nowMs());
+    attempt.outcome = outcome;
+    attempt.endedAt = nowIso;
+    if (end?.upstreamId !== undefined) attempt.upstreamId = end.upstreamId;
+    if (end?.upstreamStatus !== undefined) attempt.upstreamStatus = end.upstreamStatus;
+    if (end) {
+      attempt.usage = usageData(end, this.parts.inputTokensEstimate);
+      attempt.usageAt = nowIso;
+    }
+    this.ctx.onOutcome(this.#current.endpoint, attempt, this.#firstContentMs);
+    return attempt.usage;
+  }
+
+  #deliver(usage: UsageData | undefined): void {
+    const facts = this.#facts();
+    const price = facts.endpoint.price;
+    const shown = usage && usageBody(usage, price && rate(usage, price));
+    const nowMs = this.ctx.clock.nowMs();
+    if (this.#stream) {
+      if (!this.#stream.headSent) this.#stream.sendHead(this.#headersWithEndpoint());
+      this.#stream.write((shown ? usageChunk(facts, shown) : '') + DONE, 'utf8', nowMs);
+      this.res.end();
+    } else {
+      sendJson(
+        this.res,
+        200,
+        answerBody(this.#answer!.body, facts, shown ?? {}),
+        this.#headersWithEndpoint(),
+      );
+    }
+  }
+
+  #fail(r: Refusal, status: GenerationOutcome): void {
+    if (!this.#clientGone) {
+      const body = errorBody(r, this.parts.id);
+      if (this.#stream?.headSent) {
+        this.#stream.write(errorChunk(this.#facts(), body.error), 'utf8', this.ctx.clock.nowMs());
+        this.res.end(DONE);
+      } else {
+        sendJson(this.res, statusOf(r), JSON.stringify(body), {
+          ...this.parts.headers,
+          ...(r.retryAfterSeconds === undefined
+            ? {}
+            : { 'retry-after': String(r.retryAfterSeconds) }),
+        });
+      }
+    }
+    this.#close(
+      this.#clientGone ? 'cancelled' : status,
+      this.#clientGone ? 'client_cancelled' : r.code,
+    );
+  }
+
+  /** The client closed its socket: stop the provider, or read on where it bills the whole answer regardless. */
+  #clientLeft(): void {
+    if (this.#ended || this.#clientGone) return;
+    this.#clientGone = true;
+    if (!this.#underWay) return; // before or between attempts: the next step sees it
+    const stops = this.ctx.stopsBillingOnCancel(this.#current.endpoint.providerId);
+    if (this.#attempt.dispatchedAt !== undefined && (!this.parts.stream || stops === false)) {
+      this.#handle?.resume();
+      return;
+    }
+    this.#abort();
+    this.#close('cancelled', 'client_cancelled');
+  }
+
+  #counted(): AttemptEnd {
+    return { contentDeltas: this.#contentDeltas, contentBytes: 0 };
+  }
+
+  #close(status: GenerationOutcome, code?: string, finishReason?: string): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    const nowIso = iso(this.ctx.clock.nowMs());
+    this.ctx.onClosed(this, status);
+    this.ctx.audit
+      .append(
+        'custos.generation.closed.v1',
+        this.parts.id,
+        {
+          generationId: this.parts.id,
+          at: nowIso,
+          status,
+          ...(code === undefined ? {} : { code }),
+          ...(finishReason === undefined ? {} : { finishReason }),
+          attempts: this.#attempts,
+          lastByteAt: nowIso,
+        },
+        { admission: false, lazy: true },
+      )
+      .catch(() => undefined); // stays queued and is repeated; a dead process leaves it to the sweeper
+  }
+}

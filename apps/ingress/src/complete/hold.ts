@@ -1,0 +1,76 @@
+import type { HoldData } from '#libs/audit-events';
+import type { BudgetScope, Hold, LeaseBook, Principal } from '#libs/identity';
+import { formatUsd } from '#libs/kernel';
+import { refusal, type Refusal } from '../ingress.errors.js';
+
+export type Held =
+  | {
+      readonly ok: true;
+      readonly atMs: number;
+      readonly amountPicoUsd: bigint;
+      readonly leases: HoldData['leases'];
+      /** Absent where nothing is limited. */
+      readonly hold: Hold | undefined;
+    }
+  | { readonly ok: false; readonly refusal: Refusal };
+export type Placed = Extract<Held, { ok: true }>;
+
+const scopesOf = new WeakMap<Principal, readonly BudgetScope[]>();
+
+/** Limited scopes of a principal, key first; worked out once per snapshot. */
+export function budgetScopes(p: Principal): readonly BudgetScope[] {
+  let scopes = scopesOf.get(p);
+  if (!scopes) {
+    scopes = [
+      { scope: 'key' as const, of: p.key },
+      { scope: 'workspace' as const, of: p.workspace },
+      { scope: 'organisation' as const, of: p.organisation },
+    ].flatMap(({ scope, of }) =>
+      of.limitPicoUsd === undefined ? [] : [{ scope, id: of.id, limitPicoUsd: of.limitPicoUsd }],
+    );
+    scopesOf.set(p, scopes);
+  }
+  return scopes;
+}
+
+/**
+ * Reserves the worst case below every limit, in one step, from leases at hand. Only where these do not suffice (a key's
+ * first request, or near the limit) is the ledger asked (ADR 0004).
+ */
+export async function placeHold(
+  leases: LeaseBook,
+  principal: Principal,
+  amountPicoUsd: bigint,
+  nowMs: () => number,
+): Promise<Held> {
+  const scopes = budgetScopes(principal);
+  if (scopes.length === 0)
+    return { ok: true, atMs: nowMs(), amountPicoUsd, leases: [], hold: undefined };
+  const atHand = leases.reserve(scopes, amountPicoUsd);
+  const outcome = atHand.ok ? atHand : await leases.hold(scopes, amountPicoUsd);
+  if (outcome.ok)
+    return {
+      ok: true,
+      atMs: nowMs(),
+      amountPicoUsd,
+      leases: outcome.hold.leases,
+      hold: outcome.hold,
+    };
+  const { scope, remainingPicoUsd, limitPicoUsd, heldPicoUsd } = outcome;
+  return {
+    ok: false,
+    refusal: refusal(
+      'budget_exceeded',
+      `The limit of ${scope.scope} ${scope.id} has no room for the worst case of this request.`,
+      {
+        metadata: {
+          limit_source: `custos_${scope.scope}_limit`,
+          limit_usd: formatUsd(limitPicoUsd),
+          remaining_usd: formatUsd(remainingPicoUsd),
+          held_usd: formatUsd(heldPicoUsd),
+          worst_case_usd: formatUsd(amountPicoUsd),
+        },
+      },
+    ),
+  };
+}

@@ -1,0 +1,144 @@
+import type {
+  AttemptRef,
+  DecisionRefData,
+  GenerationOpened,
+  GenerationRefused,
+  HoldData,
+  PlanData,
+  PrincipalData,
+  UsageData,
+} from '#libs/audit-events';
+import type { Principal } from '#libs/identity';
+import { parseUsd, type GenerationId } from '#libs/kernel';
+import type { AttemptEnd, AttemptTarget } from '#libs/providers';
+import type { Plan, PlanInputs } from '#libs/routing';
+import type { Endpoint } from '#libs/catalog';
+import type { Verdict } from '../decide/verdict.js';
+
+/** An event stays far under its ceiling: the rest is in the content-addressed decision and recomputable. */
+const EXCLUDED_LISTED_MAX = 12;
+
+export const iso = (unixMs: number): string => new Date(unixMs).toISOString();
+
+export const principalData = (p: Principal): PrincipalData => ({
+  organisationId: p.organisation.id,
+  workspaceId: p.workspace.id,
+  keyId: p.key.id,
+});
+
+export const attemptRef = (
+  id: GenerationId,
+  number: number,
+  endpoint: Endpoint,
+  target: AttemptTarget,
+): AttemptRef => ({
+  number,
+  requestId: `${id}.${number}`,
+  endpoint: endpoint.id,
+  provider: endpoint.providerId,
+  region: endpoint.region,
+  simulated: target.simulated,
+});
+
+export const decisionRef = (v: Verdict, atMs: number): DecisionRefData => ({
+  at: iso(atMs),
+  digest: v.digest,
+  decision: v.decision.permitted.length > 0 ? 'permit' : 'forbid',
+  reasons: v.reasons,
+  permitted: v.decision.permitted.length,
+  excluded: v.excludedCount,
+});
+
+export function planData(plan: Plan, inputs: PlanInputs): PlanData {
+  return {
+    at: iso(inputs.atMs),
+    strategy: plan.strategy,
+    seed: plan.seed,
+    acrossModels: inputs.acrossModels,
+    requirements: { ...inputs.requirements },
+    preferences: { ...inputs.preferences },
+    candidates: plan.candidates.map((c) => ({
+      endpoint: c.endpoint.id,
+      score: c.score,
+      ...(c.expectedCostPicoUsd === undefined
+        ? {}
+        : { expectedCostPicoUsd: c.expectedCostPicoUsd.toString() }),
+      ...(c.quality === undefined ? {} : { quality: c.quality }),
+    })),
+    excluded: plan.excluded
+      .slice(0, EXCLUDED_LISTED_MAX)
+      .map((e) => ({ endpoint: e.endpointId, reason: e.reason })),
+    cut: plan.cut,
+    excludedCut: Math.max(0, plan.excluded.length - EXCLUDED_LISTED_MAX),
+  };
+}
+
+export type OpenedParts = Omit<
+  GenerationOpened,
+  keyof PrincipalData | 'generationId' | 'receivedAt'
+>;
+
+export const openedData = (
+  id: GenerationId,
+  principal: Principal,
+  receivedAtMs: number,
+  parts: OpenedParts,
+): GenerationOpened => ({
+  generationId: id,
+  ...principalData(principal),
+  receivedAt: iso(receivedAtMs),
+  ...parts,
+});
+
+export const refusedData = (
+  id: GenerationId,
+  principal: Principal,
+  receivedAtMs: number,
+  parts: Omit<GenerationRefused, keyof PrincipalData | 'generationId' | 'receivedAt'>,
+): GenerationRefused => ({
+  generationId: id,
+  ...principalData(principal),
+  receivedAt: iso(receivedAtMs),
+  ...parts,
+});
+
+export const holdData = (
+  atMs: number,
+  amountPicoUsd: bigint,
+  leases: HoldData['leases'],
+): HoldData => ({ at: iso(atMs), amountPicoUsd: amountPicoUsd.toString(), leases });
+
+/** Bytes of text per token where nobody counted: the usual English figure; marked `counted`, never `reported`. */
+export const BYTES_PER_TOKEN = 4;
+
+/**
+ * Usage as the provider reported it, else as we counted it: a delta is at least a token, and four bytes are about
+ * one. `reached` is false where the provider cannot have seen the request.
+ */
+export function usageData(end: AttemptEnd, inputTokensEstimate: number): UsageData {
+  const u = end.usage;
+  if (u)
+    return {
+      inputTokens: u.inputTokens,
+      outputTokens: u.outputTokens,
+      ...(u.cacheReadTokens === undefined ? {} : { cacheReadTokens: u.cacheReadTokens }),
+      ...(u.cacheWriteTokens === undefined ? {} : { cacheWriteTokens: u.cacheWriteTokens }),
+      ...(u.reasoningTokens === undefined ? {} : { reasoningTokens: u.reasoningTokens }),
+      basis: 'reported',
+      ...reportedCost(u.costUsd),
+    };
+  return {
+    inputTokens: inputTokensEstimate,
+    outputTokens: Math.max(end.contentDeltas, Math.ceil(end.contentBytes / BYTES_PER_TOKEN)),
+    basis: 'counted',
+  };
+}
+
+function reportedCost(costUsd: string | undefined): { readonly reportedCostPicoUsd?: string } {
+  if (costUsd === undefined) return {};
+  try {
+    return { reportedCostPicoUsd: parseUsd(costUsd).toString() };
+  } catch {
+    return {}; // finer than pico-USD or not a decimal: their figure is informative, ours is what is billed
+  }
+}

@@ -1,0 +1,17 @@
+import type { ServerResponse } from 'node:http';
+
+/** One write, explicit length: no chunked framing for an answer that is already whole. */
+export function sendJson(
+  res: ServerResponse,
+  status: number,
+  body: string,
+  headers: Readonly<Record<string, string>>,
+): void {
+  if (res.destroyed || res.headersSent) return;
+  res.writeHead(status, {
+    ...headers,
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': Buffer.byteLength(body),
+  });
+  res.end(body);
+}

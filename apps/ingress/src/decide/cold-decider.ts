@@ -1,0 +1,126 @@
+import { Worker } from 'node:worker_threads';
+import type { PolicyBundle, PrincipalProfile, RequestFacts } from '#libs/policy';
+import { DomainError } from '#libs/kernel';
+
+/** What the worker is asked: endpoints by ordinal of the catalog that both sides loaded. */
+export interface ColdQuestion {
+  readonly profile: PrincipalProfile;
+  readonly facts: RequestFacts;
+  /** `all` for a decision across models. */
+  readonly ordinals: Int32Array | 'all';
+  readonly nowMs: number;
+}
+
+export interface ColdAnswer {
+  readonly permitted: Int32Array;
+  readonly permittedBy: readonly string[];
+  readonly excluded: readonly {
+    readonly code: 'forbidden' | 'no-permit' | 'evaluation-error';
+    readonly policyIds: readonly string[];
+    readonly ordinals: Int32Array;
+  }[];
+  readonly validUntilMs?: number;
+}
+
+export type ToWorker =
+  | { readonly kind: 'bundle'; readonly bundle: PolicyBundle }
+  | {
+      readonly kind: 'decide';
+      readonly id: number;
+      readonly bundleVersion: string;
+      readonly question: ColdQuestion;
+    };
+
+export type FromWorker =
+  | { readonly kind: 'ready'; readonly bundleVersion: string }
+  | { readonly kind: 'answer'; readonly id: number; readonly answer: ColdAnswer }
+  | { readonly kind: 'fault'; readonly id: number; readonly fault: string };
+
+/** Questions waiting for the worker; beyond it new contexts are refused rather than queued without end. */
+const WAITING_MAX = 1_000;
+/** A cold decision over the whole catalog takes about a second; ten are a fault. */
+const ANSWER_DEADLINE_MS = 10_000;
+
+interface Waiting {
+  readonly resolve: (answer: ColdAnswer) => void;
+  readonly reject: (error: Error) => void;
+  readonly timer: NodeJS.Timeout;
+}
+
+/**
+ * cedar-wasm is synchronous and a cold decision takes milliseconds, so it runs in a thread of its own: the event
+ * loop that relays streams never waits for it.
+ */
+export class ColdDecider {
+  readonly #worker: Worker;
+  readonly #waiting = new Map<number, Waiting>();
+  #nextId = 0;
+  #failed: Error | undefined;
+
+  constructor(catalogDir: string, onFailure: (error: Error) => void) {
+    this.#worker = new Worker(new URL('./decision-worker.js', import.meta.url), {
+      workerData: { catalogDir },
+      resourceLimits: { maxOldGenerationSizeMb: 256 },
+    });
+    this.#worker.on('message', (m: FromWorker) => this.#receive(m));
+    this.#worker.on('error', (error) => {
+      this.#failed = error;
+      for (const id of this.#waiting.keys()) this.#settle(id)?.reject(error);
+      onFailure(error);
+    });
+    this.#worker.unref();
+  }
+
+  setBundle(bundle: PolicyBundle): void {
+    this.#post({ kind: 'bundle', bundle });
+  }
+
+  decide(bundleVersion: string, question: ColdQuestion): Promise<ColdAnswer> {
+    if (this.#failed)
+      return Promise.reject(
+        new DomainError(
+          'overloaded',
+          'the decision worker has failed',
+          {},
+          { cause: this.#failed },
+        ),
+      );
+    if (this.#waiting.size >= WAITING_MAX)
+      return Promise.reject(new DomainError('overloaded', 'too many cold decisions are waiting'));
+    const id = this.#nextId++;
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(
+        () =>
+          this.#settle(id)?.reject(new DomainError('overloaded', 'a cold decision took too long')),
+        ANSWER_DEADLINE_MS,
+      );
+      this.#waiting.set(id, { resolve, reject, timer });
+      this.#post({ kind: 'decide', id, bundleVersion, question });
+    });
+  }
+
+  #post(message: ToWorker): void {
+    this.#worker.postMessage(message);
+  }
+
+  async close(): Promise<void> {
+    await this.#worker.terminate();
+    for (const id of this.#waiting.keys())
+      this.#settle(id)?.reject(new DomainError('overloaded', 'the decision worker has ended'));
+  }
+
+  #receive(m: FromWorker): void {
+    if (m.kind === 'answer') this.#settle(m.id)?.resolve(m.answer);
+    else if (m.kind === 'fault')
+      this.#settle(m.id)?.reject(new DomainError('overloaded', `cold decision failed: ${m.fault}`));
+  }
+
+  #settle(id: number): Waiting | undefined {
+    const waiting = this.#waiting.get(id);
+    if (waiting) {
+      clearTimeout(waiting.timer);
+      this.#waiting.delete(id);
+    }
+    return waiting;
+  }
+}

@@ -1,0 +1,56 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import type { Endpoint } from '#libs/catalog';
+import { createDecider, type Decider } from '#libs/policy';
+import { readBuiltInCatalog } from '../snapshots/read-catalog.js';
+import type { ColdAnswer, ColdQuestion, FromWorker, ToWorker } from './cold-decider.js';
+
+// Two bundles at a time: requests that began under the old one finish under it.
+const DECIDERS_MAX = 2;
+
+const port = parentPort;
+if (!port) throw new Error('decision-worker runs as a worker thread');
+const { catalogDir } = workerData as { catalogDir: string };
+const catalog = readBuiltInCatalog(catalogDir);
+const deciders = new Map<string, Decider>();
+const say = (m: FromWorker): void => port.postMessage(m);
+const ordinalsOf = (endpoints: readonly Endpoint[]): Int32Array =>
+  Int32Array.from(endpoints, (e) => e.ordinal);
+
+function answer(decider: Decider, q: ColdQuestion): ColdAnswer {
+  const endpoints =
+    q.ordinals === 'all' ? catalog.endpoints : Array.from(q.ordinals, (o) => catalog.endpoints[o]!);
+  const d = decider.decide({ profile: q.profile, facts: q.facts, endpoints, nowMs: q.nowMs });
+  return {
+    permitted: ordinalsOf(d.permitted),
+    permittedBy: d.permittedBy,
+    excluded: d.excluded.map((g) => ({
+      code: g.code,
+      policyIds: g.policyIds,
+      ordinals: ordinalsOf(g.endpoints),
+    })),
+    ...(d.validUntilMs === undefined ? {} : { validUntilMs: d.validUntilMs }),
+  };
+}
+
+port.on('message', (m: ToWorker) => {
+  if (m.kind === 'bundle') {
+    if (!deciders.has(m.bundle.version))
+      deciders.set(m.bundle.version, createDecider(m.bundle, catalog));
+    for (const version of deciders.keys()) {
+      if (deciders.size <= DECIDERS_MAX) break;
+      if (version !== m.bundle.version) deciders.delete(version);
+    }
+    say({ kind: 'ready', bundleVersion: m.bundle.version });
+    return;
+  }
+  const decider = deciders.get(m.bundleVersion);
+  if (!decider) {
+    say({ kind: 'fault', id: m.id, fault: 'unknown bundle version' });
+    return;
+  }
+  try {
+    say({ kind: 'answer', id: m.id, answer: answer(decider, m.question) });
+  } catch (error) {
+    say({ kind: 'fault', id: m.id, fault: error instanceof Error ? error.name : 'unknown' });
+  }
+});

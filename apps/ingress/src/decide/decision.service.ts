@@ -1,0 +1,140 @@
+import type { Catalog, Endpoint, Model } from '#libs/catalog';
+import { DomainError, type Clock } from '#libs/kernel';
+import type { Principal } from '#libs/identity';
+import { isStale, type SnapshotSource } from '#libs/platform';
+import {
+  DecisionCache,
+  factsKey,
+  profileKey,
+  type Decision,
+  type DecisionKey,
+  type PolicyBundle,
+  type PrincipalProfile,
+  type RequestFacts,
+} from '#libs/policy';
+import type { ColdAnswer, ColdDecider } from './cold-decider.js';
+import { verdictOf, type Verdict } from './verdict.js';
+
+/** Where the decision ranges: one model's endpoints, or the whole catalog for `custos/auto`. */
+export type Scope = Model | 'all';
+const scopeKey = (scope: Scope): string => (scope === 'all' ? '*' : scope.id);
+
+export function profileOf(p: Principal): PrincipalProfile {
+  return {
+    organisationId: p.organisation.id,
+    workspaceId: p.workspace.id,
+    keyId: p.key.id,
+    sector: p.organisation.sector,
+    jurisdiction: p.organisation.jurisdiction,
+    environment: p.workspace.environment,
+  };
+}
+
+/**
+ * Decisions for the hot path: a map look-up when the context was seen under this bundle and catalog, else a question
+ * to the worker that all who wait for the same context share. The bundle is read once per request, so no
+ * decision mixes two versions.
+ */
+export class DecisionService {
+  readonly #cache = new DecisionCache<Verdict>();
+  readonly #asking = new Map<string, Promise<Verdict>>();
+  readonly #profileKeys = new WeakMap<
+    Principal,
+    { readonly version: string; readonly key: string }
+  >();
+
+  constructor(
+    private readonly catalog: Catalog,
+    private readonly bundles: SnapshotSource<PolicyBundle>,
+    private readonly cold: ColdDecider,
+    private readonly clock: Clock,
+    private readonly maxAgeMs: number,
+  ) {
+    const first = bundles.current();
+    if (first) this.cold.setBundle(first.value);
+    bundles.onChange((s) => this.cold.setBundle(s.value));
+  }
+
+  /** A verdict at once, or a promise of it when the context is new. */
+  decide(principal: Principal, facts: RequestFacts, scope: Scope): Verdict | Promise<Verdict> {
+    const nowMs = this.clock.nowMs();
+    const bundle = this.#bundle(nowMs);
+    const key: DecisionKey = {
+      policyVersion: bundle.version,
+      catalogVersion: this.catalog.version,
+      profile: this.#profileKey(principal, bundle),
+      facts: factsKey(facts, bundle),
+      scope: scopeKey(scope),
+    };
+    return (
+      this.#cache.get(key, nowMs) ??
+      this.#ask(key, bundle, profileOf(principal), facts, scope, nowMs)
+    );
+  }
+
+  /** Older than the stated maximum age = nobody can say that it still holds: fail closed. */
+  #bundle(nowMs: number): PolicyBundle {
+    const snapshot = this.bundles.current();
+    if (!snapshot || isStale(snapshot, nowMs, this.maxAgeMs))
+      throw new DomainError('snapshot_stale', 'The policy bundle is older than its maximum age.');
+    return snapshot.value;
+  }
+
+  #profileKey(principal: Principal, bundle: PolicyBundle): string {
+    const known = this.#profileKeys.get(principal);
+    if (known && known.version === bundle.version) return known.key;
+    const key = profileKey(profileOf(principal), bundle);
+    this.#profileKeys.set(principal, { version: bundle.version, key });
+    return key;
+  }
+
+  #ask(
+    key: DecisionKey,
+    bundle: PolicyBundle,
+    profile: PrincipalProfile,
+    facts: RequestFacts,
+    scope: Scope,
+    nowMs: number,
+  ): Promise<Verdict> {
+    const askKey = JSON.stringify(key);
+    const asked = this.#asking.get(askKey);
+    if (asked) return asked;
+    const ordinals =
+      scope === 'all'
+        ? 'all'
+        : Int32Array.from(this.catalog.endpointsOf(scope.id), (e) => e.ordinal);
+    const answer = this.cold
+      .decide(bundle.version, { profile, facts, ordinals, nowMs })
+      .then((a) => {
+        const verdict = verdictOf(
+          this.#decision(a, bundle),
+          bundle,
+          profile,
+          facts,
+          scopeKey(scope),
+        );
+        this.#cache.set(key, verdict);
+        return verdict;
+      })
+      .finally(() => this.#asking.delete(askKey));
+    this.#asking.set(askKey, answer);
+    return answer;
+  }
+
+  #decision(a: ColdAnswer, bundle: PolicyBundle): Decision {
+    const endpoints = (ordinals: Int32Array): readonly Endpoint[] =>
+      Array.from(ordinals, (o) => this.catalog.endpoints[o]!);
+    return {
+      policyVersion: bundle.version,
+      catalogVersion: this.catalog.version,
+      permitted: endpoints(a.permitted),
+      permittedBy: a.permittedBy,
+      excluded: a.excluded.map((g) => ({
+        code: g.code,
+        policyIds: g.policyIds,
+        endpoints: endpoints(g.ordinals),
+      })),
+      ...(a.validUntilMs === undefined ? {} : { validUntilMs: a.validUntilMs }),
+    };
+  }
+}
