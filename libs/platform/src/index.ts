@@ -27,4 +27,8 @@ export type { HotInstrument } from './hot-metrics.js';
 export { startTelemetry } from './telemetry.js';
 export type { Telemetry, TelemetryOptions } from './telemetry.js';
 export { startEmbeddedPostgres } from './embedded-postgres/embedded-postgres.js';
-export type { EmbeddedPostgres, EmbeddedPostgresOptions } from './embedded-postgres/embedded-postgres.js';
+export type {
+  EmbeddedPostgres,
+  EmbeddedPostgresOptions,
+} from './embedded-postgres/embedded-postgres.js';
+export { MappedSnapshotSource } from './mapped-snapshot-source.js';
