@@ -1,0 +1,272 @@
+import { createHash } from 'node:crypto';
+import type { CustosEvent } from '#libs/audit-events';
+import {
+  fold,
+  isGenerationEvent,
+  owesSettlement,
+  unseen,
+  type GenerationEvent,
+  type LeafPlace,
+  type Noted,
+} from '#libs/ledger';
+import type { DecodedRecord } from './decode-records.js';
+import type { QuarantineCode } from './errors.js';
+import { LimitsWork } from './limits-work.js';
+import type {
+  GenerationWork,
+  JournalRow,
+  LeafRow,
+  LeaseRow,
+  QuarantineRow,
+  Source,
+  WriterRow,
+} from './rows.js';
+import { settleWork, type SettleContext } from './settle-work.js';
+
+const LEAF_PREFIX = Buffer.of(0);
+
+/** RFC 6962 leaf hash of the record's exact bytes. */
+export const leafHash = (bytes: Uint8Array): Buffer =>
+  createHash('sha256').update(LEAF_PREFIX).update(bytes).digest();
+
+/** What is known before the batch, loaded in a handful of queries. */
+export interface Loaded {
+  readonly size: bigint;
+  readonly writers: ReadonlyMap<string, WriterRow>;
+  readonly generations: ReadonlyMap<string, GenerationWork>;
+  readonly leases: ReadonlyMap<string, LeaseRow>;
+}
+
+/**
+ * One batch in memory: takes records in log order and gathers every row that they change, so that the database is
+ * written in a handful of statements. No I/O here; what comes out depends on the rows loaded and the records alone.
+ */
+export class BatchFold {
+  readonly leaves: LeafRow[] = [];
+  readonly journals: JournalRow[] = [];
+  readonly quarantine: QuarantineRow[] = [];
+  readonly writers: Map<string, WriterRow>;
+  readonly generations: Map<string, GenerationWork>;
+  readonly limits: LimitsWork;
+  /** Generations that this batch changed, in order of first change. */
+  readonly changed = new Set<string>();
+  #next: bigint;
+
+  constructor(
+    loaded: Loaded,
+    private readonly context: SettleContext,
+  ) {
+    this.#next = loaded.size;
+    this.writers = new Map(loaded.writers);
+    this.generations = new Map(loaded.generations);
+    this.limits = new LimitsWork(loaded.leases);
+  }
+
+  /** Leaves in the tree after this batch. */
+  get size(): bigint {
+    return this.#next;
+  }
+
+  take(source: Source, record: DecodedRecord): void {
+    const index = this.#next++;
+    const recordedAt = new Date(record.recordedAtMs).toISOString();
+    const { event } = record;
+    const effect =
+      event === undefined
+        ? this.#setAside(index, 'unreadable', null, record.problem)
+        : this.#effectOf(event, source, index, record, recordedAt);
+    this.leaves.push({
+      index,
+      sourceId: source.id,
+      offset: record.offset,
+      type: event?.type ?? null,
+      generationId:
+        event !== undefined && isGenerationEvent(event) ? event.data.generationId : null,
+      hash: leafHash(record.value),
+      recordedAt,
+      effect,
+    });
+  }
+
+  #setAside(
+    leafIndex: bigint,
+    code: QuarantineCode,
+    generationId: string | null,
+    detail: string,
+  ): 'quarantined' {
+    this.quarantine.push({ leafIndex, code, generationId, detail });
+    return 'quarantined';
+  }
+
+  #effectOf(
+    event: CustosEvent,
+    source: Source,
+    index: bigint,
+    record: DecodedRecord,
+    recordedAt: string,
+  ): string {
+    const writer = this.#writer(event.writer);
+    if (event.wseq <= writer.wseq) {
+      // The log's reader makes one of what the writer had to repeat.
+      if (
+        event.wseq === writer.wseq &&
+        writer.lastHash !== null &&
+        writer.lastHash !== record.sha256
+      )
+        return this.#setAside(index, 'writer_equivocated', null, `wseq ${event.wseq} said twice`);
+      return 'duplicate';
+    }
+    this.#checkChain(writer, event, index);
+    writer.wseq = event.wseq;
+    writer.lastHash = record.sha256;
+    writer.lastSeenAt = recordedAt;
+    writer.sourceId = source.id;
+    writer.dirty = true;
+    if (isGenerationEvent(event)) {
+      const place: LeafPlace = {
+        topic: source.topic,
+        partition: source.partition,
+        offset: record.offset.toString(),
+        index: index.toString(),
+      };
+      return this.#foldGeneration(event, index, place, recordedAt);
+    }
+    return this.#foldWriter(event, writer);
+  }
+
+  #checkChain(writer: WriterRow, event: CustosEvent, index: bigint): void {
+    if (event.wseq !== writer.wseq + 1)
+      this.#setAside(
+        index,
+        'writer_chain_gap',
+        null,
+        `wseq ${writer.wseq + 1} to ${event.wseq - 1} are missing`,
+      );
+    else if (writer.lastHash !== null && event.wprev !== writer.lastHash)
+      this.#setAside(index, 'writer_chain_broken', null, `wprev of wseq ${event.wseq} differs`);
+  }
+
+  #writer(id: string): WriterRow {
+    let row = this.writers.get(id);
+    if (row === undefined) {
+      row = {
+        writer: id,
+        app: null,
+        sourceId: null,
+        wseq: -1,
+        lastHash: null,
+        lastSeenAt: null,
+        stopped: false,
+        retired: false,
+        retiredAfterWseq: null,
+        dirty: true,
+      };
+      this.writers.set(id, row);
+    }
+    return row;
+  }
+
+  #foldWriter(event: CustosEvent, writer: WriterRow): string {
+    switch (event.type) {
+      case 'custos.writer.started.v1':
+        writer.app = event.data.app;
+        return 'writer_started';
+      case 'custos.writer.heartbeat.v1':
+      case 'custos.writer.stopped.v1':
+        writer.app ??= event.data.app;
+        for (const leaseId of event.data.releasedLeases ?? []) this.limits.giveBack(leaseId);
+        if (event.type === 'custos.writer.heartbeat.v1') return 'writer_seen';
+        writer.stopped = true;
+        return 'writer_stopped';
+      case 'custos.writer.retired.v1': {
+        const retired = this.#writer(event.data.retiredWriter);
+        retired.retired = true;
+        retired.retiredAfterWseq = event.data.lastWseq ?? null;
+        retired.dirty = true;
+        return 'writer_retired';
+      }
+      default:
+        return 'noted';
+    }
+  }
+
+  #foldGeneration(
+    event: GenerationEvent,
+    index: bigint,
+    leaf: LeafPlace,
+    recordedAt: string,
+  ): string {
+    const { generationId } = event.data;
+    let work = this.generations.get(generationId);
+    if (work === undefined) {
+      work = emptyWork(generationId);
+      this.generations.set(generationId, work);
+    }
+    const { state, effect } = fold(work.state, event, index);
+    work.state = state;
+    work.leaves.push(index.toString());
+    this.changed.add(generationId);
+    this.#keepDocument(work, event, { eventId: event.id, writer: event.writer, recordedAt, leaf });
+    if (effect === 'opened' && state.opening !== undefined)
+      this.limits.place(generationId, state.opening.hold);
+    if (owesSettlement(work.state)) this.#settle(work);
+    return effect;
+  }
+
+  #keepDocument(
+    work: GenerationWork,
+    event: GenerationEvent,
+    noted: Omit<Noted<never>, 'data'>,
+  ): void {
+    switch (event.type) {
+      case 'custos.generation.opened.v1':
+        work.opened ??= { ...noted, data: event.data };
+        break;
+      case 'custos.generation.refused.v1':
+        work.refused ??= { ...noted, data: event.data };
+        break;
+      case 'custos.attempt.dispatched.v1':
+        work.dispatched.push({ ...noted, data: event.data });
+        break;
+      case 'custos.generation.closed.v1':
+        work.closes.push({ ...noted, data: event.data });
+        if (work.state.close?.eventId === event.id) {
+          work.closedAt = event.data.at;
+          work.lastByteAt = event.data.lastByteAt ?? null;
+        }
+        break;
+      case 'custos.generation.progress.v1':
+        break;
+    }
+  }
+
+  /** Brings the books in line with the close in force. Also for generations whose price book has come at last. */
+  settleLate(work: GenerationWork): void {
+    this.generations.set(work.state.id, work);
+    this.changed.add(work.state.id);
+    if (owesSettlement(work.state)) this.#settle(work);
+  }
+
+  #settle(work: GenerationWork): void {
+    const outcome = settleWork(work, this.context);
+    if (outcome.kind === 'set_aside') {
+      this.quarantine.push(outcome.row);
+      return;
+    }
+    if (outcome.problem !== undefined) this.quarantine.push(outcome.problem);
+    this.journals.push(...outcome.journals);
+    this.limits.settle(outcome.opening, outcome.first, work.state.id, outcome.deltaPicoUsd);
+  }
+}
+
+const emptyWork = (id: string): GenerationWork => ({
+  state: unseen(id),
+  settled: undefined,
+  opened: undefined,
+  refused: undefined,
+  dispatched: [],
+  closes: [],
+  leaves: [],
+  closedAt: null,
+  lastByteAt: null,
+});

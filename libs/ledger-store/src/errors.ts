@@ -1,0 +1,22 @@
+/** Closed set of this lib's error codes. */
+export type LedgerStoreErrorCode =
+  /** The log delivered past the fence: records between are gone. Halts the ledger. */
+  | 'log_gap'
+  /** Another sequencer moved the fence under this transaction. */
+  | 'fence_moved'
+  | 'bad_cursor';
+
+/** Why a leaf stands in quarantine. The leaf is counted either way; only `unreadable` and `bad_usage` have no effect. */
+export type QuarantineCode =
+  /** Not an event this version can read. */
+  | 'unreadable'
+  /** The same writer and sequence as an earlier record, other bytes. */
+  | 'writer_equivocated'
+  /** Records of this writer are missing before this one. */
+  | 'writer_chain_gap'
+  /** The hash of the record before does not match. */
+  | 'writer_chain_broken'
+  /** Counts that cannot be rated. */
+  | 'bad_usage'
+  /** The pinned price book is not here yet; rated when it arrives. */
+  | 'price_book_unknown';

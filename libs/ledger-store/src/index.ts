@@ -1,0 +1,14 @@
+// The ledger in PostgreSQL: schema and its rules, the posting transaction, leases, queries for auditors.
+// Every effect of a record changes together with the fence, so each record takes effect once.
+export { Balances } from './balances.js';
+export type { LeaseOutcome, LeaseRequest, PeriodUsage, ScopeUsage } from './balances.js';
+export type { LedgerStoreErrorCode, QuarantineCode } from './errors.js';
+export { ledgerMigrations } from './migrations/index.js';
+export { PostingTransaction } from './posting-transaction.js';
+export type { Applied } from './posting-transaction.js';
+export { PriceBooks } from './price-books.js';
+export type { SettleContext } from './settle-work.js';
+export { SweepQueries } from './sweep-queries.js';
+export type { OpenGeneration, WriterSeen } from './sweep-queries.js';
+export { TrailQueries } from './trail-queries.js';
+export type { TrailFilter, TrailPage } from './trail-queries.js';

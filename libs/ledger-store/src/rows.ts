@@ -1,0 +1,102 @@
+import type {
+  AttemptDispatched,
+  GenerationClosed,
+  GenerationOpened,
+  GenerationRefused,
+} from '#libs/audit-events';
+import type { GenerationState, Noted, Posting, SettledNote } from '#libs/ledger';
+import type { QuarantineCode } from './errors.js';
+
+/** One partition's fence. */
+export interface Source {
+  readonly id: number;
+  readonly topic: string;
+  readonly partition: number;
+  next: bigint;
+}
+
+export interface LeafRow {
+  readonly index: bigint;
+  readonly sourceId: number;
+  readonly offset: bigint;
+  readonly type: string | null;
+  readonly generationId: string | null;
+  readonly hash: Buffer;
+  readonly recordedAt: string;
+  readonly effect: string;
+}
+
+export interface WriterRow {
+  readonly writer: string;
+  app: string | null;
+  sourceId: number | null;
+  /** -1: only its retirement is known. */
+  wseq: number;
+  /** Hex SHA-256 of its last record; null where not known. */
+  lastHash: string | null;
+  lastSeenAt: string | null;
+  stopped: boolean;
+  retired: boolean;
+  retiredAfterWseq: number | null;
+  dirty: boolean;
+}
+
+/** A generation while a batch works on it; the documents are only those that this batch adds. */
+export interface GenerationWork {
+  state: GenerationState;
+  settled: SettledNote | undefined;
+  opened: Noted<GenerationOpened> | undefined;
+  refused: Noted<GenerationRefused> | undefined;
+  readonly dispatched: Noted<AttemptDispatched>[];
+  readonly closes: Noted<GenerationClosed>[];
+  readonly leaves: string[];
+  /** Times of the close in force, once one was read in this batch or loaded. */
+  closedAt: string | null;
+  lastByteAt: string | null;
+}
+
+export interface LeaseRow {
+  readonly leaseId: string;
+  readonly scope: string;
+  readonly scopeId: string;
+  readonly granted: bigint;
+  allotted: bigint;
+  open: boolean;
+  dirty: boolean;
+}
+
+export interface JournalRow {
+  readonly id: bigint;
+  readonly leafIndex: bigint;
+  readonly kind: 'usage' | 'reversal';
+  readonly generationId: string;
+  readonly priceBook: string;
+  readonly effectiveAt: string;
+  readonly reverses: bigint | null;
+  readonly postings: readonly Posting[];
+}
+
+export interface HoldRow {
+  readonly generationId: string;
+  readonly scope: string;
+  readonly scopeId: string;
+  readonly leaseId: string;
+  readonly amount: bigint;
+  state: 'held' | 'captured' | 'released';
+}
+
+export interface QuarantineRow {
+  readonly leafIndex: bigint;
+  readonly code: QuarantineCode;
+  readonly generationId: string | null;
+  /** Our own wording, never bytes of the record. */
+  readonly detail: string;
+}
+
+export interface BalanceDelta {
+  readonly scope: string;
+  readonly scopeId: string;
+  posted: bigint;
+  held: bigint;
+  leased: bigint;
+}

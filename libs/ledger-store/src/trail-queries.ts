@@ -1,0 +1,143 @@
+import type { Pool } from 'pg';
+import { assembleTrail, type Trail, type TrailDocuments, type TrailPosting } from '#libs/ledger';
+import { readCursor, writeCursor } from './cursor.js';
+
+export interface TrailFilter {
+  /** By time of receipt: from inclusive, to exclusive. RFC 3339. */
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+  readonly organisation?: string | undefined;
+  readonly workspace?: string | undefined;
+  readonly key?: string | undefined;
+  readonly model?: string | undefined;
+  /** Provider that answered, else the one asked last. */
+  readonly provider?: string | undefined;
+  readonly status?: string | undefined;
+  readonly limit: number;
+  readonly cursor?: string | undefined;
+}
+
+export interface TrailPage {
+  readonly data: readonly Trail[];
+  readonly nextCursor: string | null;
+}
+
+interface DocumentRow extends Omit<TrailDocuments, 'postings' | 'settled'> {
+  readonly id: string;
+  readonly received_at: Date | null;
+  readonly posted_at: Date | null;
+  readonly settled: TrailDocuments['settled'] | null;
+}
+
+const SELECT = `select id, received_at, posted_at, state, opened, refused, dispatched, closes, settled
+  from ledger.generation`;
+
+/** Trails for auditors, read straight from the ledger's tables. */
+export class TrailQueries {
+  constructor(private readonly pool: Pool) {}
+
+  async trail(generationId: string): Promise<Trail | undefined> {
+    const { rows } = await this.pool.query<DocumentRow>({
+      name: 'ledger.trail',
+      text: `${SELECT} where id = $1`,
+      values: [generationId],
+    });
+    return (await this.#trails(rows))[0];
+  }
+
+  /** Newest first. Throws `bad_cursor` on a cursor that this never gave out. */
+  async list(filter: TrailFilter): Promise<TrailPage> {
+    const values: (string | number)[] = [];
+    const where = ['received_at is not null'];
+    const demand = (sql: string, value: string | undefined): void => {
+      if (value !== undefined) where.push(sql.replace('?', `$${values.push(value)}`));
+    };
+    demand('received_at >= ?', filter.from);
+    demand('received_at < ?', filter.to);
+    demand('organisation_id = ?', filter.organisation);
+    demand('workspace_id = ?', filter.workspace);
+    demand('key_id = ?', filter.key);
+    demand('model = ?', filter.model);
+    demand('provider = ?', filter.provider);
+    demand('status = ?', filter.status);
+    if (filter.cursor !== undefined) {
+      const { receivedAt, id } = readCursor(filter.cursor);
+      where.push(`(received_at, id) < ($${values.push(receivedAt)}, $${values.push(id)})`);
+    }
+    const { rows } = await this.pool.query<DocumentRow>(
+      `${SELECT} where ${where.join(' and ')} order by received_at desc, id desc
+       limit $${values.push(filter.limit + 1)}`,
+      values,
+    );
+    const page = rows.slice(0, filter.limit);
+    const last = page.at(-1);
+    return {
+      data: await this.#trails(page),
+      nextCursor:
+        rows.length > filter.limit && last?.received_at
+          ? writeCursor({ receivedAt: last.received_at.toISOString(), id: last.id })
+          : null,
+    };
+  }
+
+  async #trails(rows: readonly DocumentRow[]): Promise<readonly Trail[]> {
+    const postings = await this.#postings(rows.filter((r) => r.posted_at).map((r) => r.id));
+    return rows.map((row) => {
+      const { state, opened, refused, dispatched, closes, settled, posted_at } = row;
+      return assembleTrail({
+        state,
+        dispatched,
+        closes,
+        ...(opened && { opened }),
+        ...(refused && { refused }),
+        ...(settled && {
+          settled: { ...settled, ...(posted_at && { postedAt: posted_at.toISOString() }) },
+        }),
+        postings: postings.get(row.id) ?? [],
+      });
+    });
+  }
+
+  async #postings(ids: readonly string[]): Promise<ReadonlyMap<string, TrailPosting[]>> {
+    const byId = new Map<string, TrailPosting[]>();
+    if (ids.length === 0) return byId;
+    const { rows } = await this.pool.query<{
+      generation_id: string;
+      kind: 'usage' | 'reversal';
+      account: string;
+      amount: string;
+      leaf_index: string;
+      topic: string;
+      partition: number;
+      record_offset: string;
+    }>({
+      name: 'ledger.postings',
+      text: `select j.generation_id, j.kind, a.name as account, p.amount, j.leaf_index, s.topic, s.partition,
+          l.record_offset
+        from ledger.journal j
+        join ledger.posting p on p.journal_id = j.id
+        join ledger.account a on a.id = p.account_id
+        join ledger.leaf l on l.leaf_index = j.leaf_index
+        join ledger.source_offset s on s.id = l.source_id
+        where j.generation_id = any($1::text[])
+        order by j.recorded_at, j.kind, j.id, p.seq`,
+      values: [ids],
+    });
+    for (const r of rows) {
+      const list = byId.get(r.generation_id) ?? [];
+      byId.set(r.generation_id, list);
+      list.push({
+        account: r.account,
+        amountPicoUsd: r.amount,
+        kind: r.kind,
+        leaf: {
+          topic: r.topic,
+          partition: r.partition,
+          offset: r.record_offset,
+          index: r.leaf_index,
+        },
+      });
+    }
+    return byId;
+  }
+}
