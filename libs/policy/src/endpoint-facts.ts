@@ -1,6 +1,6 @@
 import type { Catalog, Endpoint, Model, Provider, ProviderFacts } from '#libs/catalog';
 
-import { asBlocs, liesIn, placeOf } from './places.js';
+import { asBlocs, overlap, placeOf } from './places.js';
 
 /**
  * What rules may read of one offer. Absent = unknown = the worst case. Model origin, host's seat, place of
@@ -85,12 +85,16 @@ export function offerFacts(
     contract,
     slugs: region === 'global' ? [providerId] : [providerId, `${providerId}/${region}`],
   };
-  const stated = provider?.facts;
+  const { facts: stated, regions } = provider ?? {};
   if (stated === undefined || nowMs >= expiryMs(stated.expiresOn)) return base;
   const owned = { ...base, ...ownershipFacts(stated) };
   // Practice was read for the default contract; what another contract says, nobody has read.
   if (contract !== 'default') return owned;
-  return { ...owned, ...practiceFacts(stated), ...processing(region, stated) };
+  return {
+    ...owned,
+    ...practiceFacts(stated),
+    ...processing(region, { ...stated, ...regions?.[region] }),
+  };
 }
 
 function ownershipFacts(stated: ProviderFacts): Pick<EndpointFacts, 'hq' | 'controlledFrom'> {
@@ -115,18 +119,14 @@ function practiceFacts(stated: ProviderFacts): Partial<EndpointFacts> {
   return facts;
 }
 
-/** A region in the endpoint's id narrows what the provider states; one that contradicts it leaves nothing known. */
+/** A region in the endpoint's id that contradicts the stated places leaves nothing known of the place. */
 function processing(
   region: string,
   stated: ProviderFacts,
 ): Pick<EndpointFacts, 'regions' | 'places' | 'pinned'> {
-  const places = stated.processingRegions;
-  if (places === null) return {};
-  if (region === 'global') {
-    const where = { regions: asBlocs(places), places: [...places].toSorted() };
-    return stated.pinned === null ? where : { ...where, pinned: stated.pinned };
-  }
-  const place = placeOf(region);
-  if (place === undefined || !liesIn(place, places)) return {};
-  return { regions: asBlocs([place]), places: [place], pinned: true };
+  const { processingRegions: places, pinned } = stated;
+  const named = placeOf(region);
+  if (places === null || (named !== undefined && !places.some((p) => overlap(p, named)))) return {};
+  const where = { regions: asBlocs(places), places: places.toSorted() };
+  return pinned === null ? where : { ...where, pinned };
 }

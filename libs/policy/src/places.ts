@@ -29,9 +29,9 @@ export function placeOf(token: string): string | undefined {
 export const asBlocs = (places: readonly string[]): string[] =>
   [...new Set(places.map((p) => (eea.has(p) ? 'EEA' : p)))].toSorted();
 
-/** Whether `place` lies in one of `places`, directly or as a member of a bloc. */
-export const liesIn = (place: string, places: readonly string[]): boolean =>
-  places.some((p) => p === place || (BLOCS[p]?.includes(place) ?? false));
+/** Whether the two can be the same place: equal, or one a bloc that holds the other. */
+export const overlap = (a: string, b: string): boolean =>
+  a === b || (BLOCS[a]?.includes(b) ?? false) || (BLOCS[b]?.includes(a) ?? false);
 
 /** The places that satisfy a caller who asked for `tokens`: a bloc admits its members, never the reverse. */
 export function admitted(tokens: readonly string[]): string[] {

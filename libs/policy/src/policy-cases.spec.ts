@@ -1,33 +1,22 @@
-import { globSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-
 import { describe, expect, it } from '@jest/globals';
 
 import { buildBundle } from './build-bundle.js';
 import { formatted } from './cedar.js';
 import { readPolicyCases, runPolicyCases } from './policy-cases.js';
+import { caseFiles, shippedSources } from './shipped-policies.spec-support.js';
 
-const DIR = join(import.meta.dirname, '../../../policies');
-const read = (file: string): string => readFileSync(join(DIR, file), 'utf8');
-const policyFiles = globSync('**/*.cedar', { cwd: DIR }).toSorted();
-const caseFiles = globSync('tests/*.cases.json', { cwd: DIR }).toSorted();
-
-const built = buildBundle({
-  policies: Object.fromEntries(policyFiles.map((f) => [f, read(f)])),
-  schema: read('schema.cedarschema'),
-});
+const built = buildBundle(shippedSources);
 
 describe('the shipped policies', () => {
   it('build without a fault', () => {
     expect(built.ok ? [] : built.faults).toEqual([]);
   });
 
-  it.each(policyFiles)('%s is formatted', (file) => {
-    const text = read(file);
+  it.each(Object.entries(shippedSources.policies))('%s is formatted', (_file, text) => {
     expect(formatted(text)).toEqual({ ok: true, value: text });
   });
 
-  const cases = caseFiles.flatMap((f) => readPolicyCases(read(f)));
+  const cases = caseFiles.flatMap(({ text }) => readPolicyCases(text));
 
   it.each(cases)('$name', (c) => {
     if (!built.ok) throw new Error('the bundle does not build');
@@ -56,7 +45,8 @@ describe('the shipped policies', () => {
   });
 
   it('a case with an unknown member is refused', () => {
-    const text = '{"cases":[{"name":"x","endpoint":{"trians":true},"expect":{"decision":"deny","policies":[]}}]}';
+    const text =
+      '{"cases":[{"name":"x","endpoint":{"trians":true},"expect":{"decision":"deny","policies":[]}}]}';
     expect(() => readPolicyCases(text)).toThrow(/trians/);
   });
 });

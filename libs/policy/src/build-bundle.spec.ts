@@ -1,0 +1,124 @@
+import { describe, expect, it } from '@jest/globals';
+
+import { buildBundle, openBundle } from './build-bundle.js';
+import type { BuiltBundle } from './build-bundle.js';
+import {
+  ANYBODY,
+  policyText,
+  shippedBundle,
+  shippedSources,
+} from './shipped-policies.spec-support.js';
+
+const withText = (text: string): BuiltBundle =>
+  buildBundle({ ...shippedSources, policies: { ...shippedSources.policies, 'new.cedar': text } });
+
+const faultsOf = (built: BuiltBundle): { code: string; message: string; policyId?: string }[] =>
+  built.ok ? [] : [...built.faults];
+
+describe('buildBundle', () => {
+  it('cites every policy from its annotations', () => {
+    expect(shippedBundle().citations['gdpr.ch5']).toEqual({
+      id: 'gdpr.ch5',
+      layer: 'jurisdiction',
+      law: 'GDPR Art. 44-46',
+      reason: expect.stringContaining('EEA'),
+      code: 'geo',
+    });
+  });
+
+  it('has a version that depends on texts only, not on files or their order', () => {
+    const all = Object.values(shippedSources.policies).toReversed().join('\n');
+    const one = buildBundle({ policies: { 'one.cedar': all }, schema: shippedSources.schema });
+    expect(one).toEqual({ ok: true, bundle: shippedBundle() });
+  });
+
+  it('changes version with one character of a rule', () => {
+    const changed = shippedBundle({
+      'request.cedar': (shippedSources.policies['request.cedar'] ?? '').replace('== 0', '== 1'),
+    });
+    expect(changed.version).not.toBe(shippedBundle().version);
+  });
+
+  it('reports every fault at once', () => {
+    const built = buildBundle({
+      schema: shippedSources.schema,
+      policies: {
+        'a.cedar': 'permit (',
+        'b.cedar': policyText('org.rule', 'organisation', `forbid ${ANYBODY}`, ''),
+        'c.cedar': `forbid ${ANYBODY};`,
+      },
+    });
+    const codes = faultsOf(built).map((f) => f.code);
+    expect(codes).toEqual(['policy-syntax', 'layering', 'annotation', 'layering']);
+  });
+
+  it.each([
+    ['a second permit', policyText('base.more', 'platform', `permit ${ANYBODY}`, ''), 'layering'],
+    [
+      'a permit of an organisation',
+      policyText(
+        'org.more',
+        'organisation',
+        'permit (principal in Custos::Organisation::"x", action, resource)',
+        '',
+      ),
+      'layering',
+    ],
+    ['an id taken', policyText('req.zdr', 'request', `forbid ${ANYBODY}`, ''), 'duplicate-id'],
+    ['an unknown layer', policyText('x.y', 'galaxy', `forbid ${ANYBODY}`, ''), 'annotation'],
+    [
+      'an unguarded optional attribute',
+      policyText('x.y', 'platform', `forbid ${ANYBODY}`, 'when { resource.trains }'),
+      'validation',
+    ],
+    [
+      'a misspelt attribute',
+      policyText('x.y', 'platform', `forbid ${ANYBODY}`, 'when { resource has trians }'),
+      'validation',
+    ],
+    [
+      'a template',
+      '@id("x.y") @layer("platform") @law("l") @reason("r") forbid (principal == ?principal, action, resource);',
+      'policy-syntax',
+    ],
+    [
+      'an unknown code',
+      `@code("whim") ${policyText('x.y', 'platform', `forbid ${ANYBODY}`, '')}`,
+      'annotation',
+    ],
+  ])('refuses %s', (_name, text, code) => {
+    expect(faultsOf(withText(text)).map((f) => f.code)).toContain(code);
+  });
+
+  it('accepts an organisation rule that names its organisation', () => {
+    const head = 'forbid (principal in Custos::Organisation::"x", action, resource)';
+    expect(withText(policyText('x.y', 'organisation', head, '')).ok).toBe(true);
+  });
+
+  it('reports a broken schema', () => {
+    const built = buildBundle({ ...shippedSources, schema: 'entity {' });
+    expect(faultsOf(built).map((f) => f.code)).toEqual(['schema-syntax']);
+  });
+});
+
+describe('openBundle', () => {
+  it('opens what was published', () => {
+    const bundle = shippedBundle();
+    const received = JSON.parse(JSON.stringify(bundle)) as typeof bundle;
+    expect(openBundle(received)).toEqual({ ok: true, bundle });
+  });
+
+  it('refuses contents that are not of the version claimed', () => {
+    const bundle = shippedBundle();
+    const { 'req.zdr': _dropped, ...fewer } = bundle.policies;
+    expect(faultsOf(openBundle({ ...bundle, policies: fewer })).map((f) => f.code)).toEqual([
+      'version',
+    ]);
+  });
+
+  it('derives citations from the texts, whatever was claimed', () => {
+    const bundle = shippedBundle();
+    const opened = openBundle({ ...bundle, citations: {} } as typeof bundle);
+    expect(opened.ok && opened.bundle.citations).toEqual(bundle.citations);
+  });
+});
