@@ -10,8 +10,10 @@ export interface AppendBatch {
 }
 
 export interface BatchReceipt {
-  /** Offset of the first value; the others follow densely. */
+  /** Offset of the first value; the others follow densely unless `offsets` says otherwise. */
   readonly baseOffset: bigint;
+  /** Only where a repeated batch was partly known and its rest went further back: one offset per value. */
+  readonly offsets?: readonly bigint[];
 }
 
 export interface LogRecord {
@@ -47,6 +49,10 @@ export abstract class AppendLog {
   /** Identity of this log's storage; part of the ledger's fence. E.g. `postgres:<uuid>`, `kafka:<cluster id>`. */
   abstract readonly id: string;
   abstract readonly partitionsPerTopic: number;
+  /** What an acknowledgement means here, in words for the log and the documents. */
+  abstract readonly durability: string;
+  /** Largest sum of value bytes in one batch. */
+  abstract readonly batchBytesMax: number;
 
   /**
    * Resolves only when the batch is durable (PostgreSQL: committed with fsync; Kafka: acks=all, replicated to
@@ -63,6 +69,11 @@ export abstract class AppendLog {
   abstract consume(options: ConsumeOptions): Promise<void>;
   /** Next offset to be written, per partition. */
   abstract endOffsets(): Promise<readonly Position[]>;
+  /**
+   * Tells the log that this writer is dead: where the log can fence (PostgreSQL) its later batches are refused
+   * with `writer_retired`. Kafka cannot; there the `custos.writer.retired.v1` event is all, and readers honour it.
+   */
+  abstract retireWriter(writer: string): Promise<void>;
   /** Throws DomainError (`log_unavailable`, `log_unsafe`) with the reason when the log must not be relied on. */
   abstract check(): Promise<void>;
   abstract close(): Promise<void>;

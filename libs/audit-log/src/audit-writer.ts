@@ -8,6 +8,18 @@ export interface AppendReceipt {
   readonly acknowledgedAtMs: number;
 }
 
+export interface AppendOptions {
+  /** True for an event that asks to begin something: refused at once when the queue is full or the log is late. */
+  readonly admission: boolean;
+  /** How long this caller waits before it is told `log_unavailable`; the writer's default where absent. */
+  readonly deadlineMs?: number;
+  /**
+   * True for an event nobody waits for before acting (a closing record): it rides along with the next batch, or
+   * goes after 10 ms at most, so that its sync never stands before the next admission.
+   */
+  readonly lazy?: boolean;
+}
+
 /** What a room that writes events sees; `AuditWriter` (audit-writer.service.ts) is the one implementation. */
 export interface EventAppender {
   readonly writerId: string;
@@ -21,7 +33,7 @@ export interface EventAppender {
     type: T,
     subject: string,
     data: EventData[T],
-    options: { readonly admission: boolean; readonly deadlineMs?: number },
+    options: AppendOptions,
   ): Promise<AppendReceipt>;
   /**
    * As `append`, for several events in one go (contiguous wseq, one durable batch where it fits); the receipt is
@@ -33,7 +45,7 @@ export interface EventAppender {
       readonly subject: string;
       readonly data: EventData[EventType];
     }[],
-    options: { readonly admission: boolean; readonly deadlineMs?: number },
+    options: AppendOptions,
   ): Promise<AppendReceipt>;
   /** False while an append has been unacknowledged past its deadline: new requests get 503 until it is. */
   readonly accepting: boolean;

@@ -8,5 +8,15 @@ export type {
   LogRecord,
   Position,
 } from './append-log.js';
-export type { AppendReceipt, EventAppender } from './audit-writer.js';
+export type { AppendOptions, AppendReceipt, EventAppender } from './audit-writer.js';
+export { AuditWriter } from './audit-writer.service.js';
+export type { AuditWriterOptions } from './audit-writer.service.js';
 export type { AuditLogErrorCode } from './errors.js';
+export { KafkaAppendLog } from './kafka/kafka-append-log.js';
+export type { KafkaAppendLogOptions } from './kafka/kafka-append-log.js';
+export { openAppendLog } from './open-append-log.js';
+export type { OpenAppendLogOptions } from './open-append-log.js';
+export { partitionOf } from './partition-of.js';
+export { auditLogMigrations } from './postgres/migrations/index.js';
+export { PostgresAppendLog } from './postgres/postgres-append-log.js';
+export type { PostgresAppendLogOptions } from './postgres/postgres-append-log.js';

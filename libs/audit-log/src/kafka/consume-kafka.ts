@@ -1,0 +1,143 @@
+import { randomUUID } from 'node:crypto';
+import type { Admin, Consumer, Kafka, KafkaMessage } from 'kafkajs';
+import type { ConsumeOptions, LogRecord, Position } from '../append-log.js';
+import { auditLogError } from '../errors.js';
+import { fromKafka } from './kafka-client.js';
+
+/** Longest time a broker holds an empty fetch back; kafkajs's own 5 s would eat the latency budget. */
+const FETCH_WAIT_MS = 100;
+const SESSION_TIMEOUT_MS = 30_000;
+
+/**
+ * Reads on from the positions, alone in a consumer group that is new at every call: no rebalance with others,
+ * no committed offsets, no waiting for a dead member. The positions are the caller's; each (re)join seeks to
+ * where we are. Rejects `log_gap` when records before the next are gone or the log is shorter than the position.
+ */
+export async function consumeKafka(
+  kafka: Kafka,
+  admin: Admin,
+  options: ConsumeOptions,
+): Promise<void> {
+  const { signal } = options;
+  if (options.from.length === 0 || signal.aborted) return;
+  const next = new Map(options.from.map((p) => [placeOf(p), { ...p }]));
+  const topics = [...new Set(options.from.map((p) => p.topic))];
+  const consumer = kafka.consumer({
+    groupId: `custos-log-${randomUUID()}`,
+    sessionTimeout: SESSION_TIMEOUT_MS,
+    minBytes: 1,
+    maxWaitTimeInMs: FETCH_WAIT_MS,
+    allowAutoTopicCreation: false,
+    retry: { restartOnFailure: () => Promise.resolve(false) },
+  });
+  const ended = Promise.withResolvers<void>();
+  ended.promise.catch(() => undefined);
+  const fail = (error: unknown) => ended.reject(error);
+  const onAbort = () => ended.resolve();
+  signal.addEventListener('abort', onAbort, { once: true });
+  consumer.on(consumer.events.CRASH, ({ payload }) => fail(payload.error));
+  consumer.on(consumer.events.GROUP_JOIN, () => {
+    for (const { topic, partition, next: at } of next.values())
+      consumer.seek({ topic, partition, offset: at.toString() });
+  });
+  try {
+    await refuseLoss(admin, topics, next);
+    await consumer.connect();
+    await consumer.subscribe({ topics, fromBeginning: true });
+    await run(consumer, options, next, fail);
+    await ended.promise;
+  } catch (error) {
+    // The caller's own error passes as it is; ours and kafkajs's are in this lib's words.
+    throw error instanceof CallerFailed ? error.cause : fromKafka(error);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+    await consumer.disconnect().catch(() => undefined);
+  }
+}
+
+/** Where the log starts after, or ends before, a position, acknowledged records are lost: say so, read nothing. */
+async function refuseLoss(
+  admin: Admin,
+  topics: readonly string[],
+  next: ReadonlyMap<string, Position>,
+): Promise<void> {
+  for (const topic of topics)
+    for (const { partition, low, high } of await admin.fetchTopicOffsets(topic)) {
+      const at = next.get(`${topic}/${partition}`)?.next;
+      if (at !== undefined && (at < BigInt(low) || at > BigInt(high)))
+        throw auditLogError('log_gap', 'the log does not reach the position', {
+          topic,
+          partition,
+          next: at.toString(),
+          low,
+          high,
+        });
+    }
+}
+
+async function run(
+  consumer: Consumer,
+  { maxRecords, onBatch, signal }: ConsumeOptions,
+  next: ReadonlyMap<string, { -readonly [K in keyof Position]: Position[K] }>,
+  fail: (error: unknown) => void,
+): Promise<void> {
+  let failed = false;
+  await consumer.run({
+    autoCommit: false,
+    eachBatchAutoResolve: false,
+    eachBatch: async ({ batch, resolveOffset, heartbeat, isRunning, isStale }) => {
+      const at = next.get(`${batch.topic}/${batch.partition}`);
+      if (at === undefined) {
+        resolveOffset(batch.lastOffset());
+        return;
+      }
+      const fresh = batch.messages.filter((m) => BigInt(m.offset) >= at.next);
+      for (let i = 0; i < fresh.length; i += maxRecords) {
+        if (failed || signal.aborted || !isRunning() || isStale()) return;
+        try {
+          const records = recordsOf(at, fresh.slice(i, i + maxRecords));
+          await onBatch(records).catch((cause: unknown) => {
+            throw new CallerFailed(cause);
+          });
+          at.next = records.at(-1)!.offset + 1n;
+        } catch (error) {
+          // Not thrown on: kafkajs would redeliver to a caller who is done.
+          failed = true;
+          fail(error);
+          return;
+        }
+        resolveOffset((at.next - 1n).toString());
+        await heartbeat();
+      }
+      if (fresh.length === 0) resolveOffset(batch.lastOffset());
+    },
+  });
+}
+
+function recordsOf(at: Position, messages: readonly KafkaMessage[]): LogRecord[] {
+  return messages.map((message, i) => {
+    const offset = BigInt(message.offset);
+    if (offset !== at.next + BigInt(i))
+      throw auditLogError('log_gap', 'an offset is missing', {
+        topic: at.topic,
+        partition: at.partition,
+        expected: (at.next + BigInt(i)).toString(),
+        found: message.offset,
+      });
+    return {
+      topic: at.topic,
+      partition: at.partition,
+      offset,
+      recordedAtMs: Number(message.timestamp),
+      value: message.value ?? Buffer.alloc(0),
+    };
+  });
+}
+
+const placeOf = (p: Position): string => `${p.topic}/${p.partition}`;
+
+class CallerFailed extends Error {
+  constructor(override readonly cause: unknown) {
+    super('onBatch failed');
+  }
+}

@@ -1,0 +1,126 @@
+import type { Admin, Kafka } from 'kafkajs';
+import { TOPICS } from '#libs/audit-events';
+import {
+  AppendLog,
+  type AppendBatch,
+  type BatchReceipt,
+  type ConsumeOptions,
+  type Position,
+} from '../append-log.js';
+import { BatchCombiner } from '../batch-combiner.js';
+import { checkBatch } from '../check-batch.js';
+import { auditLogError } from '../errors.js';
+import { consumeKafka } from './consume-kafka.js';
+import { fromKafka, kafkaClient, type KafkaConnectionOptions } from './kafka-client.js';
+import { KafkaSender } from './kafka-sender.js';
+import {
+  checkTopics,
+  createTopics,
+  type KafkaTopicOptions,
+  type TopicFacts,
+} from './kafka-topics.js';
+
+export interface KafkaAppendLogOptions extends KafkaConnectionOptions, KafkaTopicOptions {
+  /** Time for one append until it counts as unknown; kafkajs itself would try for ever. */
+  readonly appendDeadlineMs?: number;
+}
+
+/** The writer's own limit on a batch. */
+const BATCH_BYTES_MAX = 512 * 1024;
+
+/** The audit log in Kafka: three topics, acks=all, one send in flight for the whole process. */
+export class KafkaAppendLog extends AppendLog {
+  readonly id: string;
+  readonly partitionsPerTopic: number;
+  readonly durability: string;
+  readonly batchBytesMax: number;
+  readonly #combiner = new BatchCombiner((batches) => this.appendBatches(batches));
+  readonly #sender: KafkaSender;
+
+  private constructor(
+    private readonly kafka: Kafka,
+    private readonly admin: Admin,
+    clusterId: string,
+    facts: TopicFacts,
+    options: KafkaAppendLogOptions,
+  ) {
+    super();
+    this.id = `kafka:${clusterId}`;
+    this.partitionsPerTopic = facts.partitions;
+    this.durability =
+      facts.replicas === 1
+        ? 'written to a single Kafka broker, fsync per batch'
+        : `replicated to at least ${facts.minInsyncReplicas} of ${facts.replicas} Kafka brokers`;
+    // Half is left for the framing of up to 1,000 small records.
+    this.batchBytesMax = Math.min(BATCH_BYTES_MAX, Math.floor(facts.messageBytesMax / 2));
+    this.#sender = new KafkaSender(kafka, {
+      deadlineMs: options.appendDeadlineMs ?? 5_000,
+      messageBytesMax: facts.messageBytesMax,
+    });
+  }
+
+  /** Creates what topics are absent, then checks all. Throws `log_unavailable` or `log_unsafe`. */
+  static async open(options: KafkaAppendLogOptions): Promise<KafkaAppendLog> {
+    const kafka = kafkaClient(options);
+    const admin = kafka.admin();
+    try {
+      await admin.connect();
+      await createTopics(admin, options);
+      const facts = await checkTopics(admin);
+      const { clusterId } = await admin.describeCluster();
+      const log = new KafkaAppendLog(kafka, admin, clusterId, facts, options);
+      await log.#sender.connect();
+      return log;
+    } catch (error) {
+      await admin.disconnect().catch(() => undefined);
+      throw fromKafka(error);
+    }
+  }
+
+  async appendBatch(batch: AppendBatch): Promise<BatchReceipt> {
+    checkBatch(batch);
+    return this.#combiner.append(batch);
+  }
+
+  appendBatches(batches: readonly AppendBatch[]): Promise<PromiseSettledResult<BatchReceipt>[]> {
+    return this.#sender.send(batches);
+  }
+
+  consume(options: ConsumeOptions): Promise<void> {
+    return consumeKafka(this.kafka, this.admin, options);
+  }
+
+  async endOffsets(): Promise<readonly Position[]> {
+    try {
+      const topics = Object.values(TOPICS);
+      const offsets = await Promise.all(topics.map((t) => this.admin.fetchTopicOffsets(t)));
+      return topics.flatMap((topic, t) =>
+        offsets[t]!.map(({ partition, high }) => ({ topic, partition, next: BigInt(high) })).sort(
+          (a, b) => a.partition - b.partition,
+        ),
+      );
+    } catch (error) {
+      throw fromKafka(error);
+    }
+  }
+
+  /** Kafka cannot fence a writer across sessions: readers do, by the `custos.writer.retired.v1` event. */
+  async retireWriter(): Promise<void> {}
+
+  async check(): Promise<void> {
+    try {
+      const facts = await checkTopics(this.admin);
+      if (facts.partitions < this.partitionsPerTopic)
+        throw auditLogError('log_gap', 'the topics have fewer partitions than before');
+      const { clusterId } = await this.admin.describeCluster();
+      if (this.id !== `kafka:${clusterId}`)
+        throw auditLogError('log_unsafe', 'the brokers now belong to another cluster');
+    } catch (error) {
+      throw fromKafka(error);
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#sender.close(), this.admin.disconnect().catch(() => undefined)]);
+  }
+}
