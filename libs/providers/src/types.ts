@@ -112,6 +112,8 @@ export interface ChatAnswer {
 export interface StreamText {
   readonly latin1: string;
   readonly contentDeltas: number;
+  /** UTF-8 bytes of content in `latin1`. */
+  readonly contentBytes: number;
   readonly idLiteral: string | undefined;
   readonly modelLiteral: string | undefined;
 }
@@ -121,6 +123,8 @@ export interface AttemptEnd {
   readonly finishReason?: string;
   readonly upstreamId?: string;
   readonly upstreamStatus?: number;
+  /** The caller's parameters that the provider's dialect has no counterpart for and that were left out. */
+  readonly droppedParameters?: readonly string[];
   /** Content-bearing deltas seen, for counting when the provider reports no usage. */
   readonly contentDeltas: number;
   /** UTF-8 bytes of content seen. */
