@@ -130,6 +130,15 @@ export class GenerationRun implements AttemptObserver {
     return this.#candidate + 1;
   }
 
+  /** From dispatch to the first content of the last attempt, ms. */
+  get firstContentMs(): number | undefined {
+    return this.#firstContentMs;
+  }
+
+  get usage(): UsageData | undefined {
+    return this.#attempts.at(-1)?.usage;
+  }
+
   get endpoint(): Endpoint {
     return this.#current.endpoint;
   }

@@ -1,0 +1,163 @@
+import { TOPICS } from '#libs/audit-events';
+import { AuditWriter, type AppendLog } from '#libs/audit-log';
+import type { Catalog } from '#libs/catalog';
+import { LeaseBook, type Allowance, type PrincipalDirectory } from '#libs/identity';
+import type { Clock } from '#libs/kernel';
+import { uuidV7, writerId } from '#libs/kernel';
+import type { HealthRegistry, Logger, SnapshotSource, Telemetry } from '#libs/platform';
+import { isStale } from '#libs/platform';
+import type { PolicyBundle } from '#libs/policy';
+import { UndiciDispatcher } from '#libs/providers';
+import type { Outcome, RouteTable } from '#libs/routing';
+import { Authenticator } from './complete/authenticate.js';
+import { AvailableEndpoints } from './complete/available-endpoints.js';
+import { Completions } from './complete/complete.js';
+import type { GenerationRun } from './complete/generation-run.js';
+import { OncePerWriter } from './complete/once-per-writer.js';
+import { RouteHealth } from './complete/route-health.js';
+import { RunRegistry } from './complete/run-registry.js';
+import { TargetResolver, type TargetSettings } from './complete/targets.js';
+import { ColdDecider } from './decide/cold-decider.js';
+import { DecisionService } from './decide/decision.service.js';
+import type { IngressSettings } from './ingress.config.js';
+import { IngressMetrics } from './telemetry/ingress-metrics.js';
+
+/** Progress of a long stream is recorded this often: what a crash can leave unknown. */
+const PROGRESS_MS = 2_000;
+const RETRY_AFTER_SECONDS = 2;
+const WRITER_STOP_DEADLINE_MS = 5_000;
+
+export interface IngressParts {
+  readonly settings: IngressSettings;
+  readonly catalog: Catalog;
+  /** Folder the decision worker loads the same catalog from. */
+  readonly catalogDir: string;
+  readonly targets: TargetSettings;
+  readonly log: AppendLog;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly telemetry: Telemetry;
+  readonly health: HealthRegistry;
+  readonly principals: SnapshotSource<PrincipalDirectory>;
+  readonly bundles: SnapshotSource<PolicyBundle>;
+  readonly routes: SnapshotSource<RouteTable>;
+  readonly allowance: Allowance;
+  /** Tells the routing service how an attempt ended. */
+  readonly report: (outcome: Outcome) => void;
+  /** Key of the digests in the log; whoever holds it can link equal bodies. */
+  readonly digestKey: Buffer;
+  /** The log refuses this writer for ever: the process should end. */
+  readonly onFatal: (error: Error) => void;
+}
+
+/** The data plane put together: everything a request needs, in memory, in one process. */
+export class Ingress {
+  readonly completions: Completions;
+  readonly #runs: RunRegistry;
+  readonly #writer: AuditWriter;
+  readonly #dispatcher: UndiciDispatcher;
+  readonly #cold: ColdDecider;
+  readonly #leases: LeaseBook;
+
+  constructor(private readonly parts: IngressParts) {
+    const { settings, clock, catalog } = parts;
+    const writer = writerId(`ingress-${uuidV7(clock.nowMs())}`);
+    this.#runs = new RunRegistry(clock, {
+      keepAliveMs: settings.CUSTOS_KEEP_ALIVE,
+      progressMs: PROGRESS_MS,
+      readerIdleMs: settings.CUSTOS_READER_IDLE_TIMEOUT,
+    });
+    const metrics = new IngressMetrics(parts.telemetry, () => this.#runs.size);
+    this.#leases = new LeaseBook(writer, parts.allowance, () => clock.nowMs());
+    this.#writer = new AuditWriter({
+      log: parts.log,
+      topic: TOPICS.audit,
+      app: 'ingress',
+      clock,
+      writerId: writer,
+      defaultDeadlineMs: settings.CUSTOS_APPEND_DEADLINE_MS,
+      inFlight: () => this.#runs.size,
+      takeReleasedLeases: () =>
+        this.#runs.closing ? this.#leases.giveBackAll() : this.#leases.giveBackIdle(clock.nowMs()),
+      onAck: (latencyMs, records) => metrics.appended(latencyMs, records),
+      onRetry: (_error, attempt) => parts.logger.warn('audit.append_retried', { attempt }),
+      onFatal: parts.onFatal,
+    });
+    this.#dispatcher = new UndiciDispatcher();
+    this.#cold = new ColdDecider(parts.catalogDir, parts.onFatal);
+    const maxAgeMs = settings.CUSTOS_SNAPSHOT_MAX_AGE;
+    const health = new RouteHealth(parts.routes, clock, maxAgeMs, parts.report);
+    this.completions = new Completions({
+      clock,
+      catalog,
+      authenticator: new Authenticator(parts.principals, clock, maxAgeMs, RETRY_AFTER_SECONDS),
+      decisions: new DecisionService(catalog, parts.bundles, this.#cold, clock, maxAgeMs),
+      available: new AvailableEndpoints(new TargetResolver(catalog, parts.targets)),
+      health,
+      leases: this.#leases,
+      audit: this.#writer,
+      said: new OncePerWriter(),
+      runs: this.#runs,
+      digestKey: parts.digestKey,
+      limits: {
+        jsonDepthMax: settings.CUSTOS_JSON_DEPTH_MAX,
+        holdOutputTokensMax: settings.CUSTOS_HOLD_OUTPUT_TOKENS,
+        retryAfterSeconds: RETRY_AFTER_SECONDS,
+      },
+      count: (what, code) => metrics.count(what, code),
+      run: {
+        clock,
+        audit: this.#writer,
+        dispatcher: this.#dispatcher,
+        timeouts: {
+          connectMs: settings.CUSTOS_CONNECT_TIMEOUT,
+          firstContentMs: settings.CUSTOS_FIRST_CONTENT_TIMEOUT,
+          idleMs: settings.CUSTOS_IDLE_TIMEOUT,
+          totalMs: settings.CUSTOS_TOTAL_TIMEOUT,
+        },
+        retryAfterSeconds: RETRY_AFTER_SECONDS,
+        onOutcome: (endpoint, attempt, firstContentMs) =>
+          health.note(endpoint, attempt, firstContentMs),
+        onClosed: (run: GenerationRun, status) => {
+          this.#runs.remove(run);
+          metrics.closed(run, status, clock.nowMs());
+        },
+        stopsBillingOnCancel: (id) => catalog.providers.get(id)?.stopsBillingOnCancel,
+      },
+    });
+    this.#registerHealth(maxAgeMs);
+  }
+
+  get writerId(): string {
+    return this.#writer.writerId;
+  }
+
+  /** Opens the writer's chain; rejects while the log does not answer. */
+  async start(): Promise<void> {
+    await this.#writer.start();
+  }
+
+  /** New requests are refused, running ones may end until the deadline, then the chain is closed. */
+  async close(): Promise<void> {
+    await this.#runs.close(this.parts.settings.CUSTOS_DRAIN_DEADLINE);
+    await this.#dispatcher.close(1_000);
+    await this.#writer.stop(WRITER_STOP_DEADLINE_MS);
+    await this.#cold.close();
+  }
+
+  #registerHealth(maxAgeMs: number): void {
+    const { health, clock, principals, bundles, routes } = this.parts;
+    health.register('audit log', () =>
+      this.#writer.accepting ? undefined : 'appends are not acknowledged',
+    );
+    const sources = { principals, 'policy bundle': bundles, routes };
+    for (const [name, source] of Object.entries(sources))
+      health.register(name, () => {
+        const snapshot = source.current();
+        if (!snapshot) return 'there is no snapshot yet';
+        return isStale(snapshot, clock.nowMs(), maxAgeMs)
+          ? 'older than its maximum age'
+          : undefined;
+      });
+  }
+}

@@ -1,0 +1,53 @@
+import type { FastifyError, FastifyInstance } from 'fastify';
+import type { Completions } from '../complete/complete.js';
+import { sendJson } from '../complete/send-json.js';
+import { errorBody, refusal, statusOf, type Refusal } from '../ingress.errors.js';
+
+const PATHS = ['/api/v1/chat/completions', '/v1/chat/completions'] as const;
+
+/**
+ * The completion routes stand on Fastify itself, in a scope of their own: the body arrives as bytes and the answer
+ * leaves through the socket. Nest's pipeline (guards, pipes, interceptors) is for the slow routes (ADR 0005).
+ */
+export async function registerCompletionRoutes(
+  fastify: FastifyInstance,
+  completions: Completions,
+  bodyBytesMax: number,
+): Promise<void> {
+  await fastify.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser(
+      ['application/json', '*'],
+      { parseAs: 'buffer', bodyLimit: bodyBytesMax },
+      (_request, body, done) => done(null, body),
+    );
+    scope.setErrorHandler((error: FastifyError, _request, reply) => {
+      const r = bodyRefusal(error, bodyBytesMax);
+      reply.hijack();
+      sendJson(reply.raw, statusOf(r), JSON.stringify(errorBody(r)), { connection: 'close' });
+    });
+    for (const path of PATHS)
+      scope.post(path, { bodyLimit: bodyBytesMax }, (request, reply) => {
+        reply.hijack();
+        const { body } = request;
+        return completions.complete(
+          request.raw,
+          reply.raw,
+          Buffer.isBuffer(body) ? body : Buffer.alloc(0),
+        );
+      });
+  });
+}
+
+function bodyRefusal(error: FastifyError, bodyBytesMax: number): Refusal {
+  switch (error.statusCode) {
+    case 413:
+      return refusal('payload_too_large', `The body is over ${bodyBytesMax} bytes.`);
+    case 415:
+      return refusal('unsupported_media_type', 'Send application/json.');
+    case 400:
+      return refusal('invalid_request', 'The request could not be read.');
+    default:
+      return refusal('internal', 'An internal fault; nothing was sent.');
+  }
+}
