@@ -1,5 +1,17 @@
 // What can be called, at which price, and what is known of who runs it: models, providers, endpoints,
 // price books, facts with source and expiry. Pure: reads no file, knows no clock.
+export { CATALOG_FILE_NAMES } from './catalog-format.js';
+export type { CatalogFileName } from './catalog-format.js';
+export { CatalogError } from './errors.js';
+export type { CatalogErrorCode } from './errors.js';
+export { factsOf } from './facts-of.js';
+export { importModelsDev, REVIEWED_FILE_NAMES } from './import-models-dev.js';
+export type { ImportResult } from './import-models-dev.js';
+export { loadCatalog } from './load-catalog.js';
+export { parsePriceBook, priceBookOf } from './price-book.js';
+export { priceFromUsdPerMillion } from './price-from-usd.js';
+export { proposeIdentityTable } from './propose-table.js';
+export { readSources, SOURCE_FILE_NAMES } from './source-models-dev.js';
 export type {
   Catalog,
   Dialect,
@@ -10,4 +22,5 @@ export type {
   PriceTier,
   Provider,
   ProviderFacts,
+  RegionFacts,
 } from './types.js';

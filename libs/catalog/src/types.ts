@@ -34,7 +34,10 @@ export interface Endpoint {
   readonly providerId: string;
   /** What the provider calls the model: goes upstream as `model`. */
   readonly upstreamModel: string;
-  /** Region token of the id: `global` where the provider decides, else e.g. `eu`, `us`, `cn`. */
+  /**
+   * Region token of the id: `global` where the provider decides, `regional` where the customer's base URL does
+   * (Bedrock without a prefix), else e.g. `eu`, `us`, `cn`.
+   */
   readonly region: string;
   /** `default` | `subscription` (a coding or token plan) | later: customer contracts. */
   readonly contract: string;
@@ -64,7 +67,12 @@ export interface Model {
   readonly releasedOn?: string;
   readonly contextTokens: number;
   /** 0..1, from the dated, sourced quality table; absent = unknown and ranks last. */
-  readonly quality?: { readonly score: number; readonly benchmark: string; readonly source: string; readonly date: string };
+  readonly quality?: {
+    readonly score: number;
+    readonly benchmark: string;
+    readonly source: string;
+    readonly date: string;
+  };
 }
 
 /** Compliance facts about a provider. `null` = not established = the worst case for every rule. */
@@ -87,6 +95,12 @@ export interface ProviderFacts {
   readonly expiresOn: string;
 }
 
+/** What a region of an endpoint changes in its provider's facts: where inference runs, and whether it stays there. */
+export interface RegionFacts {
+  readonly processingRegions: readonly string[] | null;
+  readonly pinned: boolean | null;
+}
+
 export interface Provider {
   readonly id: string;
   readonly name: string;
@@ -97,6 +111,8 @@ export interface Provider {
   /** Usual environment variable that holds the credential, e.g. `OPENAI_API_KEY`. */
   readonly credentialVariable: string;
   readonly facts?: ProviderFacts;
+  /** By region token of an endpoint, where the provider documents it; read through `factsOf`. */
+  readonly regions?: Readonly<Record<string, RegionFacts>>;
   /** Whether closing the connection stops upstream generation and billing; absent = unknown (billed in full). */
   readonly stopsBillingOnCancel?: boolean;
 }

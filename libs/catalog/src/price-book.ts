@@ -1,0 +1,144 @@
+import { canonicalJson, sha256 } from '#libs/kernel';
+import type { Json, PicoUsd } from '#libs/kernel';
+import { CatalogError } from './errors.js';
+import type { Price, PriceBook, PriceTier } from './types.js';
+
+/** Format name inside the bytes: a reader that knows another format refuses them instead of misreading them. */
+const FORMAT = 'custos.price-book.v1';
+
+/** Members of a price in its JSON form; amounts are decimal strings of integer pico-USD. */
+const AMOUNTS = {
+  input: 'inputPicoUsdPerToken',
+  output: 'outputPicoUsdPerToken',
+  cacheRead: 'cacheReadPicoUsdPerToken',
+  cacheWrite: 'cacheWritePicoUsdPerToken',
+  reasoning: 'reasoningPicoUsdPerToken',
+  request: 'requestPicoUsd',
+} as const;
+type Rates = PriceTier['price'];
+
+const AMOUNT = /^(?:0|[1-9]\d{0,30})$/;
+
+/** The price book of a set of endpoints; an endpoint without a price is not in it. */
+export function priceBookOf(
+  endpoints: Iterable<{ readonly id: string; readonly price?: Price }>,
+): PriceBook {
+  const prices = new Map<string, Price>();
+  for (const { id, price } of endpoints) {
+    if (price === undefined) continue;
+    if (prices.has(id)) throw invalid('an endpoint has two prices');
+    prices.set(id, price);
+  }
+  return bookOf(prices);
+}
+
+/**
+ * Reads the stored bytes of a price book. The version is the digest of these very bytes, so it is the version under
+ * which they were stored; bytes that are not in canonical form are refused, because they never were a book of ours.
+ * Throws CatalogError `price-book-invalid`.
+ */
+export function parsePriceBook(bytes: Uint8Array): PriceBook {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (cause) {
+    throw new CatalogError('price-book-invalid', 'price book is not JSON', {}, { cause });
+  }
+  const book = asRecord(parsed, 'price book');
+  if (book['format'] !== FORMAT) throw invalid('price book has an unknown format');
+  const prices = new Map<string, Price>();
+  for (const [id, price] of Object.entries(asRecord(book['prices'], 'prices'))) {
+    prices.set(id, priceFromJson(price));
+  }
+  const reread = bookOf(prices);
+  if (!Buffer.from(reread.bytes).equals(bytes))
+    throw invalid('price book is not in canonical form');
+  return reread;
+}
+
+/** The JSON form of one price, as it stands in price books and catalog files. */
+export function priceToJson(price: Price): { readonly [member: string]: Json } {
+  return {
+    ...ratesToJson(price),
+    ...(price.tiers === undefined
+      ? {}
+      : {
+          tiers: price.tiers.map((t) => ({ above: t.aboveInputTokens, ...ratesToJson(t.price) })),
+        }),
+    ...(price.flags === undefined ? {} : { flags: price.flags }),
+  };
+}
+
+/** Throws CatalogError `price-book-invalid` on an unknown member, a missing rate or a malformed amount. */
+export function priceFromJson(value: unknown): Price {
+  const json = asRecord(value, 'price');
+  const { tiers, flags, ...rates } = json;
+  const price = ratesFromJson(rates);
+  return {
+    ...price,
+    ...(tiers === undefined ? {} : { tiers: tiersFromJson(tiers) }),
+    ...(flags === undefined ? {} : { flags: flagsFromJson(flags) }),
+  };
+}
+
+function bookOf(prices: ReadonlyMap<string, Price>): PriceBook {
+  const members: Record<string, Json> = {};
+  for (const [id, price] of prices) members[id] = priceToJson(price);
+  const bytes = new TextEncoder().encode(
+    canonicalJson({ currency: 'USD', format: FORMAT, prices: members, unit: 'pico-USD' }),
+  );
+  return { version: sha256(bytes), bytes, priceOf: (endpointId) => prices.get(endpointId) };
+}
+
+function ratesToJson(rates: Rates): Record<string, Json> {
+  const json: Record<string, Json> = {};
+  for (const [short, long] of Object.entries(AMOUNTS)) {
+    const amount = rates[long];
+    if (amount !== undefined) json[short] = amount.toString();
+  }
+  return json;
+}
+
+function ratesFromJson(json: Readonly<Record<string, unknown>>): Rates {
+  const rates: { -readonly [Member in keyof Rates]?: PicoUsd } = {};
+  for (const [member, value] of Object.entries(json)) {
+    if (!Object.hasOwn(AMOUNTS, member)) throw invalid('price has an unknown member');
+    if (typeof value !== 'string' || !AMOUNT.test(value))
+      throw invalid('price has a malformed amount');
+    rates[AMOUNTS[member as keyof typeof AMOUNTS]] = BigInt(value);
+  }
+  const { inputPicoUsdPerToken, outputPicoUsdPerToken } = rates;
+  if (inputPicoUsdPerToken === undefined || outputPicoUsdPerToken === undefined) {
+    throw invalid('price lacks its input or output rate');
+  }
+  return { ...rates, inputPicoUsdPerToken, outputPicoUsdPerToken };
+}
+
+function tiersFromJson(value: unknown): readonly PriceTier[] {
+  if (!Array.isArray(value) || value.length === 0)
+    throw invalid('tiers must be a list with an entry');
+  let last = 0;
+  return value.map((entry: unknown): PriceTier => {
+    const { above, ...rates } = asRecord(entry, 'tier');
+    if (typeof above !== 'number' || !Number.isSafeInteger(above) || above <= last) {
+      throw invalid('tier thresholds must be ascending positive integers');
+    }
+    last = above;
+    return { aboveInputTokens: above, price: ratesFromJson(rates) };
+  });
+}
+
+function flagsFromJson(value: unknown): readonly 'rounded-sub-pico'[] {
+  if (!Array.isArray(value) || value.length !== 1 || value[0] !== 'rounded-sub-pico') {
+    throw invalid('price has an unknown flag');
+  }
+  return ['rounded-sub-pico'];
+}
+
+function asRecord(value: unknown, what: string): Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw invalid(`${what} is not an object`);
+  return value as Readonly<Record<string, unknown>>;
+}
+
+const invalid = (message: string): CatalogError => new CatalogError('price-book-invalid', message);
