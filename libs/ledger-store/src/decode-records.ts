@@ -21,4 +21,5 @@ export function decodeRecord(record: LogRecord): DecodedRecord {
   }
 }
 
-const decodeEvent = (bytes: Buffer): CustosEvent => JSON.parse(bytes.toString('utf8')) as CustosEvent;
+const decodeEvent = (bytes: Buffer): CustosEvent =>
+  JSON.parse(bytes.toString('utf8')) as CustosEvent;
