@@ -14,7 +14,8 @@ import { faultRefusal, planRefusal, policyRefusal } from './refusals.js';
 import { inputTokensMax, maxOutputAsked, requirementsOf } from './admission.js';
 import type { Authenticator } from './authenticate.js';
 import type { AvailableEndpoints } from './available-endpoints.js';
-import { GenerationRun, type PlannedCandidate, type RunContext } from './generation-run.js';
+import { GenerationRun } from './generation-run.js';
+import type { PlannedCandidate, RunContext } from './run-parts.js';
 import { placeHold, type Placed } from './hold.js';
 import { readAsk, type Ask } from './read-ask.js';
 import {

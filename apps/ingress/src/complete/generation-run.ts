@@ -1,20 +1,13 @@
 import type { ServerResponse } from 'node:http';
-import type { AttemptOutcome, GenerationOutcome, UsageData } from '#libs/audit-events';
-import type { EventAppender } from '#libs/audit-log';
-import type { Endpoint, Model } from '#libs/catalog';
-import type { Principal } from '#libs/identity';
-import type { Clock, GenerationId } from '#libs/kernel';
+import type { GenerationOutcome, UsageData } from '#libs/audit-events';
+import type { Endpoint } from '#libs/catalog';
 import { rate } from '#libs/ledger';
 import type {
   AttemptEnd,
   AttemptFailure,
   AttemptHandle,
   AttemptObserver,
-  AttemptTarget,
-  AttemptTimeouts,
   ChatAnswer,
-  ChatRequest,
-  Dispatcher,
   StreamText,
 } from '#libs/providers';
 import { errorBody, refusal, statusOf, type Refusal } from '../ingress.errors.js';
@@ -28,60 +21,10 @@ import {
 } from './answer-shape.js';
 import { ClientStream } from './client-stream.js';
 import { failureRefusal } from './failure-refusal.js';
-import { attemptRef, iso, usageData } from './records.js';
+import { AttemptLog, OUTCOME_OF } from './attempt-log.js';
+import type { PlannedCandidate, RunContext, RunParts, TendLimits } from './run-parts.js';
+import { attemptRef, iso } from './records.js';
 import { sendJson } from './send-json.js';
-
-/** What every run shares. */
-export interface RunContext {
-  readonly clock: Clock;
-  readonly audit: EventAppender;
-  readonly dispatcher: Dispatcher;
-  readonly timeouts: AttemptTimeouts;
-  readonly retryAfterSeconds: number;
-  readonly onOutcome: (
-    endpoint: Endpoint,
-    outcome: AttemptOutcome,
-    firstContentMs: number | undefined,
-  ) => void;
-  readonly onClosed: (run: GenerationRun, status: GenerationOutcome) => void;
-  readonly stopsBillingOnCancel: (providerId: string) => boolean | undefined;
-}
-
-export interface PlannedCandidate {
-  readonly endpoint: Endpoint;
-  readonly model: Model;
-  readonly target: AttemptTarget;
-}
-
-export interface RunParts {
-  readonly id: GenerationId;
-  readonly principal: Principal;
-  readonly request: ChatRequest;
-  readonly stream: boolean;
-  readonly candidates: readonly PlannedCandidate[];
-  readonly headers: Readonly<Record<string, string>>;
-  readonly inputTokensEstimate: number;
-  readonly receivedAtMs: number;
-}
-
-export interface TendLimits {
-  readonly keepAliveMs: number;
-  readonly progressMs: number;
-  readonly readerIdleMs: number;
-}
-
-/** The failure's name in the record. `http_error` is a 5xx of theirs, `rejected` a 4xx about the request itself. */
-const OUTCOME_OF = {
-  timeout: 'timeout',
-  rate_limited: 'rate_limited',
-  upstream_error: 'http_error',
-  rejected: 'rejected',
-  reset: 'reset',
-  unreachable: 'unreachable',
-  malformed: 'malformed',
-} as const satisfies Record<AttemptFailure['kind'], string>;
-
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /**
  * One generation from its admission to its closing record: attempts one after another, the relay to the client, and
@@ -90,7 +33,7 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
  */
 export class GenerationRun implements AttemptObserver {
   readonly #stream: ClientStream | undefined;
-  readonly #attempts: Mutable<AttemptOutcome>[] = [];
+  readonly #attempts: AttemptLog;
   #candidate = -1;
   #handle: AttemptHandle | undefined;
   #answer: ChatAnswer | undefined;
@@ -99,16 +42,15 @@ export class GenerationRun implements AttemptObserver {
   #clientGone = false;
   #ended = false;
   #underWay = false;
-  #dispatchedAtMs = 0;
   #progressAtMs: number;
   #progressDeltas = 0;
-  #firstContentMs: number | undefined;
 
   constructor(
     private readonly ctx: RunContext,
     readonly parts: RunParts,
     private readonly res: ServerResponse,
   ) {
+    this.#attempts = new AttemptLog(parts.id, parts.inputTokensEstimate);
     this.#progressAtMs = parts.receivedAtMs;
     if (parts.stream)
       this.#stream = new ClientStream(res, () => this.#handle?.resume(), parts.receivedAtMs);
@@ -122,21 +64,13 @@ export class GenerationRun implements AttemptObserver {
     this.#dispatchNext(recordedAtMs);
   }
 
-  get contentDeltas(): number {
-    return this.#contentDeltas;
-  }
-
-  get attemptNumber(): number {
-    return this.#candidate + 1;
-  }
-
   /** From dispatch to the first content of the last attempt, ms. */
   get firstContentMs(): number | undefined {
-    return this.#firstContentMs;
+    return this.#attempts.firstContentMs;
   }
 
   get usage(): UsageData | undefined {
-    return this.#attempts.at(-1)?.usage;
+    return this.#attempts.last?.usage;
   }
 
   get endpoint(): Endpoint {
@@ -145,13 +79,7 @@ export class GenerationRun implements AttemptObserver {
 
   #dispatchNext(recordedAtMs: number): void {
     const next = this.parts.candidates[++this.#candidate]!;
-    const number = this.#candidate + 1;
-    const attempt: Mutable<AttemptOutcome> = {
-      ...attemptRef(this.parts.id, number, next.endpoint, next.target),
-      outcome: 'not_dispatched',
-      recordedAt: iso(recordedAtMs),
-    };
-    this.#attempts.push(attempt);
+    const attempt = this.#attempts.begin(next, recordedAtMs);
     if (this.#clientGone) {
       this.#close('cancelled', 'client_cancelled');
       return;
@@ -167,10 +95,7 @@ export class GenerationRun implements AttemptObserver {
   }
 
   onDispatched(atMs: number): void {
-    this.#dispatchedAtMs = atMs;
-    const attempt = this.#attempt;
-    attempt.dispatchedAt = iso(atMs);
-    attempt.outcome = 'unknown';
+    this.#attempts.noteDispatched(atMs);
   }
 
   onAnswer(answer: ChatAnswer): void {
@@ -200,8 +125,8 @@ export class GenerationRun implements AttemptObserver {
   onFailure(failure: AttemptFailure, partial: AttemptEnd): void {
     this.#underWay = false;
     const outcome = this.#committed ? 'stream_error' : OUTCOME_OF[failure.kind];
-    this.#settle(outcome, this.#committed || partial.usage ? partial : undefined);
-    if (failure.upstreamStatus !== undefined) this.#attempt.upstreamStatus = failure.upstreamStatus;
+    const counted = this.#committed || partial.usage ? partial : undefined;
+    this.#settle(outcome, counted, failure.upstreamStatus);
     const more = this.#candidate + 1 < this.parts.candidates.length;
     if (!this.#committed && failure.retryable && more && !this.#clientGone) {
       void this.#failOver(outcome, failure);
@@ -252,11 +177,7 @@ export class GenerationRun implements AttemptObserver {
    */
   refuseUnsent(r: Refusal, queued: boolean): void {
     if (queued) {
-      const first = this.parts.candidates[0]!;
-      this.#attempts.push({
-        ...attemptRef(this.parts.id, 1, first.endpoint, first.target),
-        outcome: 'not_dispatched',
-      });
+      this.#attempts.begin(this.parts.candidates[0]!, undefined);
       this.#fail(r, 'failed');
       return;
     }
@@ -298,7 +219,7 @@ export class GenerationRun implements AttemptObserver {
         {
           generationId: this.parts.id,
           at: iso(nowMs),
-          attempt: this.attemptNumber,
+          attempt: this.#attempts.number,
           outputTokens: this.#contentDeltas,
         },
         { admission: false, lazy: true },
@@ -311,7 +232,7 @@ export class GenerationRun implements AttemptObserver {
     if (!this.#underWay) return;
     this.#underWay = false;
     this.#handle?.abort();
-    const left = this.#attempt.dispatchedAt !== undefined;
+    const left = this.#attempts.dispatched;
     this.#settle(left ? 'cancelled' : 'not_dispatched', left ? this.#counted() : undefined);
   }
 
@@ -319,15 +240,9 @@ export class GenerationRun implements AttemptObserver {
     return this.parts.candidates[Math.max(0, this.#candidate)]!;
   }
 
-  get #attempt(): Mutable<AttemptOutcome> {
-    return this.#attempts[this.#attempts.length - 1]!;
-  }
-
   #firstContent(): void {
     this.#committed = true;
-    const nowMs = this.ctx.clock.nowMs();
-    this.#firstContentMs = nowMs - this.#dispatchedAtMs;
-    this.#attempt.firstTokenAt = iso(nowMs);
+    this.#attempts.noteFirstContent(this.ctx.clock.nowMs());
   }
 
   #splice(text: StreamText): string {
@@ -358,20 +273,15 @@ export class GenerationRun implements AttemptObserver {
     };
   }
 
-  /** Closes the book on the current attempt; returns its usage where the provider can have counted any. */
-  #settle(outcome: string, end: AttemptEnd | undefined): UsageData | undefined {
-    const attempt = this.#attempt;
-    const nowIso = iso(this.ctx.clock.nowMs());
-    attempt.outcome = outcome;
-    attempt.endedAt = nowIso;
-    if (end?.upstreamId !== undefined) attempt.upstreamId = end.upstreamId;
-    if (end?.upstreamStatus !== undefined) attempt.upstreamStatus = end.upstreamStatus;
-    if (end) {
-      attempt.usage = usageData(end, this.parts.inputTokensEstimate);
-      attempt.usageAt = nowIso;
-    }
-    this.ctx.onOutcome(this.#current.endpoint, attempt, this.#firstContentMs);
-    return attempt.usage;
+  /** Closes the book on the current attempt and tells health of it. */
+  #settle(
+    outcome: string,
+    end: AttemptEnd | undefined,
+    upstreamStatus?: number,
+  ): UsageData | undefined {
+    const usage = this.#attempts.settle(outcome, end, this.ctx.clock.nowMs(), upstreamStatus);
+    this.ctx.onOutcome(this.endpoint, this.#attempts.last!, this.#attempts.firstContentMs);
+    return usage;
   }
 
   #deliver(usage: UsageData | undefined): void {
@@ -420,7 +330,7 @@ export class GenerationRun implements AttemptObserver {
     this.#clientGone = true;
     if (!this.#underWay) return; // before or between attempts: the next step sees it
     const stops = this.ctx.stopsBillingOnCancel(this.#current.endpoint.providerId);
-    if (this.#attempt.dispatchedAt !== undefined && (!this.parts.stream || stops === false)) {
+    if (this.#attempts.dispatched && (!this.parts.stream || stops === false)) {
       this.#handle?.resume();
       return;
     }
@@ -447,7 +357,7 @@ export class GenerationRun implements AttemptObserver {
           status,
           ...(code === undefined ? {} : { code }),
           ...(finishReason === undefined ? {} : { finishReason }),
-          attempts: this.#attempts,
+          attempts: this.#attempts.all,
           lastByteAt: nowIso,
         },
         { admission: false, lazy: true },

@@ -1,6 +1,7 @@
 import type { Clock } from '#libs/kernel';
 import { refusal } from '../ingress.errors.js';
-import type { GenerationRun, TendLimits } from './generation-run.js';
+import type { GenerationRun } from './generation-run.js';
+import type { TendLimits } from './run-parts.js';
 
 const SWEEP_MS = 250;
 

@@ -1,0 +1,46 @@
+import type { AttemptOutcome, GenerationOutcome } from '#libs/audit-events';
+import type { EventAppender } from '#libs/audit-log';
+import type { Endpoint, Model } from '#libs/catalog';
+import type { Principal } from '#libs/identity';
+import type { Clock, GenerationId } from '#libs/kernel';
+import type { AttemptTarget, AttemptTimeouts, ChatRequest, Dispatcher } from '#libs/providers';
+import type { GenerationRun } from './generation-run.js';
+
+/** What every run shares. */
+export interface RunContext {
+  readonly clock: Clock;
+  readonly audit: EventAppender;
+  readonly dispatcher: Dispatcher;
+  readonly timeouts: AttemptTimeouts;
+  readonly retryAfterSeconds: number;
+  readonly onOutcome: (
+    endpoint: Endpoint,
+    outcome: AttemptOutcome,
+    firstContentMs: number | undefined,
+  ) => void;
+  readonly onClosed: (run: GenerationRun, status: GenerationOutcome) => void;
+  readonly stopsBillingOnCancel: (providerId: string) => boolean | undefined;
+}
+
+export interface PlannedCandidate {
+  readonly endpoint: Endpoint;
+  readonly model: Model;
+  readonly target: AttemptTarget;
+}
+
+export interface RunParts {
+  readonly id: GenerationId;
+  readonly principal: Principal;
+  readonly request: ChatRequest;
+  readonly stream: boolean;
+  readonly candidates: readonly PlannedCandidate[];
+  readonly headers: Readonly<Record<string, string>>;
+  readonly inputTokensEstimate: number;
+  readonly receivedAtMs: number;
+}
+
+export interface TendLimits {
+  readonly keepAliveMs: number;
+  readonly progressMs: number;
+  readonly readerIdleMs: number;
+}
