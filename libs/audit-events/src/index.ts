@@ -4,3 +4,7 @@ export { EVENT_BYTES_MAX, GENERATION_OUTCOMES, TOPICS } from './types.js';
 export type * from './types.js';
 export { WriterChain } from './writer-chain.js';
 export type { ChainedEvent } from './writer-chain.js';
+export { decodeEvent } from './decode-event.js';
+export type { DecodeResult, EventEnvelope } from './decode-event.js';
+export { verifyChain } from './verify-chain.js';
+export type { ChainFault, ChainHead, ChainVerdict } from './verify-chain.js';

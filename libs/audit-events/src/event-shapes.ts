@@ -1,0 +1,190 @@
+import {
+  anything,
+  count,
+  digest,
+  either,
+  finite,
+  flag,
+  label,
+  list,
+  map,
+  name,
+  object,
+  oneOf,
+  ordinal,
+  picoUsd,
+  text,
+  time,
+  type Check,
+} from './shape.js';
+import { GENERATION_OUTCOMES, type EventType } from './types.js';
+
+// One shape per type of types.ts, in its order. What a record is found or paid by is a `name`, other words labels.
+const labels = list(label);
+const principal = { organisationId: name, workspaceId: name, keyId: name };
+const attempt = {
+  number: ordinal,
+  requestId: name,
+  endpoint: name,
+  provider: name,
+  region: label,
+  simulated: flag,
+};
+const facts = object({
+  dataClass: label,
+  dataTags: labels,
+  subjectRegions: labels,
+  purpose: label,
+  want: map(either(flag, labels)),
+});
+const reason = object({ id: name, reason: text, law: text, layer: label });
+const decision = object({
+  at: time,
+  digest: name,
+  decision: oneOf('permit', 'forbid'),
+  reasons: list(reason),
+  permitted: count,
+  excluded: count,
+});
+const plan = object({
+  at: time,
+  strategy: label,
+  seed: label,
+  acrossModels: flag,
+  requirements: map(either(finite, flag, labels)),
+  preferences: map(anything),
+  candidates: list(
+    object({ endpoint: name, score: finite }, { expectedCostPicoUsd: picoUsd, quality: finite }),
+  ),
+  excluded: list(object({ endpoint: name, reason: text })),
+  cut: count,
+  excludedCut: count,
+});
+const hold = object({
+  at: time,
+  amountPicoUsd: picoUsd,
+  leases: list(
+    object({ leaseId: name, scope: oneOf('key', 'workspace', 'organisation'), id: name }),
+  ),
+});
+const usage = object(
+  { inputTokens: count, outputTokens: count, basis: oneOf('reported', 'counted', 'progress') },
+  {
+    cacheReadTokens: count,
+    cacheWriteTokens: count,
+    reasoningTokens: count,
+    reportedCostPicoUsd: picoUsd,
+  },
+);
+const attemptOutcome = object(
+  { ...attempt, outcome: label },
+  {
+    recordedAt: time,
+    dispatchedAt: time,
+    firstTokenAt: time,
+    usageAt: time,
+    endedAt: time,
+    upstreamStatus: count,
+    upstreamId: label,
+    usage,
+  },
+);
+const endpointSet = either(object({ ids: labels }), object({ count, ordinalsBase64: text }));
+const writerSaid = object({ app: name, at: time }, { inFlight: count, releasedLeases: labels });
+const change = object({
+  at: time,
+  actor: label,
+  change: label,
+  subject: label,
+  values: map(anything),
+});
+
+export const EVENT_SHAPES: Readonly<Record<EventType, Check>> = {
+  'custos.generation.opened.v1': object({
+    ...principal,
+    generationId: name,
+    receivedAt: time,
+    wire: oneOf('openai-chat', 'anthropic-messages'),
+    requestedModel: label,
+    model: name,
+    stream: flag,
+    requestBytes: count,
+    requestDigest: digest,
+    facts,
+    versions: object({
+      policy: label,
+      catalog: label,
+      priceBook: name,
+      principals: label,
+      health: label,
+    }),
+    decision,
+    plan,
+    hold,
+    attempt: object(attempt),
+  }),
+  'custos.generation.refused.v1': object(
+    {
+      ...principal,
+      generationId: name,
+      receivedAt: time,
+      requestedModel: label,
+      model: label,
+      at: time,
+      httpStatus: count,
+      code: label,
+      facts,
+      versions: object({ policy: label, catalog: label, principals: label }),
+    },
+    { decision, plan },
+  ),
+  'custos.attempt.dispatched.v1': object({
+    generationId: name,
+    at: time,
+    attempt: object(attempt),
+    previous: object({ number: ordinal, outcome: label }, { upstreamStatus: count }),
+  }),
+  'custos.generation.progress.v1': object({
+    generationId: name,
+    at: time,
+    attempt: ordinal,
+    outputTokens: count,
+  }),
+  'custos.generation.closed.v1': object(
+    {
+      generationId: name,
+      at: time,
+      status: oneOf(...GENERATION_OUTCOMES),
+      attempts: list(attemptOutcome),
+    },
+    { code: label, finishReason: label, lastByteAt: time },
+  ),
+  'custos.decision.recorded.v1': object({
+    digest: name,
+    policyVersion: label,
+    catalogVersion: label,
+    profile: map(text),
+    facts,
+    scope: label,
+    permittedBy: labels,
+    permitted: endpointSet,
+    excluded: list(object({ code: label, policies: labels, endpoints: endpointSet })),
+  }),
+  'custos.health.recorded.v1': object({
+    digest: name,
+    version: label,
+    takenAt: time,
+    scope: label,
+    endpoints: list(map(either(text, finite))),
+  }),
+  'custos.writer.started.v1': writerSaid,
+  'custos.writer.heartbeat.v1': writerSaid,
+  'custos.writer.stopped.v1': writerSaid,
+  'custos.writer.retired.v1': object(
+    { retiredWriter: name, reason: label, at: time },
+    { lastWseq: count },
+  ),
+  'custos.control.changed.v1': change,
+  'custos.pricebook.published.v1': change,
+  'custos.policy.activated.v1': change,
+};

@@ -1,0 +1,111 @@
+/**
+ * Checks made once, at load, and run per event without allocating: each answers undefined where the value fits,
+ * else the path and what was expected. Members that a later version adds are let pass: schemas grow, and a
+ * reader of ours must not quarantine what a newer writer said.
+ */
+export type Check = (value: unknown) => string | undefined;
+
+const is =
+  (expected: string, holds: (value: unknown) => boolean): Check =>
+  (value) =>
+    holds(value) ? undefined : `: not ${expected}`;
+
+/** Ids, names, codes: short, never free text. The ceiling keeps content from being carried in one. */
+const NAME_CHARACTERS_MAX = 512;
+const RFC3339_MS = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+const PICO_USD = /^(0|[1-9]\d{0,30})$/;
+const DIGEST = /^[a-z0-9-]{1,32}:[A-Za-z0-9+/=_-]{1,128}$/;
+
+export const name = is(
+  'a name',
+  (v) => typeof v === 'string' && v.length > 0 && v.length <= NAME_CHARACTERS_MAX,
+);
+/** As a name, but may be empty where there is nothing to say. */
+export const label = is('a label', (v) => typeof v === 'string' && v.length <= NAME_CHARACTERS_MAX);
+/** A sentence of ours (a policy's reason, a change): may be empty. */
+export const text = is('text', (v) => typeof v === 'string' && v.length <= 4_096);
+export const flag = is('a boolean', (v) => typeof v === 'boolean');
+export const finite = is('a number', (v) => typeof v === 'number' && Number.isFinite(v));
+export const count = is('a count', (v) => Number.isSafeInteger(v) && (v as number) >= 0);
+export const ordinal = is('counted from 1', (v) => Number.isSafeInteger(v) && (v as number) >= 1);
+export const time = is(
+  'a time',
+  (v) =>
+    typeof v === 'string' && v.length === 24 && RFC3339_MS.test(v) && !Number.isNaN(Date.parse(v)),
+);
+/** Non-negative integer pico-USD as a decimal string. */
+export const picoUsd = is(
+  'an amount in pico-USD',
+  (v) => typeof v === 'string' && PICO_USD.test(v),
+);
+/** `<algorithm>:<value>`. */
+export const digest = is('a digest', (v) => typeof v === 'string' && DIGEST.test(v));
+
+export const oneOf = (...values: readonly string[]): Check => {
+  const known: ReadonlySet<unknown> = new Set(values);
+  return is(`one of ${values.join(', ')}`, (v) => known.has(v));
+};
+
+export const list =
+  (of: Check): Check =>
+  (value) => {
+    if (!Array.isArray(value)) return ': not a list';
+    for (let i = 0; i < value.length; i++) {
+      const fault = of(value[i]);
+      if (fault !== undefined) return `[${i}]${fault}`;
+    }
+    return undefined;
+  };
+
+const isRecord = (v: unknown): v is Record<string, unknown> =>
+  typeof v === 'object' && v !== null && !Array.isArray(v);
+
+/** Any members, each as `of` says. */
+export const map =
+  (of: Check): Check =>
+  (value) => {
+    if (!isRecord(value)) return ': not an object';
+    for (const key in value) {
+      const fault = of(value[key]);
+      // Not the key itself: it is the writer's, not ours.
+      if (fault !== undefined) return `.*${fault}`;
+    }
+    return undefined;
+  };
+
+export const anything: Check = () => undefined;
+
+export const either =
+  (...checks: readonly Check[]): Check =>
+  (value) => {
+    let fault: string | undefined;
+    for (const check of checks) {
+      fault = check(value);
+      if (fault === undefined) return undefined;
+    }
+    return fault;
+  };
+
+export function object(
+  required: Readonly<Record<string, Check>>,
+  optional: Readonly<Record<string, Check>> = {},
+): Check {
+  const must = Object.entries(required);
+  const may = Object.entries(optional);
+  return (value) => {
+    if (!isRecord(value)) return ': not an object';
+    for (let i = 0; i < must.length; i++) {
+      const [key, check] = must[i]!;
+      const fault = check(value[key]);
+      if (fault !== undefined) return `.${key}${fault}`;
+    }
+    for (let i = 0; i < may.length; i++) {
+      const [key, check] = may[i]!;
+      const member = value[key];
+      if (member === undefined) continue;
+      const fault = check(member);
+      if (fault !== undefined) return `.${key}${fault}`;
+    }
+    return undefined;
+  };
+}
