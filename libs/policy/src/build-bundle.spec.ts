@@ -95,6 +95,13 @@ describe('buildBundle', () => {
     expect(withText(policyText('x.y', 'organisation', head, '')).ok).toBe(true);
   });
 
+  it('refuses a schema that does not take what the gateway states', () => {
+    const schema = shippedSources.schema.replace('openWeights?: Bool', 'openWeights?: String');
+    expect(faultsOf(buildBundle({ ...shippedSources, schema })).map((f) => f.code)).toEqual([
+      'schema-misfit',
+    ]);
+  });
+
   it('reports a broken schema', () => {
     const built = buildBundle({ ...shippedSources, schema: 'entity {' });
     expect(faultsOf(built).map((f) => f.code)).toEqual(['schema-syntax']);

@@ -3,10 +3,12 @@ import { canonicalJson, sha256 } from '#libs/kernel';
 import { checkSchema, policyJson, splitPolicies, validateStrictly } from './cedar.js';
 import type { PolicyJson } from './cedar.js';
 import { lintPolicy, lintSet } from './lint.js';
+import { schemaFits } from './probe.js';
 import type { PolicyBundle, PolicyCitation } from './types.js';
 
 export type BundleFaultCode =
   | 'schema-syntax'
+  | 'schema-misfit'
   | 'policy-syntax'
   | 'annotation'
   | 'duplicate-id'
@@ -49,10 +51,11 @@ export interface ReadPolicy {
  */
 export function buildBundle(sources: BundleSources): BuiltBundle {
   const faults: BundleFault[] = [];
-  const schema = checkSchema(sources.schema);
+  const parsed = checkSchema(sources.schema);
+  const schema = parsed.ok ? schemaFits(sources.schema) : parsed;
   if (!schema.ok) {
     for (const message of schema.messages) {
-      faults.push({ code: 'schema-syntax', file: 'schema', message });
+      faults.push({ code: parsed.ok ? 'schema-misfit' : 'schema-syntax', file: 'schema', message });
     }
   }
   const read = readPolicies(sources.policies, faults);

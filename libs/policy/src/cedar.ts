@@ -1,5 +1,7 @@
 // The one import of cedar-wasm. Everything here is synchronous; parsing is for load time, not for requests.
 import {
+  checkParseContext,
+  checkParseEntities,
   checkParseSchema,
   formatPolicies,
   policySetTextToParts,
@@ -62,6 +64,20 @@ export function formatted(text: string): Parsed<string> {
 export function checkSchema(schema: string): Parsed<true> {
   const answer = checkParseSchema(schema);
   return answer.type === 'failure' ? failed(answer.errors) : { ok: true, value: true };
+}
+
+/** Whether a schema admits these entities and this context, as every evaluation will ask again. */
+export function schemaAdmits(
+  schema: string,
+  entities: EntityJson[],
+  context: Record<string, CedarValueJson>,
+): Parsed<true> {
+  const answers = [
+    checkParseEntities({ entities, schema }),
+    checkParseContext({ context, schema, action: SEND_PROMPT }),
+  ];
+  const errors = answers.flatMap((a) => (a.type === 'failure' ? a.errors : []));
+  return errors.length > 0 ? failed(errors) : { ok: true, value: true };
 }
 
 export interface ValidationFault {

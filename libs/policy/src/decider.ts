@@ -11,6 +11,7 @@ import { EndpointClasses } from './endpoint-classes.js';
 import { contextOf, endpointEntities, endpointUid, keyUid, principalEntities } from './entities.js';
 import type { PolicyErrorCode } from './errors.js';
 import { factsKey, profileKey } from './keys.js';
+import { warmUp } from './probe.js';
 import type {
   Decision,
   ExclusionGroup,
@@ -58,6 +59,7 @@ export class Decider {
       const message = `not a bundle: ${prepared.messages.join('; ')}`;
       throw new DomainError<PolicyErrorCode>('policy-bundle-unusable', message);
     }
+    warmUp(this.#set);
     this.#classes = new EndpointClasses(catalog);
   }
 

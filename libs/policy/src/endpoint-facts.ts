@@ -1,3 +1,4 @@
+import { factsOf } from '#libs/catalog';
 import type { Catalog, Endpoint, Model, Provider, ProviderFacts } from '#libs/catalog';
 
 import { asBlocs, overlap, placeOf } from './places.js';
@@ -85,16 +86,12 @@ export function offerFacts(
     contract,
     slugs: region === 'global' ? [providerId] : [providerId, `${providerId}/${region}`],
   };
-  const { facts: stated, regions } = provider ?? {};
+  const stated = provider && factsOf(provider, offer);
   if (stated === undefined || nowMs >= expiryMs(stated.expiresOn)) return base;
   const owned = { ...base, ...ownershipFacts(stated) };
   // Practice was read for the default contract; what another contract says, nobody has read.
   if (contract !== 'default') return owned;
-  return {
-    ...owned,
-    ...practiceFacts(stated),
-    ...processing(region, { ...stated, ...regions?.[region] }),
-  };
+  return { ...owned, ...practiceFacts(stated), ...processing(region, stated) };
 }
 
 function ownershipFacts(stated: ProviderFacts): Pick<EndpointFacts, 'hq' | 'controlledFrom'> {

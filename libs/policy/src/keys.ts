@@ -29,26 +29,15 @@ export function factsKey(facts: RequestFacts, bundle?: PolicyBundle): string {
   const flags =
     (want.zdr ? 4 : 0) + (want.denyDataCollection ? 2 : 0) + (want.confidential ? 1 : 0);
   const purpose = bundle === undefined || readsPurpose(bundle) ? facts.purpose : '';
-  const key = `${facts.dataClass}.${flags}`;
-  const plain =
-    purpose === '' &&
-    facts.dataTags.length === 0 &&
-    facts.subjectRegions.length === 0 &&
-    want.only === undefined &&
-    want.ignore === undefined &&
-    want.regions === undefined;
-  if (plain) return key;
-  return (
-    key +
-    JSON.stringify([
-      purpose,
-      facts.dataTags,
-      facts.subjectRegions,
-      sorted(want.only),
-      sorted(want.ignore),
-      sorted(want.regions),
-    ])
-  );
+  let key = `${facts.dataClass}.${flags}`;
+  if (purpose !== '') key += `p${counted(purpose)}`;
+  if (facts.dataTags.length > 0) key += `t${list(facts.dataTags)}`;
+  if (facts.subjectRegions.length > 0) key += `s${list(facts.subjectRegions)}`;
+  // An empty `only` admits nothing, an absent one everything: here empty is not left out.
+  if (want.only) key += `o${list(want.only.toSorted())}`;
+  if (want.ignore) key += `i${list(want.ignore.toSorted())}`;
+  if (want.regions) key += `r${list(want.regions.toSorted())}`;
+  return key;
 }
 
 function readsPurpose(bundle: PolicyBundle): boolean {
@@ -56,6 +45,11 @@ function readsPurpose(bundle: PolicyBundle): boolean {
   return everything || attributes.has('purpose');
 }
 
-/** Null, not empty: an empty `only` admits nothing, an absent one everything. */
-const sorted = (names: readonly string[] | undefined): readonly string[] | null =>
-  names === undefined ? null : names.toSorted();
+/** With its length before it, no text can be taken for a separator. */
+const counted = (text: string): string => `${text.length}:${text}`;
+
+function list(texts: readonly string[]): string {
+  let joined = `${texts.length};`;
+  for (const text of texts) joined += counted(text);
+  return joined;
+}
