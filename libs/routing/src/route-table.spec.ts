@@ -21,7 +21,7 @@ function table() {
 describe('the route table', () => {
   it('comes through the wire as it was', () => {
     const sent = table();
-    const got = decodeRouteTable(encodeRouteTable(sent));
+    const got = decodeRouteTable(JSON.parse(encodeRouteTable(sent)));
     expect(got.version).toBe(sent.version);
     expect(got.disabledEndpoints).toEqual(['y', 'z']);
     expect(got.health.version).toBe(sent.health.version);
@@ -36,11 +36,11 @@ describe('the route table', () => {
       text.replace('"open"', '"closed"'),
       text.replace('"y",', ''),
       text.replace('sha256:c"', 'sha256:d"'),
-      text.slice(0, -1),
+      'null',
       '[]',
       text.replace('"failures":5', '"failures":-5'),
     ])
-      expect(() => decodeRouteTable(bad)).toThrow(/^the route table is/);
+      expect(() => decodeRouteTable(JSON.parse(bad))).toThrow(/^the route table is/);
   });
 });
 

@@ -2,13 +2,7 @@ import { z } from 'zod';
 import { canonicalJson, DomainError, sha256, type Json } from '#libs/kernel';
 import type { RoutingErrorCode } from './errors.js';
 import { healthRows, healthSnapshot } from './health-snapshot.js';
-import {
-  OUTCOME_RESULTS,
-  type EndpointHealth,
-  type HealthSnapshot,
-  type Outcome,
-  type RouteTable,
-} from './types.js';
+import { OUTCOME_RESULTS, type HealthSnapshot, type Outcome, type RouteTable } from './types.js';
 
 /** Endpoints in one table at most; bounds what a peer can make us hold. */
 const TABLE_ENDPOINTS_MAX = 20_000;
@@ -25,8 +19,8 @@ const OUTCOMES = z
       endpointId: ID,
       atMs: TIME,
       result: z.enum(OUTCOME_RESULTS),
-      firstTokenMs: TIME.optional(),
-      tokensPerSecond: z.number().min(0).optional(),
+      firstTokenMs: TIME.exactOptional(),
+      tokensPerSecond: z.number().min(0).exactOptional(),
     }),
   )
   .max(OUTCOMES_PER_REPORT_MAX);
@@ -43,10 +37,10 @@ const TABLE = z.object({
           endpointId: ID,
           successes: COUNT,
           failures: COUNT,
-          lastFailureAtMs: TIME.optional(),
+          lastFailureAtMs: TIME.exactOptional(),
           breaker: z.enum(['closed', 'half-open', 'open']),
-          firstTokenMsP50: TIME.optional(),
-          tokensPerSecondP50: TIME.optional(),
+          firstTokenMsP50: TIME.exactOptional(),
+          tokensPerSecondP50: TIME.exactOptional(),
         }),
       )
       .max(TABLE_ENDPOINTS_MAX),
@@ -80,17 +74,15 @@ export function encodeRouteTable(table: RouteTable): string {
   });
 }
 
-/** Reads a table back from JSON text. Throws `invalid_route_table`, also when the version does not fit the content. */
-export function decodeRouteTable(text: string): RouteTable {
-  const read = TABLE.safeParse(parseJson(text));
+/** Reads a table back from parsed JSON. Throws `invalid_route_table`, also when the version is not the content's. */
+export function decodeRouteTable(json: unknown): RouteTable {
+  const read = TABLE.safeParse(json);
   if (!read.success) throw invalidTable('the route table is malformed');
   const { version, catalogVersion, disabledEndpoints, health } = read.data;
-  // zod's optional members are `T | undefined`; JSON has no undefined, so an absent member is truly absent.
-  const rows = health.endpoints as readonly EndpointHealth[];
   const table = routeTable(
     catalogVersion,
     disabledEndpoints,
-    healthSnapshot(health.takenAtMs, new Map(rows.map((r) => [r.endpointId, r]))),
+    healthSnapshot(health.takenAtMs, new Map(health.endpoints.map((r) => [r.endpointId, r]))),
   );
   if (table.version !== version) throw invalidTable('the route table is not what its version says');
   return table;
@@ -99,15 +91,7 @@ export function decodeRouteTable(text: string): RouteTable {
 /** A batch of outcomes as an ingress reports it (parsed JSON); undefined when it is malformed or too large. */
 export function parseOutcomes(value: unknown): readonly Outcome[] | undefined {
   const read = OUTCOMES.safeParse(value);
-  return read.success ? (read.data as readonly Outcome[]) : undefined;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  return read.success ? read.data : undefined;
 }
 
 const invalidTable = (message: string): DomainError<RoutingErrorCode> =>
