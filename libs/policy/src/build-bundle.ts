@@ -1,29 +1,10 @@
 import { canonicalJson, sha256 } from '#libs/kernel';
 
 import { checkSchema, policyJson, splitPolicies, validateStrictly } from './cedar.js';
-import type { PolicyJson } from './cedar.js';
+import type { BundleFault, ReadPolicy } from './read-policy.js';
 import { lintPolicy, lintSet } from './lint.js';
 import { schemaFits } from './probe.js';
-import type { PolicyBundle, PolicyCitation } from './types.js';
-
-export type BundleFaultCode =
-  | 'schema-syntax'
-  | 'schema-misfit'
-  | 'policy-syntax'
-  | 'annotation'
-  | 'duplicate-id'
-  | 'layering'
-  | 'validation'
-  | 'version';
-
-/** One thing wrong with the sources; all are reported at once. */
-export interface BundleFault {
-  readonly code: BundleFaultCode;
-  /** File name as given, or `schema`. */
-  readonly file: string;
-  readonly policyId?: string;
-  readonly message: string;
-}
+import type { PolicyBundle } from './types.js';
 
 export interface BundleSources {
   /** Cedar text by file name. */
@@ -34,15 +15,6 @@ export interface BundleSources {
 export type BuiltBundle =
   | { readonly ok: true; readonly bundle: PolicyBundle }
   | { readonly ok: false; readonly faults: readonly BundleFault[] };
-
-/** A policy between text and bundle. */
-export interface ReadPolicy {
-  readonly id: string;
-  readonly file: string;
-  readonly text: string;
-  readonly json: PolicyJson;
-  readonly citation: PolicyCitation;
-}
 
 /**
  * Text to bundle: parse, take ids and citations from the annotations, lint, validate strictly.

@@ -1,4 +1,3 @@
-import { factsOf } from '#libs/catalog';
 import type { Catalog, Endpoint, Model, Provider, ProviderFacts } from '#libs/catalog';
 
 import { asBlocs, overlap, placeOf } from './places.js';
@@ -86,12 +85,12 @@ export function offerFacts(
     contract,
     slugs: region === 'global' ? [providerId] : [providerId, `${providerId}/${region}`],
   };
-  const stated = provider && factsOf(provider, offer);
+  const stated = provider?.facts;
   if (stated === undefined || nowMs >= expiryMs(stated.expiresOn)) return base;
   const owned = { ...base, ...ownershipFacts(stated) };
   // Practice was read for the default contract; what another contract says, nobody has read.
   if (contract !== 'default') return owned;
-  return { ...owned, ...practiceFacts(stated), ...processing(region, stated) };
+  return { ...owned, ...practiceFacts(stated), ...processing(region, stated, provider?.regions) };
 }
 
 function ownershipFacts(stated: ProviderFacts): Pick<EndpointFacts, 'hq' | 'controlledFrom'> {
@@ -116,12 +115,17 @@ function practiceFacts(stated: ProviderFacts): Partial<EndpointFacts> {
   return facts;
 }
 
-/** A region in the endpoint's id that contradicts the stated places leaves nothing known of the place. */
+/**
+ * What the provider documents for the region stands over what it says in general. A region in the endpoint's
+ * id that contradicts the stated places leaves nothing known of the place.
+ */
 function processing(
   region: string,
   stated: ProviderFacts,
+  regions: Provider['regions'] = {},
 ): Pick<EndpointFacts, 'regions' | 'places' | 'pinned'> {
-  const { processingRegions: places, pinned } = stated;
+  const documented = Object.hasOwn(regions, region) ? regions[region] : undefined;
+  const { processingRegions: places, pinned } = documented ?? stated;
   const named = placeOf(region);
   if (places === null || (named !== undefined && !places.some((p) => overlap(p, named)))) return {};
   const where = { regions: asBlocs(places), places: places.toSorted() };

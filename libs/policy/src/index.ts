@@ -2,7 +2,7 @@
 // Pure over wasm: no file, no clock, no network. Unknown is the worst case; an evaluation error denies.
 // What is remembered (verdict memo, decision cache) only saves evaluations: it never changes an answer.
 export { buildBundle, openBundle } from './build-bundle.js';
-export type { BuiltBundle, BundleFault, BundleSources } from './build-bundle.js';
+export type { BuiltBundle, BundleSources } from './build-bundle.js';
 export { formatted as formatPolicyText } from './cedar.js';
 export { createDecider } from './decider.js';
 export type { Decider, DecisionInput } from './decider.js';
@@ -12,6 +12,7 @@ export type { PolicyErrorCode } from './errors.js';
 export { factsKey, profileKey } from './keys.js';
 export { readPolicyCases, runPolicyCases } from './policy-cases.js';
 export type { PolicyCase, PolicyCaseResult } from './policy-cases.js';
+export type { BundleFault } from './read-policy.js';
 export { refusalOf } from './refusal.js';
 export type { PolicyRefusal } from './refusal.js';
 export { DATA_CLASSES } from './types.js';

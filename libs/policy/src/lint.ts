@@ -1,6 +1,6 @@
-import type { BundleFault, ReadPolicy } from './build-bundle.js';
 import { NAMESPACE } from './cedar.js';
 import type { PolicyJson } from './cedar.js';
+import type { BundleFault, ReadPolicy } from './read-policy.js';
 import { EXCLUSION_CODES, POLICY_LAYERS } from './types.js';
 import type { ExclusionCode, PolicyLayer } from './types.js';
 
