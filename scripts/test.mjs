@@ -31,7 +31,7 @@ async function main() {
     await stage('types', () =>
       run([...bin('typescript/bin/tsc'), '--noEmit', '-p', 'tsconfig.json'], env),
     );
-    const depcruise = bin('dependency-cruiser/bin/dependency-cruise.mjs');
+    const depcruise = bin('dependency-cruiser/bin/dependency-cruiser.mjs');
     await stage('dependencies', () =>
       run([...depcruise, '--config', '.dependency-cruiser.cjs', 'apps', 'libs'], env),
     );

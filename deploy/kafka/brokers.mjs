@@ -163,7 +163,7 @@ async function createCluster(dir, count) {
   }));
   // KRaft's cluster id: 16 bytes in base64url; a leading dash would look like an option.
   const id = createHash('sha256')
-    .update(`${dir} ${Date.now()} ${ports}`)
+    .update(`${dir} ${Date.now()} ${ports.join(' ')}`)
     .digest('base64url')
     .slice(0, 22);
   const cluster = { id: id.replace(/^-/, 'A').replace(/.$/, 'A'), nodes };
