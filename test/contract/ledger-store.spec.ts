@@ -32,6 +32,7 @@ let trails: TrailQueries;
 let balances: Balances;
 
 const context = (): SettleContext => ({
+  loadPrices: async () => undefined,
   pricesOf: (version) => (books.has(version) ? { priceOf: () => PRICE } : undefined),
   stopsBillingOnCancel: () => true,
   nowMs: Date.now(),

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { CustosEvent } from '#libs/audit-events';
+import type { CustosEvent, EventEnvelope } from '#libs/audit-events';
 import {
   fold,
   isGenerationEvent,
@@ -70,18 +70,20 @@ export class BatchFold {
   take(source: Source, record: DecodedRecord): void {
     const index = this.#next++;
     const recordedAt = new Date(record.recordedAtMs).toISOString();
-    const { event } = record;
+    const { read } = record;
+    const envelope = read.ok ? read.event : read.envelope;
+    const refused = envelope && this.#follow(envelope, source, index, record.sha256, recordedAt);
     const effect =
-      event === undefined
-        ? this.#setAside(index, 'unreadable', null, record.problem)
-        : this.#effectOf(event, source, index, record, recordedAt);
+      refused ??
+      (read.ok
+        ? this.#effectOf(read.event, source, index, record.offset, recordedAt)
+        : this.#setAside(index, 'unreadable', null, read.fault));
     this.leaves.push({
       index,
       sourceId: source.id,
       offset: record.offset,
-      type: event?.type ?? null,
-      generationId:
-        event !== undefined && isGenerationEvent(event) ? event.data.generationId : null,
+      type: envelope?.type ?? null,
+      generationId: read.ok && isGenerationEvent(read.event) ? read.event.data.generationId : null,
       hash: leafHash(record.value),
       recordedAt,
       effect,
@@ -98,52 +100,50 @@ export class BatchFold {
     return 'quarantined';
   }
 
-  #effectOf(
-    event: CustosEvent,
+  /** Follows the writer's chain; gives the effect of a record that must have none. */
+  #follow(
+    said: EventEnvelope,
     source: Source,
     index: bigint,
-    record: DecodedRecord,
+    sha256: string,
     recordedAt: string,
-  ): string {
-    const writer = this.#writer(event.writer);
-    if (event.wseq <= writer.wseq) {
+  ): string | undefined {
+    const writer = this.#writer(said.writer);
+    const { wseq, lastHash } = writer;
+    if (said.wseq <= wseq) {
       // The log's reader makes one of what the writer had to repeat.
-      if (
-        event.wseq === writer.wseq &&
-        writer.lastHash !== null &&
-        writer.lastHash !== record.sha256
-      )
-        return this.#setAside(index, 'writer_equivocated', null, `wseq ${event.wseq} said twice`);
+      if (said.wseq === wseq && lastHash !== null && lastHash !== sha256)
+        return this.#setAside(index, 'writer_equivocated', null, `wseq ${said.wseq} said twice`);
       return 'duplicate';
     }
-    this.#checkChain(writer, event, index);
-    writer.wseq = event.wseq;
-    writer.lastHash = record.sha256;
-    writer.lastSeenAt = recordedAt;
-    writer.sourceId = source.id;
-    writer.dirty = true;
-    if (isGenerationEvent(event)) {
-      const place: LeafPlace = {
-        topic: source.topic,
-        partition: source.partition,
-        offset: record.offset.toString(),
-        index: index.toString(),
-      };
-      return this.#foldGeneration(event, index, place, recordedAt);
-    }
-    return this.#foldWriter(event, writer);
-  }
-
-  #checkChain(writer: WriterRow, event: CustosEvent, index: bigint): void {
-    if (event.wseq !== writer.wseq + 1)
+    if (said.wseq !== wseq + 1)
       this.#setAside(
         index,
         'writer_chain_gap',
         null,
-        `wseq ${writer.wseq + 1} to ${event.wseq - 1} are missing`,
+        `wseq ${wseq + 1} to ${said.wseq - 1} are missing`,
       );
-    else if (writer.lastHash !== null && event.wprev !== writer.lastHash)
-      this.#setAside(index, 'writer_chain_broken', null, `wprev of wseq ${event.wseq} differs`);
+    else if (lastHash !== null && said.wprev !== lastHash)
+      this.#setAside(index, 'writer_chain_broken', null, `wprev of wseq ${said.wseq} differs`);
+    writer.wseq = said.wseq;
+    writer.lastHash = sha256;
+    writer.lastSeenAt = recordedAt;
+    writer.sourceId = source.id;
+    writer.dirty = true;
+    return undefined;
+  }
+
+  #effectOf(
+    event: CustosEvent,
+    source: Source,
+    index: bigint,
+    offset: bigint,
+    recordedAt: string,
+  ): string {
+    if (!isGenerationEvent(event)) return this.#foldWriter(event, this.#writer(event.writer));
+    const { topic, partition } = source;
+    const leaf = { topic, partition, offset: offset.toString(), index: index.toString() };
+    return this.#foldGeneration(event, index, leaf, recordedAt);
   }
 
   #writer(id: string): WriterRow {

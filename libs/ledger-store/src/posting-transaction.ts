@@ -45,11 +45,13 @@ export class PostingTransaction {
       if (fresh.length === 0) return NOTHING;
       const decoded = fresh.map(decodeRecord);
       const size = await this.#treeSize();
+      const generations = await this.#generations(decoded);
+      await settling.loadPrices(priceBooksOf(decoded, generations.values()));
       const batch = new BatchFold(
         {
           size,
           writers: await this.#writers(decoded),
-          generations: await this.#generations(decoded),
+          generations,
           leases: await this.#leases(decoded),
         },
         settling,
@@ -71,6 +73,7 @@ export class PostingTransaction {
         `${SELECT_GENERATION} where price_book = $1 and closed_at is not null and rated_at is null limit $2 for update`,
         [priceBook, max],
       );
+      await settling.loadPrices(new Set([priceBook]));
       const size = await this.#treeSize();
       const batch = new BatchFold(
         { size, writers: new Map(), generations: new Map(), leases: new Map() },
@@ -142,10 +145,11 @@ export class PostingTransaction {
 
   async #writers(records: readonly DecodedRecord[]): Promise<Map<string, WriterRow>> {
     const ids = new Set<string>();
-    for (const { event } of records) {
-      if (event === undefined) continue;
-      ids.add(event.writer);
-      if (event.type === 'custos.writer.retired.v1') ids.add(event.data.retiredWriter);
+    for (const { read } of records) {
+      const envelope = read.ok ? read.event : read.envelope;
+      if (envelope !== undefined) ids.add(envelope.writer);
+      if (read.ok && read.event.type === 'custos.writer.retired.v1')
+        ids.add(read.event.data.retiredWriter);
     }
     const { rows } = await this.client.query<{
       writer: string;
@@ -183,8 +187,8 @@ export class PostingTransaction {
 
   async #generations(records: readonly DecodedRecord[]): Promise<Map<string, GenerationWork>> {
     const ids = new Set<string>();
-    for (const { event } of records)
-      if (event !== undefined && isGenerationEvent(event)) ids.add(event.data.generationId);
+    for (const { read } of records)
+      if (read.ok && isGenerationEvent(read.event)) ids.add(read.event.data.generationId);
     if (ids.size === 0) return new Map();
     const { rows } = await this.client.query<GenerationRow>({
       name: 'ledger.generations',
@@ -196,8 +200,10 @@ export class PostingTransaction {
 
   async #leases(records: readonly DecodedRecord[]): Promise<Map<string, LeaseRow>> {
     const ids = new Set<string>();
-    for (const { event } of records)
-      switch (event?.type) {
+    for (const { read } of records) {
+      if (!read.ok) continue;
+      const { event } = read;
+      switch (event.type) {
         case 'custos.generation.opened.v1':
           for (const ref of event.data.hold.leases) ids.add(ref.leaseId);
           break;
@@ -208,6 +214,7 @@ export class PostingTransaction {
         default:
           break;
       }
+    }
     if (ids.size === 0) return new Map();
     const { rows } = await this.client.query<{
       lease_id: string;
@@ -308,6 +315,20 @@ function beyondFences(
     next.set(source, record.offset + 1n);
   }
   return { fresh, ends: [...next].map(([source, n]) => ({ source, next: n })) };
+}
+
+/** Versions that this batch may have to rate by. */
+function priceBooksOf(
+  records: readonly DecodedRecord[],
+  known: Iterable<GenerationWork>,
+): ReadonlySet<string> {
+  const versions = new Set<string>();
+  for (const { read } of records)
+    if (read.ok && read.event.type === 'custos.generation.opened.v1')
+      versions.add(read.event.data.versions.priceBook);
+  for (const { state } of known)
+    if (state.opening !== undefined) versions.add(state.opening.priceBook);
+  return versions;
 }
 
 const storeError = (code: LedgerStoreErrorCode, message: string): DomainError =>

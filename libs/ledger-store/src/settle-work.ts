@@ -8,6 +8,8 @@ import {
 import type { GenerationWork, JournalRow, QuarantineRow } from './rows.js';
 
 export interface SettleContext {
+  /** Called once per batch, before any rating: brings the stored ones of these versions within reach of `pricesOf`. */
+  readonly loadPrices: (versions: ReadonlySet<string>) => Promise<void>;
   /** The price book of that version, or undefined when it is not stored. */
   readonly pricesOf: (version: string) => Prices | undefined;
   /** A fact of the catalog that sets a flag and no amount. */
