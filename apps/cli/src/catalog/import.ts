@@ -12,8 +12,9 @@ import {
   REVIEWED_FILE_NAMES,
 } from '#libs/catalog';
 import type { ImportResult } from '#libs/catalog';
+import { builtInCatalogDirectory } from './catalog-directory.js';
 
-const USAGE = `usage: custos catalog import --from <dir> [--out libs/catalog/data] [--propose <file>]
+const USAGE = `usage: custos catalog import --from <dir> [--out <dir>] [--propose <file>]
 
 Turns models.dev's data (endpoints.jsonl, models.jsonl, provider-index.json, providers.json,
 quality-aider-polyglot.json in <dir>) into the catalog's own files. The reviewed tables in the output
@@ -79,14 +80,14 @@ function optionsOf(args: string[]): Options | undefined {
       args,
       options: {
         from: { type: 'string' },
-        out: { type: 'string', default: 'libs/catalog/data' },
+        out: { type: 'string' },
         propose: { type: 'string' },
       },
     });
     if (values.from === undefined) return undefined;
     return {
       from: values.from,
-      out: values.out,
+      out: values.out ?? builtInCatalogDirectory(),
       ...(values.propose === undefined ? {} : { propose: values.propose }),
     };
   } catch {
