@@ -17,7 +17,7 @@ export type {
 export type { IdentityErrorCode } from './errors.js';
 export { hashSecret, mintSecret } from './secret.js';
 export { PrincipalDirectory } from './principal-directory.js';
-export type { PrincipalLookup } from './principal-directory.js';
+export type { PrincipalLookup, ScopeLimit } from './principal-directory.js';
 export { decodePrincipals, encodePrincipals, principalsSnapshot } from './principals-codec.js';
 export { Admitted, admittedPrincipal, requireRole, RoleGuard } from './role.guard.js';
 export type { RoleGuardOptions } from './role.guard.js';

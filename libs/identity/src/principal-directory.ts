@@ -1,9 +1,13 @@
-import { DomainError } from '#libs/kernel';
+import { DomainError, type PicoUsd } from '#libs/kernel';
 import { hashSecret } from './secret.js';
-import type { Principal, PrincipalsSnapshot } from './types.js';
+import type { LimitedScope, LimitScope, Principal, PrincipalsSnapshot } from './types.js';
 
 /** Our secrets have 53 characters; whatever is far longer is not hashed. */
 const BEARER_CHARS_MAX = 256;
+
+/** `limitPicoUsd` is absent where the scope is unlimited. */
+export type ScopeLimit =
+  { readonly known: false } | { readonly known: true; readonly limitPicoUsd?: PicoUsd };
 
 export type PrincipalLookup =
   | { readonly known: true; readonly principal: Principal }
@@ -20,12 +24,13 @@ export class PrincipalDirectory {
   readonly version: string;
   readonly #byHash = new Map<string, PrincipalLookup>();
   readonly #byKeyId = new Map<string, Principal>();
+  readonly #scopes: Record<LimitScope, ReadonlyMap<string, { readonly limitPicoUsd?: PicoUsd }>>;
 
   constructor(snapshot: PrincipalsSnapshot) {
     this.version = snapshot.version;
     const organisations = byId(snapshot.organisations);
     const workspaces = byId(snapshot.workspaces);
-    byId(snapshot.keys);
+    this.#scopes = { organisation: organisations, workspace: workspaces, key: byId(snapshot.keys) };
     for (const key of snapshot.keys) {
       const workspace = workspaces.get(key.workspaceId);
       const organisation = workspace && organisations.get(workspace.organisationId);
@@ -48,6 +53,16 @@ export class PrincipalDirectory {
   lookup(bearer: string): PrincipalLookup {
     if (bearer.length > BEARER_CHARS_MAX) return UNKNOWN;
     return this.#byHash.get(hashSecret(bearer)) ?? UNKNOWN;
+  }
+
+  /** The limit of a key, workspace or organisation: for the ledger, which grants room below it. */
+  limitOf(scope: LimitedScope): ScopeLimit {
+    const found = this.#scopes[scope.scope].get(scope.id);
+    if (found === undefined) return { known: false };
+    return {
+      known: true,
+      ...(found.limitPicoUsd !== undefined && { limitPicoUsd: found.limitPicoUsd }),
+    };
   }
 
   /** By key id, disabled or not: for those who show, not for those who admit. */
