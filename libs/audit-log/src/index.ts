@@ -20,3 +20,5 @@ export { partitionOf } from './partition-of.js';
 export { auditLogMigrations } from './postgres/migrations/index.js';
 export { PostgresAppendLog } from './postgres/postgres-append-log.js';
 export type { PostgresAppendLogOptions } from './postgres/postgres-append-log.js';
+export { logOptions, logVariables } from './log-settings.js';
+export type { LogSettings } from './log-settings.js';

@@ -32,3 +32,5 @@ export type {
   EmbeddedPostgresOptions,
 } from './embedded-postgres/embedded-postgres.js';
 export { MappedSnapshotSource } from './mapped-snapshot-source.js';
+export { parseRequest } from './parse-request.js';
+export { packageRoot } from './package-root.js';

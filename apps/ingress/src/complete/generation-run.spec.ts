@@ -110,7 +110,7 @@ const candidate = (provider: string): PlannedCandidate => {
     endpointId: endpoint.id,
     providerId: provider,
     simulated: true,
-  } as AttemptTarget;
+  } as unknown as AttemptTarget;
   return { endpoint, model, target };
 };
 
@@ -187,6 +187,7 @@ describe('GenerationRun', () => {
   const event = (content: string) => ({
     latin1: `data: {"id":"up-1","model":"m-2","choices":[{"delta":{"content":"${content}"}}]}\n\n`,
     contentDeltas: 1,
+    contentBytes: content.length,
     idLiteral: '"id":"up-1"',
     modelLiteral: '"model":"m-2"',
   });

@@ -38,6 +38,7 @@ export class GenerationRun implements AttemptObserver {
   #handle: AttemptHandle | undefined;
   #answer: ChatAnswer | undefined;
   #contentDeltas = 0;
+  #contentBytes = 0;
   #committed = false;
   #clientGone = false;
   #ended = false;
@@ -105,6 +106,7 @@ export class GenerationRun implements AttemptObserver {
 
   onEvents(text: StreamText): boolean {
     this.#contentDeltas += text.contentDeltas;
+    this.#contentBytes += text.contentBytes;
     if (!this.#committed) this.#firstContent();
     if (this.#clientGone) return true; // draining: the provider bills the whole of it anyway
     const stream = this.#stream!;
@@ -339,7 +341,7 @@ export class GenerationRun implements AttemptObserver {
   }
 
   #counted(): AttemptEnd {
-    return { contentDeltas: this.#contentDeltas, contentBytes: 0 };
+    return { contentDeltas: this.#contentDeltas, contentBytes: this.#contentBytes };
   }
 
   #close(status: GenerationOutcome, code?: string, finishReason?: string): void {

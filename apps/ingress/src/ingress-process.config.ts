@@ -1,0 +1,38 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+import { logVariables } from '#libs/audit-log';
+import { LOG_LEVELS, packageRoot, parseConfig, variable, type Environment } from '#libs/platform';
+import { ingressVariables } from './ingress.config.js';
+
+/** Settings of the data plane as a process of its own. */
+const schema = z.object({
+  ...ingressVariables,
+  ...logVariables,
+  HOST: z.string().default('127.0.0.1'),
+  PORT: variable.port().default(8080),
+  CUSTOS_METRICS_PORT: variable.port().default(9464),
+  /** Role that may only append to the log. Not needed where the log is Kafka. */
+  CUSTOS_AUDIT_DATABASE_URL: variable.url('postgres', 'postgresql').optional(),
+  CUSTOS_DATABASE_URL: variable.url('postgres', 'postgresql').optional(),
+  CUSTOS_INTERNAL_TOKEN: variable.secret(),
+  /** Hex key of the digests in the log: the same for every ingress of a deployment. */
+  CUSTOS_DIGEST_KEY: z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits'),
+  CUSTOS_CONTROL_URL: variable.url('http', 'https'),
+  CUSTOS_POLICY_URL: variable.url('http', 'https'),
+  CUSTOS_ROUTING_URL: variable.url('http', 'https'),
+  CUSTOS_LEDGER_URL: variable.url('http', 'https'),
+  CUSTOS_CATALOG: z
+    .string()
+    .default(join(packageRoot(import.meta.dirname), 'libs', 'catalog', 'data')),
+  CUSTOS_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: variable.url('http', 'https').optional(),
+  OTEL_TRACES_SAMPLER_ARG: variable.ratio().default(0.01),
+});
+
+export type IngressConfig = z.output<typeof schema> & { readonly environment: Environment };
+
+/** Throws ConfigError with every fault at once. */
+export const ingressConfig = (): IngressConfig => ({
+  ...parseConfig(schema, process.env),
+  environment: process.env,
+});

@@ -1,0 +1,138 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { logOptions, openAppendLog } from '#libs/audit-log';
+import type { Catalog } from '#libs/catalog';
+import { decodePrincipals, HttpAllowance, PrincipalDirectory } from '#libs/identity';
+import { SystemClock } from '#libs/kernel';
+import {
+  createHttpApp,
+  describeError,
+  HealthModule,
+  HealthRegistry,
+  HttpSnapshotSource,
+  Logger,
+  startTelemetry,
+  type HttpApp,
+  type Lifecycle,
+} from '#libs/platform';
+import { decodeBundle } from './snapshots/decode-bundle.js';
+import { decodeRouteTable } from '#libs/routing';
+import { HTTP_ERRORS } from './http-errors.js';
+import { Ingress } from './ingress.js';
+import type { IngressConfig } from './ingress-process.config.js';
+import { providerCredentials } from './ingress.config.js';
+import { IngressModule } from './ingress.module.js';
+import { OutcomeReporter } from './outcome-reporter.js';
+import { registerCompletionRoutes } from './routes/completion.routes.js';
+import { LedgerBase, LedgerProxyController } from './routes/ledger-proxy.controller.js';
+import { readBuiltInCatalog } from './snapshots/read-catalog.js';
+
+const POLL_TIMEOUT_MS = 5_000;
+
+@Module({})
+class IngressProcessModule {
+  static register(catalog: Catalog, health: HealthRegistry, ledgerUrl: string): DynamicModule {
+    return {
+      module: IngressProcessModule,
+      imports: [IngressModule.register(catalog), HealthModule.register(health)],
+      controllers: [LedgerProxyController],
+      providers: [{ provide: LedgerBase, useValue: new LedgerBase(ledgerUrl) }],
+    };
+  }
+}
+
+/** The data plane as a process of its own: snapshots polled from their owners, leases asked of the ledger. */
+export async function startIngress(config: IngressConfig, lifecycle: Lifecycle): Promise<HttpApp> {
+  const logger = new Logger({ app: 'ingress', level: config.CUSTOS_LOG_LEVEL });
+  lifecycle.logger = logger;
+  const health = new HealthRegistry();
+  const catalog = readBuiltInCatalog(config.CUSTOS_CATALOG);
+  const telemetry = await startTelemetry({
+    serviceName: 'custos-ingress',
+    metricsHost: config.HOST,
+    metricsPort: config.CUSTOS_METRICS_PORT,
+    otlpEndpoint: config.OTEL_EXPORTER_OTLP_ENDPOINT,
+    traceSampleRatio: config.OTEL_TRACES_SAMPLER_ARG,
+  });
+  lifecycle.onShutdown(95, 'telemetry', () => telemetry.shutdown());
+  const databaseUrl = config.CUSTOS_AUDIT_DATABASE_URL ?? config.CUSTOS_DATABASE_URL;
+  const log = await openAppendLog(
+    logOptions(config, 'ingress', databaseUrl, (reason) => logger.warn('audit.log', { reason })),
+  );
+  lifecycle.onShutdown(90, 'audit log', () => log.close());
+
+  const poll = <T>(
+    base: string,
+    name: string,
+    decode: (json: unknown) => T,
+  ): HttpSnapshotSource<T> => {
+    const source = new HttpSnapshotSource<T>({
+      url: `${base.replace(/\/+$/, '')}/internal/v1/snapshots/${name}`,
+      token: config.CUSTOS_INTERNAL_TOKEN,
+      pollMs: config.CUSTOS_SNAPSHOT_POLL,
+      timeoutMs: POLL_TIMEOUT_MS,
+      decode,
+      onFault: (fault) => logger.warn('snapshot.poll_failed', { snapshot: name, kind: fault.kind }),
+    }).start();
+    lifecycle.onShutdown(60, `snapshot ${name}`, () => source.close());
+    return source;
+  };
+  const reporter = new OutcomeReporter(
+    config.CUSTOS_ROUTING_URL,
+    config.CUSTOS_INTERNAL_TOKEN,
+    () => logger.debug('outcomes.not_reported', {}),
+  );
+  lifecycle.onShutdown(60, 'outcome reports', () => reporter.close());
+  const ingress = new Ingress({
+    settings: config,
+    catalog,
+    catalogDir: config.CUSTOS_CATALOG,
+    targets: {
+      mode: config.CUSTOS_PROVIDERS,
+      ...(config.CUSTOS_SIMULATOR_URL === undefined
+        ? {}
+        : { simulatorUrl: config.CUSTOS_SIMULATOR_URL }),
+      ...providerCredentials(config.environment, catalog.providers.values()),
+    },
+    log,
+    clock: new SystemClock(),
+    logger,
+    telemetry,
+    health,
+    principals: poll(
+      config.CUSTOS_CONTROL_URL,
+      'principals',
+      (json) => new PrincipalDirectory(decodePrincipals(json)),
+    ),
+    bundles: poll(config.CUSTOS_POLICY_URL, 'policy', decodeBundle),
+    routes: poll(config.CUSTOS_ROUTING_URL, 'routes', (json) =>
+      decodeRouteTable(JSON.stringify(json)),
+    ),
+    allowance: new HttpAllowance({
+      ledgerUrl: config.CUSTOS_LEDGER_URL,
+      token: config.CUSTOS_INTERNAL_TOKEN,
+    }),
+    report: (outcome) => reporter.report(outcome),
+    digestKey: Buffer.from(config.CUSTOS_DIGEST_KEY, 'hex'),
+    onFatal: (error) => {
+      logger.error('ingress.failed', describeError(error));
+      void lifecycle.shutdown('ingress failed').then(() => process.exit(1));
+    },
+  });
+  await ingress.start();
+  lifecycle.onShutdown(20, 'ingress', () => ingress.close(), config.CUSTOS_DRAIN_DEADLINE + 10_000);
+  const http = await createHttpApp(
+    IngressProcessModule.register(catalog, health, config.CUSTOS_LEDGER_URL.replace(/\/+$/, '')),
+    {
+      host: config.HOST,
+      port: config.PORT,
+      logger,
+      errors: HTTP_ERRORS,
+      idleTimeoutMs: config.CUSTOS_TOTAL_TIMEOUT,
+      prepare: (fastify) =>
+        registerCompletionRoutes(fastify, ingress.completions, config.CUSTOS_BODY_BYTES_MAX),
+    },
+  );
+  lifecycle.onShutdown(30, 'http', () => http.close());
+  logger.info('ingress.listening', { url: http.url });
+  return http;
+}
