@@ -1,0 +1,87 @@
+import {
+  Body,
+  Controller,
+  Delete,
+  Get,
+  Inject,
+  Param,
+  Patch,
+  Post,
+  Query,
+  Res,
+  UseGuards,
+} from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import type { FastifyReply } from 'fastify';
+import { DataSource } from 'typeorm';
+import { Admitted, type Principal } from '#libs/identity';
+import { parseRequest } from '#libs/platform';
+import { CreateApiKey } from '../commands/create-api-key.js';
+import { DisableApiKey } from '../commands/disable-api-key.js';
+import { SetLimit } from '../commands/set-limit.js';
+import { ApiKeyEntity } from '../entities/index.js';
+import { AdminGuard } from '../guards.js';
+import { actorOf, answer } from './answer.js';
+import { page } from './page.js';
+import { limitPatch, newKey, usdOrNull } from './schemas.js';
+
+@Controller('admin/v1/keys')
+@UseGuards(AdminGuard)
+export class KeysController {
+  constructor(
+    @Inject(CommandBus) private readonly commands: CommandBus,
+    @Inject(DataSource) private readonly database: DataSource,
+  ) {}
+
+  @Get()
+  list(@Query() query: unknown) {
+    // Neither the secret, which nobody has, nor its hash.
+    return page(this.database, ApiKeyEntity, query, (row) => ({
+      id: row.id,
+      workspaceId: row.workspaceId,
+      label: row.label,
+      roles: row.roles,
+      defaults: row.defaults,
+      limitUsd: usdOrNull(row.limitPicoUsd),
+      disabled: row.disabled,
+      createdAt: row.createdAt.toISOString(),
+    }));
+  }
+
+  /** The answer's `secret` is shown this once. */
+  @Post()
+  async create(
+    @Body() body: unknown,
+    @Admitted() admin: Principal,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    const { limitUsd, ...rest } = parseRequest(newKey, body);
+    const decided = await this.commands.execute(
+      new CreateApiKey(actorOf(admin), { ...rest, limitPicoUsd: limitUsd }),
+    );
+    reply.header('cache-control', 'no-store');
+    return answer(reply, decided, 201);
+  }
+
+  @Patch(':id')
+  async setLimit(
+    @Param('id') id: string,
+    @Body() body: unknown,
+    @Admitted() admin: Principal,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    const { limitUsd } = parseRequest(limitPatch, body);
+    const decided = await this.commands.execute(new SetLimit(actorOf(admin), 'key', id, limitUsd));
+    return answer(reply, { ...decided, id }, 200);
+  }
+
+  @Delete(':id')
+  async disable(
+    @Param('id') id: string,
+    @Admitted() admin: Principal,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    const decided = await this.commands.execute(new DisableApiKey(actorOf(admin), id));
+    return answer(reply, { ...decided, id }, 200);
+  }
+}

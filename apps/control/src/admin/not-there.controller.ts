@@ -1,0 +1,13 @@
+import { All, Controller, UseGuards } from '@nestjs/common';
+import { DomainError } from '#libs/kernel';
+import { AdminGuard } from '../guards.js';
+
+/** Promised names that later work fills. */
+@Controller('admin/v1')
+@UseGuards(AdminGuard)
+export class NotThereController {
+  @All(['budgets', 'budgets/*', 'prices', 'prices/*', 'endpoints', 'endpoints/*'])
+  notThere(): never {
+    throw new DomainError('not_implemented', 'This route is not there yet.');
+  }
+}

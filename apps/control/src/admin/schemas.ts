@@ -1,0 +1,70 @@
+import { z } from 'zod';
+import { formatUsd, parseUsd } from '#libs/kernel';
+import { ROLES } from '#libs/identity';
+
+const name = z.string().trim().min(1).max(200);
+const word = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'expected a word of letters, digits, dot, dash');
+const words = z.array(word).max(32);
+const id = z.string().min(1).max(200);
+
+/** Decimal USD in a string, so that no float ever stands between a budget and its ledger; null = unlimited. */
+const limitUsd = z
+  .string()
+  .regex(/^\d{1,18}(\.\d{1,12})?$/, 'expected USD as a decimal string, at most 12 decimals')
+  .transform(parseUsd)
+  .nullable();
+
+export const newOrganisation = z.strictObject({
+  name,
+  sector: word.default('general'),
+  jurisdiction: word,
+  limitUsd: limitUsd.default(null),
+});
+
+export const newWorkspace = z.strictObject({
+  organizationId: id,
+  name,
+  environment: word.default('development'),
+  strategy: z.enum(['cost-first', 'quality-first', 'balanced']).default('balanced'),
+  limitUsd: limitUsd.default(null),
+});
+
+export const newKey = z.strictObject({
+  workspaceId: id,
+  label: z.string().trim().min(1).max(200),
+  roles: z
+    .array(z.enum(ROLES))
+    .min(1)
+    .transform((roles) => [...new Set(roles)])
+    .default(['inference']),
+  defaults: z
+    .strictObject({
+      dataClass: z.enum(['public', 'internal', 'confidential', 'secret']).default('internal'),
+      dataTags: words.default([]),
+      subjectRegions: words.default([]),
+      purpose: word.default('development'),
+    })
+    .prefault({}),
+  limitUsd: limitUsd.default(null),
+});
+
+export const limitPatch = z.strictObject({ limitUsd });
+
+export const pageQuery = z.strictObject({
+  limit: z
+    .string()
+    .regex(/^([1-9]\d?|1\d\d|200)$/, 'expected 1 to 200')
+    .default('50')
+    .transform(Number),
+  cursor: z
+    .string()
+    .max(400)
+    .regex(/^[A-Za-z0-9_-]*$/, 'expected a cursor of an earlier answer')
+    .default('')
+    .transform((cursor) => Buffer.from(cursor, 'base64url').toString('utf8')),
+});
+
+export const usdOrNull = (amount: bigint | null): string | null =>
+  amount === null ? null : formatUsd(amount);

@@ -1,0 +1,64 @@
+import type { EntityManager } from 'typeorm';
+import type { LimitScope } from '#libs/identity';
+import type { Change } from './changes.js';
+import {
+  ApiKeyEntity,
+  OrganisationEntity,
+  PriceBookEntity,
+  WorkspaceEntity,
+} from './entities/index.js';
+
+/** Lets a recorded change take effect in the state tables. Runs in the transaction that marks it as applied. */
+export async function applyChange(manager: EntityManager, change: Change): Promise<void> {
+  switch (change.kind) {
+    case 'organisation.created': {
+      const { kind: _, limitPicoUsd, ...row } = change;
+      await manager.insert(OrganisationEntity, { ...row, limitPicoUsd: amountOf(limitPicoUsd) });
+      return;
+    }
+    case 'workspace.created': {
+      const { kind: _, limitPicoUsd, ...row } = change;
+      await manager.insert(WorkspaceEntity, { ...row, limitPicoUsd: amountOf(limitPicoUsd) });
+      return;
+    }
+    case 'key.created': {
+      const { kind: _, limitPicoUsd, createdAt, roles, ...row } = change;
+      await manager.insert(ApiKeyEntity, {
+        ...row,
+        roles: [...roles],
+        limitPicoUsd: amountOf(limitPicoUsd),
+        createdAt: new Date(createdAt),
+        disabled: false,
+      });
+      return;
+    }
+    case 'key.disabled':
+      await manager.update(ApiKeyEntity, { id: change.id }, { disabled: true });
+      return;
+    case 'key.rotated':
+      await manager.update(
+        ApiKeyEntity,
+        { id: change.id },
+        { secretSha256: change.secretSha256, disabled: false },
+      );
+      return;
+    case 'limit.set':
+      await manager.update(
+        entityOf(change.scope),
+        { id: change.id },
+        { limitPicoUsd: amountOf(change.limitPicoUsd) },
+      );
+      return;
+    case 'pricebook.published':
+      await manager.insert(PriceBookEntity, { version: change.id, entries: change.entries });
+      return;
+  }
+}
+
+/** The table of a limit's scope. */
+export const entityOf = (
+  scope: LimitScope,
+): typeof ApiKeyEntity | typeof WorkspaceEntity | typeof OrganisationEntity =>
+  ({ key: ApiKeyEntity, workspace: WorkspaceEntity, organisation: OrganisationEntity })[scope];
+
+const amountOf = (text: string | null): bigint | null => (text === null ? null : BigInt(text));

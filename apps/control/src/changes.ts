@@ -1,0 +1,76 @@
+import type { ControlChange } from '#libs/audit-events';
+import type { FactDefaults, LimitScope, Role, Workspace } from '#libs/identity';
+
+/** JSON: amounts are decimal strings of pico-USD, null = unlimited. */
+type Amount = string | null;
+
+/** Every way in which control's state can change. Lies in the outbox until its record is in the log. */
+export type Change =
+  | {
+      readonly kind: 'organisation.created';
+      readonly id: string;
+      readonly name: string;
+      readonly sector: string;
+      readonly jurisdiction: string;
+      readonly limitPicoUsd: Amount;
+    }
+  | {
+      readonly kind: 'workspace.created';
+      readonly id: string;
+      readonly organisationId: string;
+      readonly name: string;
+      readonly environment: string;
+      readonly strategy: Workspace['strategy'];
+      readonly limitPicoUsd: Amount;
+    }
+  | {
+      readonly kind: 'key.created';
+      readonly id: string;
+      readonly workspaceId: string;
+      readonly label: string;
+      readonly secretSha256: string;
+      readonly roles: readonly Role[];
+      readonly defaults: FactDefaults;
+      readonly limitPicoUsd: Amount;
+      readonly createdAt: string;
+    }
+  | { readonly kind: 'key.disabled'; readonly id: string }
+  | { readonly kind: 'key.rotated'; readonly id: string; readonly secretSha256: string }
+  | {
+      readonly kind: 'limit.set';
+      readonly scope: LimitScope;
+      readonly id: string;
+      readonly limitPicoUsd: Amount;
+    }
+  | { readonly kind: 'pricebook.published'; readonly id: string; readonly entries: number };
+
+/** Enough to tell two keys apart in the log, far too little to look a key up by. */
+const HASH_PREFIX_CHARS = 12;
+
+export interface DecidedChange {
+  readonly seq: string;
+  readonly decidedAt: Date;
+  readonly actor: string;
+  readonly change: Change;
+}
+
+/** What the log is told. `changeId` makes a repeated record recognisable; of a hash only the beginning is said. */
+export function recordOf({ seq, decidedAt, actor, change }: DecidedChange): {
+  readonly type: 'custos.control.changed.v1' | 'custos.pricebook.published.v1';
+  readonly data: ControlChange;
+} {
+  const { kind, id, ...rest } = change;
+  const values: Record<string, unknown> = { ...rest, changeId: seq };
+  if ('secretSha256' in rest) {
+    delete values['secretSha256'];
+    values['secretSha256Prefix'] = rest.secretSha256.slice(0, HASH_PREFIX_CHARS);
+  }
+  if (kind === 'pricebook.published') values['digest'] = id;
+  return {
+    type:
+      kind === 'pricebook.published'
+        ? 'custos.pricebook.published.v1'
+        : 'custos.control.changed.v1',
+    data: { at: decidedAt.toISOString(), actor, change: kind, subject: id, values },
+  };
+}

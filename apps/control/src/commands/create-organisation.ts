@@ -1,0 +1,34 @@
+import { Inject } from '@nestjs/common';
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { uuidV7 } from '#libs/kernel';
+import { Outbox, type Decided } from '../outbox.js';
+
+export interface NewOrganisation {
+  readonly name: string;
+  readonly sector: string;
+  readonly jurisdiction: string;
+  readonly limitPicoUsd: bigint | null;
+}
+
+export class CreateOrganisation extends Command<Decided & { readonly id: string }> {
+  constructor(
+    readonly actor: string,
+    readonly organisation: NewOrganisation,
+  ) {
+    super();
+  }
+}
+
+@CommandHandler(CreateOrganisation)
+export class CreateOrganisationHandler implements ICommandHandler<CreateOrganisation> {
+  constructor(@Inject(Outbox) private readonly outbox: Outbox) {}
+
+  async execute({ actor, organisation }: CreateOrganisation): Promise<Decided & { id: string }> {
+    const id = `org-${uuidV7(Date.now())}`;
+    const { limitPicoUsd, ...rest } = organisation;
+    const decided = await this.outbox.decide(actor, async () => [
+      { kind: 'organisation.created', id, ...rest, limitPicoUsd: limitPicoUsd?.toString() ?? null },
+    ]);
+    return { ...decided, id };
+  }
+}

@@ -1,0 +1,35 @@
+import { Inject } from '@nestjs/common';
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { DomainError } from '#libs/kernel';
+import { ApiKeyEntity } from '../entities/index.js';
+import { Outbox, type Decided } from '../outbox.js';
+
+/** For good: a disabled key is not enabled again, a new one is made. Disabling twice is one change. */
+export class DisableApiKey extends Command<Decided> {
+  constructor(
+    readonly actor: string,
+    readonly id: string,
+  ) {
+    super();
+  }
+}
+
+@CommandHandler(DisableApiKey)
+export class DisableApiKeyHandler implements ICommandHandler<DisableApiKey> {
+  constructor(@Inject(Outbox) private readonly outbox: Outbox) {}
+
+  execute({ actor, id }: DisableApiKey): Promise<Decided> {
+    return this.outbox.decide(actor, async (manager) => {
+      const key = await manager.findOneBy(ApiKeyEntity, { id });
+      if (key === null) throw new DomainError('not_found', 'There is no such key.');
+      if (key.disabled) return [];
+      const admins = await manager
+        .createQueryBuilder(ApiKeyEntity, 'k')
+        .where(`not k.disabled and 'admin' = any(k.roles) and k.id <> :id`, { id })
+        .getCount();
+      if (key.roles.includes('admin') && admins === 0)
+        throw new DomainError('conflict', 'The last admin key cannot be disabled.');
+      return [{ kind: 'key.disabled', id }];
+    });
+  }
+}

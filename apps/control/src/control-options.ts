@@ -1,0 +1,19 @@
+import type { EventAppender } from '#libs/audit-log';
+import type { PrincipalsSnapshot } from '#libs/identity';
+import type { HealthRegistry, InProcessSnapshotSource, Logger } from '#libs/platform';
+
+export interface ControlOptions {
+  /** The app's role; migrations have run. */
+  readonly databaseUrl: string;
+  /** Writes to the topic custos.control.v1; started before the module, stopped after it. */
+  readonly writer: EventAppender;
+  /** Control publishes into it; who composes may read from it in process. */
+  readonly principals: InProcessSnapshotSource<PrincipalsSnapshot>;
+  readonly internalToken: string;
+  readonly logger: Logger;
+  readonly health?: HealthRegistry;
+  /** How long a caller waits for the log before it is told 202, or 503 behind an earlier change. Default 5 s. */
+  readonly effectDeadlineMs?: number;
+}
+
+export const CONTROL_OPTIONS = Symbol('ControlOptions');

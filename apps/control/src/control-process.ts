@@ -1,0 +1,93 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { TOPICS } from '#libs/audit-events';
+import { auditLogMigrations, AuditWriter, openAppendLog } from '#libs/audit-log';
+import type { PrincipalsSnapshot } from '#libs/identity';
+import { SystemClock } from '#libs/kernel';
+import {
+  createHttpApp,
+  HealthModule,
+  HealthRegistry,
+  InProcessSnapshotSource,
+  Logger,
+  runMigrations,
+  type HttpApp,
+  type Lifecycle,
+} from '#libs/platform';
+import { ensureBootstrapKeys } from './bootstrap-file.js';
+import type { ControlOptions } from './control-options.js';
+import { ControlPlane } from './control-plane.js';
+import type { ControlConfig } from './control.config.js';
+import { ControlModule } from './control.module.js';
+import { CONTROL_ERRORS } from './errors.js';
+import { controlMigrations } from './migrations/index.js';
+
+@Module({})
+class ControlProcessModule {
+  static register(options: ControlOptions, health: HealthRegistry): DynamicModule {
+    return {
+      module: ControlProcessModule,
+      imports: [ControlModule.register(options), HealthModule.register(health)],
+    };
+  }
+}
+
+/** Control as a process of its own, with its own writer on the control topic. */
+export async function startControl(config: ControlConfig, lifecycle: Lifecycle): Promise<HttpApp> {
+  const logger = new Logger({ app: 'control', level: config.CUSTOS_LOG_LEVEL });
+  lifecycle.logger = logger;
+  const writer = await openWriter(config, lifecycle);
+  const health = new HealthRegistry();
+  health.register('audit log', () => (writer.accepting ? undefined : 'does not acknowledge'));
+  const module = ControlProcessModule.register(
+    {
+      databaseUrl: config.CUSTOS_DATABASE_URL,
+      writer,
+      principals: new InProcessSnapshotSource<PrincipalsSnapshot>(),
+      internalToken: config.CUSTOS_INTERNAL_TOKEN,
+      logger,
+      health,
+    },
+    health,
+  );
+  const http = await createHttpApp(module, {
+    host: config.HOST,
+    port: config.PORT,
+    logger,
+    errors: CONTROL_ERRORS,
+  });
+  lifecycle.onShutdown(10, 'http', () => http.close());
+  await ensureBootstrapKeys(config.CUSTOS_DATA_DIR, http.app.get(ControlPlane, { strict: false }));
+  logger.info('control.listening', { url: http.url });
+  return http;
+}
+
+async function openWriter(config: ControlConfig, lifecycle: Lifecycle): Promise<AuditWriter> {
+  const ownerUrl = config.CUSTOS_MIGRATION_DATABASE_URL ?? config.CUSTOS_DATABASE_URL;
+  const brokers = config.CUSTOS_KAFKA_BROKERS;
+  if (brokers === undefined)
+    await runMigrations({
+      url: ownerUrl,
+      migrations: auditLogMigrations,
+      tableName: 'audit_log_migrations',
+    });
+  await runMigrations({
+    url: ownerUrl,
+    migrations: controlMigrations,
+    tableName: 'control_migrations',
+  });
+  const log = await openAppendLog(
+    brokers === undefined
+      ? { postgres: { url: config.CUSTOS_DATABASE_URL, applicationName: 'custos control' } }
+      : { kafka: { brokers, clientId: 'custos-control' } },
+  );
+  lifecycle.onShutdown(90, 'audit log', () => log.close());
+  const writer = new AuditWriter({
+    log,
+    topic: TOPICS.control,
+    app: 'control',
+    clock: new SystemClock(),
+  });
+  await writer.start();
+  lifecycle.onShutdown(60, 'audit writer', () => writer.stop());
+  return writer;
+}

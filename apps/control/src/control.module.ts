@@ -1,0 +1,68 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { CqrsModule } from '@nestjs/cqrs';
+import { DataSource } from 'typeorm';
+import { KeysController } from './admin/keys.controller.js';
+import { NotThereController } from './admin/not-there.controller.js';
+import { OrganizationsController } from './admin/organizations.controller.js';
+import { WorkspacesController } from './admin/workspaces.controller.js';
+import { CreateApiKeyHandler } from './commands/create-api-key.js';
+import { CreateOrganisationHandler } from './commands/create-organisation.js';
+import { CreateWorkspaceHandler } from './commands/create-workspace.js';
+import { DisableApiKeyHandler } from './commands/disable-api-key.js';
+import { SetLimitHandler } from './commands/set-limit.js';
+import { CONTROL_OPTIONS, type ControlOptions } from './control-options.js';
+import { ControlPlane } from './control-plane.js';
+import { CONTROL_ENTITIES } from './entities/index.js';
+import { AdminGuard, ControlInternalGuard } from './guards.js';
+import { OutboxRelay } from './outbox-relay.js';
+import { Outbox } from './outbox.js';
+import { SnapshotsController } from './snapshots.controller.js';
+
+/** Changes are rare: a few connections serve requests and the relay. */
+const POOL_SIZE = 4;
+const STATEMENT_TIMEOUT_MS = 10_000;
+
+/** Organisations, workspaces, keys and limits: changed by commands, recorded in the log, then in force. */
+@Module({})
+export class ControlModule {
+  static register(options: ControlOptions): DynamicModule {
+    return {
+      module: ControlModule,
+      imports: [CqrsModule.forRoot({ rethrowUnhandled: true })],
+      controllers: [
+        OrganizationsController,
+        WorkspacesController,
+        KeysController,
+        NotThereController,
+        SnapshotsController,
+      ],
+      providers: [
+        { provide: CONTROL_OPTIONS, useValue: options },
+        { provide: DataSource, useFactory: () => openDatabase(options.databaseUrl) },
+        AdminGuard,
+        ControlInternalGuard,
+        ControlPlane,
+        Outbox,
+        OutboxRelay,
+        CreateApiKeyHandler,
+        CreateOrganisationHandler,
+        CreateWorkspaceHandler,
+        DisableApiKeyHandler,
+        SetLimitHandler,
+      ],
+      exports: [ControlPlane],
+    };
+  }
+}
+
+function openDatabase(url: string): Promise<DataSource> {
+  return new DataSource({
+    type: 'postgres',
+    url,
+    entities: CONTROL_ENTITIES,
+    logging: false,
+    poolSize: POOL_SIZE,
+    applicationName: 'custos control',
+    extra: { statement_timeout: STATEMENT_TIMEOUT_MS, connectionTimeoutMillis: 5_000 },
+  }).initialize();
+}

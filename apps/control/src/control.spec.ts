@@ -1,0 +1,363 @@
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import pg from 'pg';
+import type { EventData, EventType } from '#libs/audit-events';
+import type { AppendReceipt, EventAppender } from '#libs/audit-log';
+import { decodePrincipals, PrincipalDirectory, type PrincipalsSnapshot } from '#libs/identity';
+import {
+  createHttpApp,
+  InProcessSnapshotSource,
+  Logger,
+  runMigrations,
+  type HttpApp,
+} from '#libs/platform';
+import { freshDatabase, type FreshDatabase } from '../../../test/support/postgres.js';
+import { ensureBootstrapKeys, readBootstrapFile, writeBootstrapFile } from './bootstrap-file.js';
+import { ControlPlane, type BootstrapKeys } from './control-plane.js';
+import { ControlModule } from './control.module.js';
+import { CONTROL_ERRORS } from './errors.js';
+import { controlMigrations } from './migrations/index.js';
+
+const INTERNAL_TOKEN = 'internal-token-for-tests';
+
+interface Said {
+  readonly type: EventType;
+  readonly subject: string;
+  readonly data: EventData[EventType];
+}
+
+/** A log that acknowledges only while it is open. */
+class GatedAppender implements EventAppender {
+  readonly writerId = 'control-test';
+  readonly said: Said[] = [];
+  #open = true;
+  #waiting: (() => void)[] = [];
+
+  get accepting(): boolean {
+    return this.#open;
+  }
+
+  shut(): void {
+    this.#open = false;
+  }
+
+  reopen(): void {
+    this.#open = true;
+    for (const go of this.#waiting.splice(0)) go();
+  }
+
+  async append<T extends EventType>(
+    type: T,
+    subject: string,
+    data: EventData[T],
+  ): Promise<AppendReceipt> {
+    if (!this.#open) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    this.said.push({ type, subject, data });
+    return {
+      topic: 'custos.control.v1',
+      partition: 0,
+      offset: BigInt(this.said.length - 1),
+      acknowledgedAtMs: Date.now(),
+    };
+  }
+
+  async appendAll(): Promise<AppendReceipt> {
+    throw new Error('control appends one by one');
+  }
+}
+
+let database: FreshDatabase;
+let appender: GatedAppender;
+let principals: InProcessSnapshotSource<PrincipalsSnapshot>;
+let http: HttpApp;
+let control: ControlPlane;
+
+async function startControl(): Promise<void> {
+  appender = new GatedAppender();
+  principals = new InProcessSnapshotSource();
+  const logger = new Logger({ app: 'test', level: 'error', write: () => undefined });
+  http = await createHttpApp(
+    ControlModule.register({
+      databaseUrl: database.appUrl,
+      writer: appender,
+      principals,
+      internalToken: INTERNAL_TOKEN,
+      logger,
+      effectDeadlineMs: 1_500,
+    }),
+    { host: '127.0.0.1', port: 0, logger, errors: CONTROL_ERRORS },
+  );
+  control = http.app.get(ControlPlane, { strict: false });
+}
+
+beforeEach(async () => {
+  database = await freshDatabase();
+  await runMigrations({
+    url: database.ownerUrl,
+    migrations: controlMigrations,
+    tableName: 'control_migrations',
+  });
+  await startControl();
+});
+
+afterEach(async () => {
+  await http.close();
+  await database.drop();
+});
+
+async function bootstrapped(): Promise<BootstrapKeys> {
+  const keys = await control.bootstrap();
+  if (keys === undefined) throw new Error('already bootstrapped');
+  return keys;
+}
+
+async function ask(
+  method: string,
+  path: string,
+  bearer: string,
+  body?: unknown,
+): Promise<{ status: number; json: Record<string, unknown> }> {
+  const response = await fetch(`${http.url}${path}`, {
+    method,
+    headers: {
+      authorization: `Bearer ${bearer}`,
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  return { status: response.status, json: (await response.json()) as Record<string, unknown> };
+}
+
+const lookup = (secret: string) =>
+  new PrincipalDirectory(principals.current()!.value).lookup(secret);
+
+describe('bootstrap', () => {
+  it('makes the first organisation and four keys, once, and says so in the log without secrets', async () => {
+    const keys = await bootstrapped();
+    expect(await control.bootstrap()).toBeUndefined();
+    const found = lookup(keys.apiKey);
+    expect(found).toMatchObject({
+      known: true,
+      principal: {
+        organisation: { id: 'org-default', limitPicoUsd: 10_000n * 10n ** 12n },
+        workspace: { id: 'ws-default' },
+        key: { id: 'key-default', roles: ['inference'], defaults: { dataClass: 'internal' } },
+      },
+    });
+    expect(appender.said.map((s) => (s.data as { change: string }).change)).toEqual([
+      'organisation.created',
+      'workspace.created',
+      'key.created',
+      'key.created',
+      'key.created',
+      'key.created',
+    ]);
+    const words = JSON.stringify(appender.said);
+    for (const secret of Object.values(keys)) expect(words).not.toContain(secret);
+    for (const key of principals.current()!.value.keys)
+      expect(words).not.toContain(key.secretSha256);
+  });
+
+  it('stores no secret in the database', async () => {
+    const keys = await bootstrapped();
+    const client = new pg.Client({ connectionString: database.superuserUrl });
+    await client.connect();
+    const rows = await client.query(
+      'select row_to_json(o)::text t from control.outbox o union all select row_to_json(k)::text from control.api_key k',
+    );
+    await client.end();
+    const text = JSON.stringify(rows.rows);
+    for (const secret of Object.values(keys)) expect(text).not.toContain(secret);
+  });
+
+  it('rotates the first keys when their file got lost', async () => {
+    const old = await bootstrapped();
+    const fresh = await control.rotateBootstrapKeys();
+    expect(lookup(old.adminKey).known).toBe(false);
+    expect(lookup(fresh.adminKey).known).toBe(true);
+  });
+
+  it('writes bootstrap.json for the owner only, merges, and replaces a lost one', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'custos-control-'));
+    try {
+      await writeBootstrapFile(directory, { baseUrl: 'http://127.0.0.1:8080' });
+      await ensureBootstrapKeys(directory, control);
+      const first = await readBootstrapFile(directory);
+      expect(first).toMatchObject({ baseUrl: 'http://127.0.0.1:8080' });
+      expect(lookup(first!.apiKey!).known).toBe(true);
+      expect((await stat(join(directory, 'bootstrap.json'))).mode & 0o777).toBe(0o600);
+      await ensureBootstrapKeys(directory, control);
+      expect(await readBootstrapFile(directory)).toEqual(first);
+      await writeFile(join(directory, 'bootstrap.json'), '{"apiKey":');
+      await ensureBootstrapKeys(directory, control);
+      const second = JSON.parse(await readFile(join(directory, 'bootstrap.json'), 'utf8')) as {
+        apiKey: string;
+      };
+      expect(lookup(second.apiKey).known).toBe(true);
+      expect(lookup(first!.apiKey!).known).toBe(false);
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+  });
+});
+
+describe('a change takes effect only once its record is in the log', () => {
+  it('is pending while the log does not acknowledge, also across a restart, and then once', async () => {
+    const keys = await bootstrapped();
+    appender.shut();
+    const created = await ask('POST', '/admin/v1/keys', keys.adminKey, {
+      workspaceId: 'ws-default',
+      label: 'waits',
+    });
+    expect(created).toMatchObject({ status: 202, json: { status: 'pending' } });
+    const { secret, id } = created.json as { secret: string; id: string };
+    expect(lookup(secret).known).toBe(false);
+    const next = await ask('POST', '/admin/v1/organizations', keys.adminKey, {
+      name: 'n',
+      jurisdiction: 'DE',
+    });
+    expect(next.json).toMatchObject({ error: { metadata: { error_type: 'changes_pending' } } });
+    expect(next.status).toBe(503);
+
+    await http.close();
+    await startControl();
+    for (let i = 0; i < 50 && !lookup(secret).known; i += 1)
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(lookup(secret)).toMatchObject({ known: true, principal: { key: { id } } });
+    expect(appender.said).toHaveLength(1);
+    expect(appender.said[0]!.data).toMatchObject({
+      change: 'key.created',
+      actor: 'key:key-admin',
+      values: { limitPicoUsd: null },
+    });
+  });
+
+  it('publishes a price book once per version', async () => {
+    const book = { version: `sha256:${'a'.repeat(64)}`, entries: 7 };
+    expect(await control.publishPriceBook(book)).toBe(true);
+    expect(await control.publishPriceBook(book)).toBe(false);
+    expect(appender.said).toMatchObject([
+      {
+        type: 'custos.pricebook.published.v1',
+        subject: book.version,
+        data: { values: { digest: book.version, entries: 7 } },
+      },
+    ]);
+  });
+});
+
+describe('/admin/v1', () => {
+  it('is for admins only', async () => {
+    const keys = await bootstrapped();
+    for (const path of ['organizations', 'workspaces', 'keys', 'budgets']) {
+      expect((await ask('GET', `/admin/v1/${path}`, keys.apiKey)).status).toBe(403);
+      expect((await ask('GET', `/admin/v1/${path}`, 'sk-custos-nobody')).status).toBe(401);
+    }
+    expect((await ask('GET', '/admin/v1/budgets', keys.adminKey)).status).toBe(501);
+    expect((await ask('GET', '/admin/v1/nothing', keys.adminKey)).json).toMatchObject({
+      error: { code: 404, metadata: { error_type: 'route_not_found' } },
+    });
+  });
+
+  it('creates down from the organisation to a key that works, exact to the pico', async () => {
+    const { adminKey } = await bootstrapped();
+    const org = await ask('POST', '/admin/v1/organizations', adminKey, {
+      name: 'Bank',
+      sector: 'banking',
+      jurisdiction: 'DE',
+      limitUsd: '123456789.000000000001',
+    });
+    expect(org).toMatchObject({ status: 201, json: { status: 'effective' } });
+    const workspace = await ask('POST', '/admin/v1/workspaces', adminKey, {
+      organizationId: org.json['id'],
+      name: 'Credit',
+    });
+    const key = await ask('POST', '/admin/v1/keys', adminKey, {
+      workspaceId: workspace.json['id'],
+      label: 'scoring',
+      roles: ['inference'],
+      defaults: { dataClass: 'confidential', subjectRegions: ['EEA'] },
+      limitUsd: '0.5',
+    });
+    expect(lookup(key.json['secret'] as string)).toMatchObject({
+      known: true,
+      principal: {
+        organisation: { limitPicoUsd: 123456789000000000001n },
+        key: { limitPicoUsd: 500_000_000_000n, defaults: { dataClass: 'confidential' } },
+      },
+    });
+    const patched = await ask('PATCH', `/admin/v1/keys/${String(key.json['id'])}`, adminKey, {
+      limitUsd: null,
+    });
+    expect(patched.status).toBe(200);
+    const after = lookup(key.json['secret'] as string);
+    expect(after.known && after.principal.key.limitPicoUsd).toBeUndefined();
+    await ask('DELETE', `/admin/v1/keys/${String(key.json['id'])}`, adminKey);
+    expect(lookup(key.json['secret'] as string)).toEqual({ known: false, reason: 'disabled' });
+  });
+
+  it('names all faults at once and never repeats the input', async () => {
+    const { adminKey } = await bootstrapped();
+    const { status, json } = await ask('POST', '/admin/v1/keys', adminKey, {
+      label: '',
+      roles: ['root-canary'],
+      limitUsd: 5,
+      surplus: 1,
+    });
+    expect(status).toBe(400);
+    const { message } = json['error'] as { message: string };
+    for (const word of ['workspaceId', 'label', 'roles', 'limitUsd', 'surplus'])
+      expect(message).toContain(word);
+    expect(message).not.toContain('root-canary');
+  });
+
+  it('refuses what hangs in the air and what would lock everybody out', async () => {
+    const { adminKey } = await bootstrapped();
+    const lost = await ask('POST', '/admin/v1/keys', adminKey, {
+      workspaceId: 'ws-no',
+      label: 'x',
+    });
+    expect(lost.status).toBe(404);
+    expect((await ask('PATCH', '/admin/v1/keys/no', adminKey, { limitUsd: '1' })).status).toBe(404);
+    expect((await ask('DELETE', '/admin/v1/keys/key-admin', adminKey)).status).toBe(409);
+  });
+
+  it('pages through every key once', async () => {
+    const { adminKey } = await bootstrapped();
+    await Promise.all(
+      Array.from({ length: 5 }, (_, i) =>
+        ask('POST', '/admin/v1/keys', adminKey, { workspaceId: 'ws-default', label: `k${i}` }),
+      ),
+    );
+    const seen: string[] = [];
+    let cursor: string | null = '';
+    while (cursor !== null) {
+      const { json } = await ask('GET', `/admin/v1/keys?limit=4&cursor=${cursor}`, adminKey);
+      const { data, nextCursor } = json as { data: { id: string }[]; nextCursor: string | null };
+      expect(JSON.stringify(data)).not.toContain('ecret');
+      seen.push(...data.map((k) => k.id));
+      cursor = nextCursor;
+    }
+    expect(seen).toHaveLength(9);
+    expect(new Set(seen).size).toBe(9);
+    expect((await ask('GET', '/admin/v1/keys?limit=0', adminKey)).status).toBe(400);
+  });
+});
+
+describe('the snapshot route', () => {
+  it('serves what it published, to our own processes only, and 304 while it stays', async () => {
+    const { adminKey } = await bootstrapped();
+    const url = `${http.url}/internal/v1/snapshots/principals`;
+    const get = (token: string, headers = {}): Promise<Response> =>
+      fetch(url, { headers: { authorization: `Bearer ${token}`, ...headers } });
+    expect((await get(adminKey)).status).toBe(401);
+    const first = await get(INTERNAL_TOKEN);
+    const etag = first.headers.get('etag')!;
+    expect(decodePrincipals(await first.json())).toEqual(principals.current()!.value);
+    expect((await get(INTERNAL_TOKEN, { 'if-none-match': etag })).status).toBe(304);
+    await ask('PATCH', '/admin/v1/keys/key-default', adminKey, { limitUsd: '1' });
+    expect((await get(INTERNAL_TOKEN, { 'if-none-match': etag })).status).toBe(200);
+  });
+});

@@ -1,0 +1,26 @@
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { amountTransformer } from './amount.transformer.js';
+
+@Entity({ schema: 'control', name: 'organisation' })
+export class OrganisationEntity {
+  @PrimaryColumn({ type: 'text' })
+  id!: string;
+
+  @Column({ type: 'text' })
+  name!: string;
+
+  @Column({ type: 'text' })
+  sector!: string;
+
+  @Column({ type: 'text' })
+  jurisdiction!: string;
+
+  /** Null = unlimited. */
+  @Column({
+    type: 'numeric',
+    name: 'limit_pico_usd',
+    nullable: true,
+    transformer: amountTransformer,
+  })
+  limitPicoUsd!: bigint | null;
+}

@@ -1,0 +1,7 @@
+import type { MigrationInterface } from 'typeorm';
+import { ControlTables1763720200001 } from './1763720200001-control-tables.js';
+
+/** In order. For `runMigrations` with `schema: 'control'`. */
+export const controlMigrations: readonly (new () => MigrationInterface)[] = [
+  ControlTables1763720200001,
+];
