@@ -78,7 +78,7 @@ async function rangesBehind(
     text: `SELECT f.i::int, p.next_offset FROM log.partition p
              JOIN unnest($1::text[], $2::int[], $3::bigint[]) WITH ORDINALITY AS f (topic, partition, next, i)
                ON p.topic = f.topic AND p.partition = f.partition
-            WHERE p.next_offset > f.next`,
+            WHERE p.next_offset <> f.next`,
     rowMode: 'array',
     values: columns(positions),
   });
@@ -87,6 +87,13 @@ async function rangesBehind(
     const at = positions[i - 1]!;
     const share = BigInt(Math.ceil(left / (rows.length - n)));
     const available = BigInt(end) - at.next;
+    if (available < 0n)
+      throw auditLogError('log_gap', 'the log ends before the position', {
+        topic: at.topic,
+        partition: at.partition,
+        next: at.next.toString(),
+        end,
+      });
     const taken = available < share ? available : share;
     left -= Number(taken);
     return taken === 0n ? [] : [{ at, until: at.next + taken }];

@@ -18,7 +18,7 @@ export interface PostgresAppendLogOptions {
   readonly applicationName?: string;
   /** Time for one append until it counts as unknown. */
   readonly appendDeadlineMs?: number;
-  /** Something an operator must look at, in words: a range could not be created ahead. */
+  /** Something an operator must look at, in words: a range could not be created ahead in time. */
   readonly onAlarm?: (message: string) => void;
 }
 
@@ -68,13 +68,13 @@ export class PostgresAppendLog extends AppendLog {
       });
       if (identity === undefined)
         throw auditLogError('log_unavailable', 'log.identity is empty: migrations have not run');
-      await ensureRanges(connections.side);
       const log = new PostgresAppendLog(
         options,
         connections,
         `postgres:${identity[0]}`,
         identity[1],
       );
+      await log.#ensureRanges();
       await log.check();
       return log;
     } catch (error) {
@@ -169,15 +169,17 @@ export class PostgresAppendLog extends AppendLog {
 
   async #ensureRanges(): Promise<void> {
     try {
-      await ensureRanges(this.#side);
+      const [row] = await this.#side.run<[number]>({
+        text: 'SELECT log.ensure_ranges()',
+        rowMode: 'array',
+      });
+      if (row![0] > 0)
+        this.options.onAlarm?.('records lie in log.record_default: a range was created too late');
     } catch (error) {
       this.options.onAlarm?.(error instanceof Error ? error.message : 'ensure_ranges failed');
     }
   }
 }
-
-const ensureRanges = (side: PgConnection): Promise<unknown> =>
-  side.run({ text: 'SELECT log.ensure_ranges()', rowMode: 'array' });
 
 function settle(
   { writer, firstWseq }: AppendBatch,

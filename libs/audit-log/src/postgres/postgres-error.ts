@@ -19,8 +19,6 @@ export function fromPostgres(error: unknown): {
       return { keep: true, error: auditLogError('log_unsafe', reason) };
     case 'CU002':
       return { keep: true, error: auditLogError('record_too_large', reason) };
-    case 'CU004':
-      return { keep: true, error: auditLogError('log_unsafe', reason) };
     default:
       // Class 57 (shutdown, cancel) and 08 (connection) end the connection; the rest is the statement's own.
       return {
