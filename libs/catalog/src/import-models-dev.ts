@@ -10,10 +10,11 @@ import { qualityByModel } from './import-quality.js';
 import { ModelIdentity, parseIdentityTable } from './model-identity.js';
 import { modelRecords } from './import-models.js';
 import { chatOffersOf, endpointRecord } from './import-offers.js';
+import type { PlacedOffer } from './import-offers.js';
 import { parseAuthors } from './authors.js';
 import type { Exclusion } from './not-chat.js';
 import type { SourceOffer, Sources } from './source-models-dev.js';
-import type { CatalogFileName, EndpointRecord } from './catalog-format.js';
+import type { CatalogFileName } from './catalog-format.js';
 
 /** Reviewed tables that lie beside the catalog's files and that an import reads and never writes. */
 export const REVIEWED_FILE_NAMES = [
@@ -41,13 +42,6 @@ export interface ImportResult {
     /** Offers that the identity table does not list; each is a model of its own until it is reviewed. */
     readonly unlisted: readonly string[];
   };
-}
-
-/** An offer that is in the catalog, with its place in it. */
-export interface PlacedOffer {
-  readonly offer: SourceOffer;
-  readonly record: EndpointRecord;
-  readonly listed: boolean;
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { Authors } from './authors.js';
 import type { ModelRecord } from './catalog-format.js';
-import type { PlacedOffer } from './import-models-dev.js';
+import type { PlacedOffer } from './import-offers.js';
 import type { IdentityTable } from './model-identity.js';
 import type { SourceModel } from './source-models-dev.js';
 

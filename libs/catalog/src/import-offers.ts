@@ -15,6 +15,13 @@ export interface ChatOffer {
   readonly out: readonly string[];
 }
 
+/** An offer that is in the catalog, with its place in it. */
+export interface PlacedOffer {
+  readonly offer: SourceOffer;
+  readonly record: EndpointRecord;
+  readonly listed: boolean;
+}
+
 export function chatOffersOf(sources: Sources): {
   readonly chat: readonly ChatOffer[];
   readonly excluded: Record<Exclusion, number>;

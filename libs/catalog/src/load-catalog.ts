@@ -62,9 +62,9 @@ function providersOf(records: CatalogRecords): ReadonlyMap<string, Provider> {
   }
   for (const {
     provider,
-    controlledFromBasis,
-    pinnedBasis,
-    regionPinning,
+    controlledFromBasis: _whyControlled,
+    pinnedBasis: _whyPinned,
+    regionPinning: _inWords,
     ...facts
   } of records.facts) {
     const known = providers.get(provider);

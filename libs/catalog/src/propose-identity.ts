@@ -1,5 +1,11 @@
 import { BEDROCK_REGION, normaliseName } from './normalise-name.js';
-import { KEPT_APART, MEANT_BY_PROVIDER, SAME_WEIGHTS } from './same-weights.js';
+import {
+  ACCEPTED_BASES,
+  FIRST_HAND,
+  KEPT_APART,
+  MEANT_BY_PROVIDER,
+  SAME_WEIGHTS,
+} from './identity-review.js';
 
 /** Why a name stands for a model. */
 export type JoinBasis = 'source-base-model' | 'same-name-reviewed' | 'same-weights-reviewed';
@@ -31,46 +37,6 @@ export interface ProposalOffer {
  * Any other word beyond the base's own (fp8, free, thinking, fast, 2507, …) keeps the offer apart.
  */
 const NEUTRAL = new Set(['databricks', 'tee', 'default', 'v1', 'us', 'eu', 'jp', 'au', 'global']);
-
-/** Bases of the source that the review accepted although the names differ; `provider=spelling`. Reviewed 2026-11-21. */
-const ACCEPTED_BASES: ReadonlySet<string> = new Set([
-  'amazon-bedrock=nvidia.nemotron-nano-12b-v2',
-  'amazon-bedrock=nvidia.nemotron-nano-3-30b',
-  'amazon-bedrock=nvidia.nemotron-super-3-120b',
-  'baseten=nvidia/nemotron-120b-a12b',
-  'cloudflare-ai-gateway=workers-ai/@cf/nvidia/nemotron-3-120b-a12b',
-  'cloudflare-workers-ai=@cf/nvidia/nemotron-3-120b-a12b',
-  'digitalocean=nemotron-3-nano-30b',
-  'digitalocean=nemotron-3-nano-omni',
-  'digitalocean=nvidia-nemotron-3-super-120b',
-  'llmgateway=nemotron-3-ultra-550b',
-  'llmtr=qwen3-6-35b',
-  'nebius=nvidia/nemotron-3-nano-omni',
-  'ollama-cloud=nemotron-3-nano:30b',
-  'ollama-cloud=nemotron-3-super',
-  'ollama-cloud=nemotron-3-ultra',
-  'routing-run=route/stepfun-3.5-flash',
-  'evroc=mistralai/mistral-medium-3.5-128b',
-  'scaleway=mistral-medium-3.5-128b',
-  'routing-run=route/mistral-large-3',
-  'scaleway=pixtral-12b-2409',
-  'kimi-for-coding=k2p7',
-  'chutes=unsloth/mistral-nemo-instruct-2407-tee',
-  'llmgateway=qwen35-397b-a17b',
-  'nano-gpt=nvidia/llama-3.1-nemotron-70b-instruct-hf',
-  'venice=google-gemma-4-26b-a4b-it',
-  'venice=google-gemma-4-31b-it',
-  'venice=minimax-m25',
-  'venice=minimax-m27',
-  'venice=openai-gpt-52',
-  'venice=openai-gpt-52-codex',
-  'venice=openai-gpt-53-codex',
-  'venice=openai-gpt-54',
-  'venice=openai-gpt-54-mini',
-  'venice=openai-gpt-54-pro',
-  'venice=openai-gpt-55',
-  'venice=openai-gpt-55-pro',
-]);
 
 export const spellingOf = (provider: string, upstreamModel: string): string => {
   const lower = upstreamModel.toLowerCase();
@@ -134,34 +100,6 @@ export function proposeIdentity(
     ),
   };
 }
-
-/** Providers whose bare names are the labs' own: an author may be inferred from one of them alone. */
-const FIRST_HAND: ReadonlySet<string> = new Set([
-  'alibaba',
-  'alibaba-cn',
-  'amazon-bedrock',
-  'anthropic',
-  'azure',
-  'azure-cognitive-services',
-  'cohere',
-  'deepseek',
-  'google',
-  'google-vertex',
-  'google-vertex-anthropic',
-  'inception',
-  'minimax',
-  'minimax-cn',
-  'mistral',
-  'moonshotai',
-  'moonshotai-cn',
-  'openai',
-  'perplexity',
-  'stepfun',
-  'xai',
-  'xiaomi',
-  'zai',
-  'zhipuai',
-]);
 
 /** A bare name that one reseller alone uses may be anybody's derivative: its author is not inferred from its family. */
 const attributable = (group: Group): boolean =>

@@ -124,18 +124,30 @@ export const SOURCE_FILE_NAMES = [
   'quality-aider-polyglot.json',
 ] as const;
 
-/** Reads and validates the source. Throws CatalogError `import-invalid`, naming the file. */
+/**
+ * Reads and validates the source. Throws CatalogError `import-invalid`, naming the file; what `read` throws goes
+ * through.
+ */
 export function readSources(read: (name: (typeof SOURCE_FILE_NAMES)[number]) => string): Sources {
+  const rows = <T>(file: (typeof SOURCE_FILE_NAMES)[number], schema: z.ZodType<T>): T[] => {
+    const text = read(file);
+    try {
+      return z.array(schema).parse(file.endsWith('.jsonl') ? jsonLines(text) : JSON.parse(text));
+    } catch (cause) {
+      throw new CatalogError(
+        'import-invalid',
+        `${file} breaks its documented format`,
+        { file },
+        { cause },
+      );
+    }
+  };
   return {
-    offers: parsed('endpoints.jsonl', z.array(offer), () => jsonLines(read('endpoints.jsonl'))),
-    models: parsed('models.jsonl', z.array(model), () => jsonLines(read('models.jsonl'))),
-    providers: parsed('provider-index.json', z.array(provider), () =>
-      JSON.parse(read('provider-index.json')),
-    ),
-    facts: parsed('providers.json', z.array(facts), () => JSON.parse(read('providers.json'))),
-    aider: parsed('quality-aider-polyglot.json', z.array(aiderRow), () =>
-      JSON.parse(read('quality-aider-polyglot.json')),
-    ),
+    offers: rows('endpoints.jsonl', offer),
+    models: rows('models.jsonl', model),
+    providers: rows('provider-index.json', provider),
+    facts: rows('providers.json', facts),
+    aider: rows('quality-aider-polyglot.json', aiderRow),
   };
 }
 
@@ -144,16 +156,3 @@ const jsonLines = (text: string): unknown[] =>
     .split('\n')
     .filter((line) => line !== '')
     .map((line): unknown => JSON.parse(line));
-
-function parsed<T>(file: string, schema: z.ZodType<T>, value: () => unknown): T {
-  try {
-    return schema.parse(value());
-  } catch (cause) {
-    throw new CatalogError(
-      'import-invalid',
-      `${file} breaks its documented format`,
-      { file },
-      { cause },
-    );
-  }
-}

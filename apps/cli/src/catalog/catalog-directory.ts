@@ -19,3 +19,14 @@ export const catalogReader =
   (directory: string) =>
   (name: CatalogFileName): string =>
     readFileSync(join(directory, name), 'utf8');
+
+/** A fault of the file system (absent, unreadable), which a command reports instead of crashing on it. */
+export const isFileFault = (
+  error: unknown,
+): error is { readonly code: string; readonly message: string } =>
+  typeof error === 'object' &&
+  error !== null &&
+  'code' in error &&
+  typeof error.code === 'string' &&
+  'syscall' in error &&
+  'message' in error;

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { CatalogError, loadCatalog } from '#libs/catalog';
 import { formatUsd } from '#libs/kernel';
-import { builtInCatalogDirectory, catalogReader } from './catalog-directory.js';
+import { builtInCatalogDirectory, catalogReader, isFileFault } from './catalog-directory.js';
 import { compareWithSecondOpinion, knownToBoth } from './second-opinion.js';
 import type { Comparison, PriceDifference } from './second-opinion.js';
 
@@ -21,16 +21,29 @@ export async function runCatalogDiff(args: string[]): Promise<number> {
   }
   try {
     const catalog = loadCatalog(catalogReader(options.catalog));
-    const { calcPrice } = await import('@pydantic/genai-prices');
+    const { calcPrice } = await import('@pydantic/genai-prices').catch((cause: unknown) => {
+      throw new SecondOpinionMissing({ cause });
+    });
     const comparison = compareWithSecondOpinion(catalog, calcPrice, new Date(), options.provider);
     process.stdout.write(options.json ? `${JSON.stringify(comparison)}\n` : table(comparison));
     return comparison.compared > 0 && comparison.differences.length === 0 ? 0 : 1;
   } catch (error) {
-    if (error instanceof CatalogError || (error instanceof Error && 'code' in error)) {
+    if (
+      error instanceof CatalogError ||
+      error instanceof SecondOpinionMissing ||
+      isFileFault(error)
+    ) {
       process.stderr.write(`${error.message}\n`);
       return 1;
     }
     throw error;
+  }
+}
+
+/** The other price list is a development dependency: an installation for production may lack it. */
+class SecondOpinionMissing extends Error {
+  constructor(options: ErrorOptions) {
+    super('@pydantic/genai-prices is not installed: nothing to compare with', options);
   }
 }
 

@@ -12,7 +12,7 @@ import {
   REVIEWED_FILE_NAMES,
 } from '#libs/catalog';
 import type { ImportResult } from '#libs/catalog';
-import { builtInCatalogDirectory } from './catalog-directory.js';
+import { builtInCatalogDirectory, isFileFault } from './catalog-directory.js';
 
 const USAGE = `usage: custos catalog import --from <dir> [--out <dir>] [--propose <file>]
 
@@ -60,7 +60,7 @@ export async function runCatalogImport(args: string[]): Promise<number> {
       process.stderr.write(`${error.code}: ${error.message} ${JSON.stringify(error.details)}\n`);
       return 1;
     }
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
+    if (isFileFault(error)) {
       process.stderr.write(`${error.message}\n`);
       return 1;
     }
