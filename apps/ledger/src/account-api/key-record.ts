@@ -1,0 +1,41 @@
+import type { Principal } from '#libs/identity';
+import { usdNumber } from '#libs/kernel';
+import type { PeriodUsage, ScopeUsage } from '#libs/ledger-store';
+
+/** The calling key in OpenRouter's shape. `limit_remaining` counts what is held as spent. */
+export function keyRecord(
+  { key, workspace, organisation }: Principal,
+  usage: ScopeUsage,
+  period: PeriodUsage,
+): { readonly data: Record<string, unknown> } {
+  const limit = key.limitPicoUsd;
+  const spoken = usage.postedPicoUsd + usage.heldPicoUsd;
+  const remaining = limit === undefined ? null : limit > spoken ? limit - spoken : 0n;
+  return {
+    data: {
+      label: key.label,
+      limit: limit === undefined ? null : usdNumber(limit),
+      limit_remaining: remaining === null ? null : usdNumber(remaining),
+      limit_reset: null,
+      usage: usdNumber(usage.postedPicoUsd),
+      usage_daily: usdNumber(period.dayPicoUsd),
+      usage_weekly: usdNumber(period.weekPicoUsd),
+      usage_monthly: usdNumber(period.monthPicoUsd),
+      byok_usage: 0,
+      byok_usage_daily: 0,
+      byok_usage_weekly: 0,
+      byok_usage_monthly: 0,
+      include_byok_in_limit: false,
+      is_free_tier: false,
+      is_management_key: key.roles.includes('admin'),
+      is_provisioning_key: key.roles.includes('admin'),
+      creator_user_id: null,
+      organization_id: organisation.id,
+      workspace_id: workspace.id,
+      allowed_data_regions: null,
+      free_model_daily_requests: null,
+      expires_at: null,
+      rate_limit: { requests: -1, interval: '10s', note: 'Not enforced; kept for compatibility.' },
+    },
+  };
+}

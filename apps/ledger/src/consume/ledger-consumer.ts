@@ -1,0 +1,241 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Pool } from 'pg';
+import type { AppendLog, LogRecord, Position } from '#libs/audit-log';
+import { DomainError, type Clock } from '#libs/kernel';
+import {
+  PostingTransaction,
+  PriceBooks,
+  SweepQueries,
+  type SettleContext,
+} from '#libs/ledger-store';
+import { describeError, type Logger } from '#libs/platform';
+import type { LedgerMetrics } from '../ledger.metrics.js';
+import { PricedBooks } from './priced-books.js';
+import { SequencerLock } from './sequencer-lock.js';
+
+/** One transaction: large enough for the rate, small enough to commit within tens of milliseconds. */
+const BATCH_RECORDS_MAX = 1_000;
+/** Generations settled per transaction when a price book has come late. */
+const LATE_BATCH = 500;
+const STANDBY_MS = 1_000;
+const BACKOFF_FIRST_MS = 100;
+const BACKOFF_MAX_MS = 5_000;
+
+export interface LedgerConsumerOptions {
+  /** The app's role. */
+  readonly databaseUrl: string;
+  readonly pool: Pool;
+  readonly log: AppendLog;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: LedgerMetrics;
+  /** Books to store at start: those of the catalog at hand. */
+  readonly priceBooks: readonly { readonly bytes: Uint8Array }[];
+  readonly stopsBillingOnCancel: (providerId: string) => boolean | undefined;
+}
+
+export type LedgerRole = 'starting' | 'standby' | 'leader' | 'halted' | 'stopped';
+
+const keyOf = (p: { readonly topic: string; readonly partition: number }): string =>
+  `${p.topic}/${p.partition}`;
+
+/**
+ * Reads the log and keeps the books, alone: whoever has the sequencer's lock. On errors it goes back to the fence and
+ * on; where the log has lost records it halts for good, because any way on would hide that.
+ */
+export class LedgerConsumer {
+  readonly priceBooks: PriceBooks;
+  readonly #books: PricedBooks;
+  readonly #queries: SweepQueries;
+  readonly #positions = new Map<string, bigint>();
+  readonly #stopping = new AbortController();
+  #role: LedgerRole = 'starting';
+  #haltReason = '';
+  #leaderSinceMs = 0;
+  #running: Promise<void> | undefined;
+  #posting: PostingTransaction | undefined;
+  /** Posting transactions of this process go one after the other over the one connection. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(private readonly options: LedgerConsumerOptions) {
+    this.priceBooks = new PriceBooks(options.pool);
+    this.#books = new PricedBooks(this.priceBooks);
+    this.#queries = new SweepQueries(options.pool);
+  }
+
+  get role(): LedgerRole {
+    return this.#role;
+  }
+
+  /** Why it halted; empty otherwise. */
+  get haltReason(): string {
+    return this.#haltReason;
+  }
+
+  /** Monotonic ms since when this process is the leader; only meaningful while it is. */
+  get leaderSinceMs(): number {
+    return this.#leaderSinceMs;
+  }
+
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#running;
+    if (this.#role !== 'halted') this.#role = 'stopped';
+  }
+
+  /** True once everything before these positions is in the books; false when that takes longer. */
+  async caughtUp(ends: readonly Position[], withinMs: number): Promise<boolean> {
+    const deadline = this.options.clock.monotonicMs() + withinMs;
+    const behind = (p: Position): boolean => p.next > (this.#positions.get(keyOf(p)) ?? 0n);
+    while (ends.some(behind)) {
+      if (this.#role !== 'leader' || this.options.clock.monotonicMs() > deadline) return false;
+      await sleep(20);
+    }
+    return true;
+  }
+
+  /** Records that are in the log and not in the books yet, by this process's knowledge. */
+  async recordsBehind(): Promise<bigint> {
+    const positions = await this.#queries.positions(this.options.log.id);
+    const known = new Map(positions.map((p) => [keyOf(p), p.next]));
+    let behind = 0n;
+    for (const end of await this.options.log.endOffsets())
+      behind += end.next - (known.get(keyOf(end)) ?? 0n);
+    return behind;
+  }
+
+  /** Rates what waited for price books that are here now. Leader only; otherwise nothing. */
+  async settleLate(): Promise<void> {
+    for (const version of await this.priceBooks.owed())
+      for (;;) {
+        const posting = this.#posting;
+        if (posting === undefined) return;
+        const settled = await this.#alone(() => posting.settleLate(version, LATE_BATCH));
+        if (settled < LATE_BATCH) break;
+      }
+  }
+
+  async #run(): Promise<void> {
+    const { clock, logger } = this.options;
+    let backoffMs = BACKOFF_FIRST_MS;
+    let booksStored = false;
+    while (!this.#stopping.signal.aborted && this.#role !== 'halted') {
+      const beganMs = clock.monotonicMs();
+      try {
+        if (!booksStored) {
+          for (const { bytes } of this.options.priceBooks) await this.priceBooks.store(bytes);
+          booksStored = true;
+        }
+        await this.#lead();
+      } catch (error) {
+        if (error instanceof DomainError && error.code === 'log_gap') {
+          this.#halt(error);
+          return;
+        }
+        if (this.#stopping.signal.aborted) return;
+        logger.warn('ledger.interrupted', describeError(error));
+        if (clock.monotonicMs() - beganMs > BACKOFF_MAX_MS) backoffMs = BACKOFF_FIRST_MS;
+        await this.#pause(backoffMs);
+        backoffMs = Math.min(BACKOFF_MAX_MS, backoffMs * 2);
+      }
+    }
+  }
+
+  #halt(error: DomainError): void {
+    const { topic, partition, expected, found } = error.details;
+    this.#haltReason =
+      `records are missing from the log: ${String(topic)}/${String(partition)} ` +
+      `expected offset ${String(expected)}, found ${String(found)}`;
+    this.#role = 'halted';
+    this.options.logger.error('ledger.halted', { reason: this.#haltReason });
+  }
+
+  /** One term as leader: until the lock is lost, the log cannot be read on, or the process stops. */
+  async #lead(): Promise<void> {
+    const { databaseUrl, log, clock, logger } = this.options;
+    const lock = await SequencerLock.tryTake(databaseUrl);
+    if (lock === undefined) {
+      if (this.#role !== 'standby') logger.info('ledger.standby');
+      this.#role = 'standby';
+      await this.#pause(STANDBY_MS);
+      return;
+    }
+    try {
+      const from = await this.#startPositions();
+      this.#posting = new PostingTransaction(lock.client, log.id, () => this.#settling());
+      this.#leaderSinceMs = clock.monotonicMs();
+      this.#role = 'leader';
+      logger.info('ledger.leading', { log: log.id, partitions: from.length });
+      await this.settleLate();
+      const signal = AbortSignal.any([this.#stopping.signal, lock.lost]);
+      await log.consume({
+        from,
+        maxRecords: BATCH_RECORDS_MAX,
+        signal,
+        onBatch: (records) => this.#apply(records),
+      });
+      if (!this.#stopping.signal.aborted) throw new Error('the sequencer’s connection was lost');
+    } finally {
+      this.#posting = undefined;
+      await this.#turn.catch(() => undefined);
+      if (this.#role === 'leader') this.#role = 'starting';
+      await lock.release();
+    }
+  }
+
+  /** The fence of every partition that the log has; one never read begins at its first offset. */
+  async #startPositions(): Promise<readonly Position[]> {
+    const { log } = this.options;
+    const fences = new Map((await this.#queries.positions(log.id)).map((p) => [keyOf(p), p.next]));
+    const ends = await log.endOffsets();
+    this.#positions.clear();
+    for (const end of ends) {
+      const next = fences.get(keyOf(end)) ?? 0n;
+      // The log is shorter than what was read from it: acknowledged records were lost, or it is another log.
+      if (next > end.next)
+        throw new DomainError('log_gap', 'the log ends before the fence', {
+          topic: end.topic,
+          partition: end.partition,
+          expected: next.toString(),
+          found: end.next.toString(),
+        });
+      this.#positions.set(keyOf(end), next);
+    }
+    return ends.map((end) => ({ ...end, next: this.#positions.get(keyOf(end)) ?? 0n }));
+  }
+
+  async #apply(records: readonly LogRecord[]): Promise<void> {
+    const posting = this.#posting;
+    if (posting === undefined) throw new Error('not the leader');
+    const { clock, metrics, logger } = this.options;
+    const beganMs = clock.monotonicMs();
+    const applied = await this.#alone(() => posting.applyBatch(records));
+    for (const r of records) this.#positions.set(keyOf(r), r.offset + 1n);
+    metrics.applied(applied, clock.monotonicMs() - beganMs, clock.nowMs());
+    for (const { code, leafIndex } of applied.quarantined)
+      logger.error('ledger.quarantined', { code, leaf: leafIndex.toString() });
+  }
+
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.catch(() => undefined).then(work);
+    this.#turn = turn;
+    return turn;
+  }
+
+  #settling(): SettleContext {
+    return {
+      loadPrices: (versions) => this.#books.load(versions),
+      pricesOf: (version) => this.#books.pricesOf(version),
+      stopsBillingOnCancel: this.options.stopsBillingOnCancel,
+      nowMs: this.options.clock.nowMs(),
+    };
+  }
+
+  async #pause(ms: number): Promise<void> {
+    await sleep(ms, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
+  }
+}

@@ -1,0 +1,37 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { RoleGuard, type PrincipalDirectory } from '#libs/identity';
+import { InternalTokenGuard, type SnapshotSource } from '#libs/platform';
+
+export interface LedgerAccess {
+  /** Shared by our own processes. */
+  readonly internalToken: string;
+  readonly principals: SnapshotSource<PrincipalDirectory>;
+  /** Older principals admit nobody. */
+  readonly principalsMaxAgeMs: number;
+}
+
+export const LEDGER_ACCESS = Symbol('who may ask the ledger');
+
+/** Admits our own processes. */
+@Injectable()
+export class LedgerPeerGuard extends InternalTokenGuard {
+  constructor(@Inject(LEDGER_ACCESS) access: LedgerAccess) {
+    super(access.internalToken);
+  }
+}
+
+/** Admits auditors. */
+@Injectable()
+export class AuditorGuard extends RoleGuard {
+  constructor(@Inject(LEDGER_ACCESS) access: LedgerAccess) {
+    super(access.principals, ['auditor'], { maxAgeMs: access.principalsMaxAgeMs });
+  }
+}
+
+/** Admits callers of the API, to what is their own. */
+@Injectable()
+export class AccountGuard extends RoleGuard {
+  constructor(@Inject(LEDGER_ACCESS) access: LedgerAccess) {
+    super(access.principals, ['inference'], { maxAgeMs: access.principalsMaxAgeMs });
+  }
+}

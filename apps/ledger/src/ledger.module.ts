@@ -1,0 +1,36 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { AccountController } from './account-api/account.controller.js';
+import { TrailsController } from './audit-api/trails.controller.js';
+import { UnbuiltController } from './audit-api/unbuilt.controller.js';
+import { LeasesController } from './leases/leases.controller.js';
+import {
+  AccountGuard,
+  AuditorGuard,
+  LEDGER_ACCESS,
+  LedgerPeerGuard,
+  type LedgerAccess,
+} from './ledger.guards.js';
+import { Ledger } from './ledger.js';
+
+export interface LedgerModuleOptions extends LedgerAccess {
+  /** Started and closed by the caller. */
+  readonly ledger: Ledger;
+}
+
+/** The HTTP face of the ledger: trails for auditors, their own books for callers, leases for the data plane. */
+@Module({})
+export class LedgerModule {
+  static register(options: LedgerModuleOptions): DynamicModule {
+    return {
+      module: LedgerModule,
+      controllers: [TrailsController, AccountController, LeasesController, UnbuiltController],
+      providers: [
+        { provide: Ledger, useValue: options.ledger },
+        { provide: LEDGER_ACCESS, useValue: options },
+        AuditorGuard,
+        AccountGuard,
+        LedgerPeerGuard,
+      ],
+    };
+  }
+}

@@ -1,0 +1,105 @@
+import type { Pool } from 'pg';
+import type { AppendLog, EventAppender } from '#libs/audit-log';
+import type { Catalog } from '#libs/catalog';
+import type { PrincipalDirectory } from '#libs/identity';
+import type { Clock } from '#libs/kernel';
+import { Balances, SweepQueries, TrailQueries } from '#libs/ledger-store';
+import { openPool, type HotMetrics, type Logger, type SnapshotSource } from '#libs/platform';
+import { LedgerConsumer } from './consume/ledger-consumer.js';
+import { LedgerMetrics } from './ledger.metrics.js';
+import { LedgerAllowance } from './leases/ledger-allowance.js';
+import { Sweeper, type KnownDead } from './sweep/sweeper.js';
+
+/** Queries of auditors and leases of writers; the sequencer has a connection of its own. */
+const POOL_MAX = 8;
+const STATEMENT_TIMEOUT_MS = 15_000;
+/** A ledger further behind than this is not ready: budgets would be judged by stale books. */
+const LAG_RECORDS_MAX = 100_000n;
+
+export interface LedgerOptions {
+  /** The app's role; the migrations have run. */
+  readonly databaseUrl: string;
+  readonly log: AppendLog;
+  /** The ledger's own writer on the audit topic, started. The caller stops it after the ledger. */
+  readonly audit: EventAppender;
+  readonly catalog: Catalog;
+  readonly principals: SnapshotSource<PrincipalDirectory>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly hot: HotMetrics;
+  /** Silence of a writer after which it counts as dead, ms. */
+  readonly writerSilentMs: number;
+}
+
+/** The record plane in one process: consumer, sweeper, leases and the auditor's queries over one database. */
+export class Ledger {
+  readonly trails: TrailQueries;
+  readonly balances: Balances;
+  readonly allowance: LedgerAllowance;
+  readonly consumer: LedgerConsumer;
+  readonly #sweeper: Sweeper;
+  readonly #pool: Pool;
+
+  constructor(options: LedgerOptions) {
+    const { databaseUrl, log, audit, catalog, principals, clock, logger, hot } = options;
+    this.#pool = openPool(databaseUrl, {
+      max: POOL_MAX,
+      applicationName: 'custos ledger',
+      statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+    });
+    this.trails = new TrailQueries(this.#pool);
+    this.balances = new Balances(this.#pool);
+    this.allowance = new LedgerAllowance(this.balances, principals, clock);
+    this.consumer = new LedgerConsumer({
+      databaseUrl,
+      pool: this.#pool,
+      log,
+      clock,
+      logger,
+      metrics: new LedgerMetrics(hot),
+      priceBooks: [catalog.priceBook],
+      stopsBillingOnCancel: (id) => catalog.providers.get(id)?.stopsBillingOnCancel,
+    });
+    this.#sweeper = new Sweeper({
+      consumer: this.consumer,
+      queries: new SweepQueries(this.#pool),
+      log,
+      audit,
+      clock,
+      logger,
+      writerSilentMs: options.writerSilentMs,
+    });
+  }
+
+  start(): void {
+    this.consumer.start();
+    this.#sweeper.start();
+  }
+
+  async close(): Promise<void> {
+    await this.#sweeper.stop();
+    await this.consumer.stop();
+    await this.#pool.end();
+  }
+
+  /**
+   * Retires writers that are known dead without waiting for their silence: for the next boot of a data directory, which
+   * holds its lock. `except`: the writers of this boot; `seenBeforeMs`: when this boot began.
+   */
+  retireWriters(dead: KnownDead): Promise<void> {
+    return this.#sweeper.retireAtOnce(dead);
+  }
+
+  /** Resolves true once everything that the log holds now is in the books; for tests and for an orderly end. */
+  async caughtUp(log: AppendLog, withinMs: number): Promise<boolean> {
+    return this.consumer.caughtUp(await log.endOffsets(), withinMs);
+  }
+
+  /** Why the ledger is not ready; a standby is ready, since it reads the same books. */
+  async fault(): Promise<string | undefined> {
+    if (this.consumer.role === 'halted') return this.consumer.haltReason;
+    if (this.consumer.role === 'starting') return 'not reading the log yet';
+    const behind = await this.consumer.recordsBehind();
+    return behind > LAG_RECORDS_MAX ? `${behind} records behind the log` : undefined;
+  }
+}
