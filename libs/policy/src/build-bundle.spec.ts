@@ -1,7 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 
-import { buildBundle, openBundle } from './build-bundle.js';
+import { DomainError } from '#libs/kernel';
+
+import { buildBundle } from './build-bundle.js';
 import type { BuiltBundle } from './build-bundle.js';
+import { decodeBundle, encodeBundle } from './bundle-codec.js';
 import {
   ANYBODY,
   policyText,
@@ -108,24 +111,26 @@ describe('buildBundle', () => {
   });
 });
 
-describe('openBundle', () => {
-  it('opens what was published', () => {
-    const bundle = shippedBundle();
-    const received = JSON.parse(JSON.stringify(bundle)) as typeof bundle;
-    expect(openBundle(received)).toEqual({ ok: true, bundle });
+describe('a published bundle', () => {
+  const bundle = shippedBundle();
+  const sent = (): Record<string, unknown> =>
+    JSON.parse(encodeBundle(bundle)) as Record<string, unknown>;
+
+  it('is read as what was published, citations and all', () => {
+    expect(decodeBundle(sent())).toEqual(bundle);
   });
 
-  it('refuses contents that are not of the version claimed', () => {
-    const bundle = shippedBundle();
+  it('is refused when its contents are not of the version claimed', () => {
     const { 'req.zdr': _dropped, ...fewer } = bundle.policies;
-    expect(faultsOf(openBundle({ ...bundle, policies: fewer })).map((f) => f.code)).toEqual([
-      'version',
-    ]);
+    expect(() => decodeBundle({ ...sent(), policies: fewer })).toThrow(/contents have version/);
   });
 
-  it('derives citations from the texts, whatever was claimed', () => {
-    const bundle = shippedBundle();
-    const opened = openBundle({ ...bundle, citations: {} } as typeof bundle);
-    expect(opened.ok && opened.bundle.citations).toEqual(bundle.citations);
+  it('is refused when a text would not have been published', () => {
+    const policies = { ...bundle.policies, 'x.y': `permit ${ANYBODY};` };
+    expect(() => decodeBundle({ ...sent(), policies })).toThrow(DomainError);
+  });
+
+  it.each([null, [], {}, { version: 1 }, { ...sent(), schema: null }])('is not %j', (json) => {
+    expect(() => decodeBundle(json)).toThrow(DomainError);
   });
 });

@@ -3,6 +3,7 @@
 // What is remembered (verdict memo, decision cache) only saves evaluations: it never changes an answer.
 export { buildBundle, openBundle } from './build-bundle.js';
 export type { BuiltBundle, BundleSources } from './build-bundle.js';
+export { decodeBundle, encodeBundle } from './bundle-codec.js';
 export { formatted as formatPolicyText } from './cedar.js';
 export { createDecider } from './decider.js';
 export type { Decider, DecisionInput } from './decider.js';
