@@ -1,7 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { TOPICS } from '#libs/audit-events';
-import { auditLogMigrations, AuditWriter, openAppendLog } from '#libs/audit-log';
+import { auditLogMigrations, AuditWriter, logOptions, openAppendLog } from '#libs/audit-log';
 import { loadCatalog, type Catalog } from '#libs/catalog';
 import { decodePrincipals, PrincipalDirectory } from '#libs/identity';
 import { SystemClock } from '#libs/kernel';
@@ -13,6 +13,7 @@ import {
   InProcessSnapshotSource,
   Logger,
   MappedSnapshotSource,
+  packageRoot,
   runMigrations,
   type Lifecycle,
   type HttpApp,
@@ -26,7 +27,6 @@ import { RoutingService } from './routing.service.js';
 import { routingMigrations } from './switches/migrations/index.js';
 
 const POLL_TIMEOUT_MS = 5_000;
-const CATALOG_FOLDER = join('libs', 'catalog', 'data');
 
 @Module({})
 class RoutingProcessModule {
@@ -47,24 +47,22 @@ export async function startRouting(config: RoutingConfig, lifecycle: Lifecycle):
   const routes = new InProcessSnapshotSource<RouteTable>();
   const service = await RoutingService.open({
     databaseUrl: config.CUSTOS_DATABASE_URL,
-    catalog: readCatalog(config.CUSTOS_CATALOG ?? builtInCatalog(import.meta.dirname)),
+    catalog: readCatalog(config),
     events,
     routes,
     clock,
     logger,
   });
   lifecycle.onShutdown(50, 'routing service', () => service.close());
-  const principals = new MappedSnapshotSource(
-    new HttpSnapshotSource({
-      url: `${config.CUSTOS_CONTROL_URL.replace(/\/+$/, '')}/internal/v1/snapshots/principals`,
-      token: config.CUSTOS_INTERNAL_TOKEN,
-      pollMs: config.CUSTOS_SNAPSHOT_POLL,
-      timeoutMs: POLL_TIMEOUT_MS,
-      decode: decodePrincipals,
-      onFault: (fault) => logger.warn('principals.poll_failed', { kind: fault.kind }),
-    }).start(),
-    (snapshot) => new PrincipalDirectory(snapshot),
-  );
+  const polled = new HttpSnapshotSource({
+    url: `${config.CUSTOS_CONTROL_URL.replace(/\/+$/, '')}/internal/v1/snapshots/principals`,
+    token: config.CUSTOS_INTERNAL_TOKEN,
+    pollMs: config.CUSTOS_SNAPSHOT_POLL,
+    timeoutMs: POLL_TIMEOUT_MS,
+    decode: decodePrincipals,
+    onFault: (fault) => logger.warn('principals.poll_failed', { kind: fault.kind }),
+  }).start();
+  lifecycle.onShutdown(50, 'principals', () => polled.close());
   const health = new HealthRegistry();
   health.register('switches', () => service.fault);
   health.register('audit log', () => (events.accepting ? undefined : 'does not acknowledge'));
@@ -72,7 +70,7 @@ export async function startRouting(config: RoutingConfig, lifecycle: Lifecycle):
     {
       service,
       internalToken: config.CUSTOS_INTERNAL_TOKEN,
-      principals,
+      principals: new MappedSnapshotSource(polled, (snapshot) => new PrincipalDirectory(snapshot)),
       principalsMaxAgeMs: config.CUSTOS_SNAPSHOT_MAX_AGE,
     },
     health,
@@ -94,8 +92,7 @@ async function openWriter(
   clock: SystemClock,
 ): Promise<AuditWriter> {
   const ownerUrl = config.CUSTOS_MIGRATION_DATABASE_URL ?? config.CUSTOS_DATABASE_URL;
-  const brokers = config.CUSTOS_KAFKA_BROKERS;
-  if (brokers === undefined)
+  if (config.CUSTOS_KAFKA_BROKERS === undefined)
     await runMigrations({
       url: ownerUrl,
       migrations: auditLogMigrations,
@@ -107,9 +104,9 @@ async function openWriter(
     tableName: 'routing_migrations',
   });
   const log = await openAppendLog(
-    brokers === undefined
-      ? { postgres: { url: config.CUSTOS_DATABASE_URL, applicationName: 'custos routing' } }
-      : { kafka: { brokers, clientId: 'custos-routing' } },
+    logOptions(config, 'routing', config.CUSTOS_DATABASE_URL, (message) =>
+      lifecycle.logger.warn('log.warning', { message }),
+    ),
   );
   lifecycle.onShutdown(90, 'audit log', () => log.close());
   const writer = new AuditWriter({ log, topic: TOPICS.control, app: 'routing', clock });
@@ -118,13 +115,8 @@ async function openWriter(
   return writer;
 }
 
-const readCatalog = (folder: string): Catalog =>
-  loadCatalog((name) => readFileSync(join(folder, name), 'utf8'));
-
-/** The catalog that comes with the product: found from the sources and from the build alike. */
-function builtInCatalog(from: string): string {
-  const folder = join(from, CATALOG_FOLDER);
-  if (existsSync(folder)) return folder;
-  if (dirname(from) === from) throw new Error('the built-in catalog is not where it should be');
-  return builtInCatalog(dirname(from));
+function readCatalog(config: RoutingConfig): Catalog {
+  const builtIn = join(packageRoot(import.meta.dirname), 'libs', 'catalog', 'data');
+  const folder = config.CUSTOS_CATALOG ?? builtIn;
+  return loadCatalog((name) => readFileSync(join(folder, name), 'utf8'));
 }
