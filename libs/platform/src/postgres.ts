@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { DataSource, type MigrationInterface } from 'typeorm';
+import { DataSource, type Logger, type MigrationInterface } from 'typeorm';
 import { DomainError } from '#libs/kernel';
 
 /** A connection that cannot be had in this time is an outage, and said so. */
@@ -70,6 +70,15 @@ export async function runMigrations(options: MigrationOptions): Promise<readonly
   }
 }
 
+const SILENT: Logger = {
+  logQuery: () => undefined,
+  logQueryError: () => undefined,
+  logQuerySlow: () => undefined,
+  logSchemaBuild: () => undefined,
+  logMigration: () => undefined,
+  log: () => undefined,
+};
+
 async function migrate(options: MigrationOptions): Promise<readonly string[]> {
   const source = new DataSource({
     type: 'postgres',
@@ -77,7 +86,8 @@ async function migrate(options: MigrationOptions): Promise<readonly string[]> {
     ...(options.schema === undefined ? {} : { schema: options.schema }),
     migrations: [...options.migrations],
     migrationsTableName: options.tableName,
-    logging: false,
+    // The outcome is returned or thrown; TypeORM's own logger would print to the console besides.
+    logger: SILENT,
     poolSize: 1,
     extra: {
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,

@@ -36,7 +36,7 @@ class ScrapeReader extends MetricReader {
   protected override async onForceFlush(): Promise<void> {}
 }
 
-/** Metrics for Prometheus on a port of their own; spans, by hand only, where a collector is configured. */
+/** Once per process (the SDK registers itself globally). Metrics for Prometheus on a port of their own; spans, by hand only, where a collector is configured. */
 export async function startTelemetry(options: TelemetryOptions): Promise<Telemetry> {
   const hot = new HotMetrics();
   const reader = new ScrapeReader();
@@ -56,7 +56,7 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
       ? undefined
       : await listen(server, options.metricsHost, options.metricsPort!);
   const tracing =
-    options.otlpEndpoint === undefined
+    options.otlpEndpoint === undefined || options.traceSampleRatio === 0
       ? undefined
       : await startTracing(options.serviceName, options.otlpEndpoint);
   return {
