@@ -27,6 +27,9 @@ export const TIMED_DECISION_TTL_MS = 60_000;
 /** Evaluations between two turns of the event loop, at about 0.4 ms each. */
 const EVALUATIONS_PER_TURN = 2;
 
+/** Endpoints sorted by known verdicts that weigh as much as one evaluation. */
+const ENDPOINTS_PER_STEP = 512;
+
 export interface DecisionInput {
   readonly profile: PrincipalProfile;
   readonly facts: RequestFacts;
@@ -75,14 +78,14 @@ export class Decider {
   /** The same, giving the event loop a turn after every few evaluations: for cold decisions on a server. */
   async decideYielding(input: DecisionInput): Promise<Decision> {
     const steps = this.#steps(input);
-    for (let evaluations = 1; ; evaluations += 1) {
+    for (let taken = 1; ; taken += 1) {
       const step = steps.next();
       if (step.done) return step.value;
-      if (evaluations % EVALUATIONS_PER_TURN === 0) await nextTurn();
+      if (taken % EVALUATIONS_PER_TURN === 0) await nextTurn();
     }
   }
 
-  /** Yields after each evaluation, returns the decision. */
+  /** Yields after each evaluation's worth of work, returns the decision. */
   *#steps({ profile, facts, endpoints, nowMs }: DecisionInput): Generator<void, Decision> {
     const asked: Asked = {
       principal: principalEntities(profile),
@@ -97,7 +100,8 @@ export class Decider {
     const verdicts = timed ? new Map<string, Verdict>() : this.#memo.of(request);
 
     const tally = new Tally();
-    for (const endpoint of endpoints) {
+    for (const [at, endpoint] of endpoints.entries()) {
+      if (at % ENDPOINTS_PER_STEP === ENDPOINTS_PER_STEP - 1) yield;
       const classKey = partition.classOf(endpoint);
       let verdict = verdicts.get(classKey);
       if (verdict === undefined) {
