@@ -1,6 +1,6 @@
 import type { AttemptFailure } from './types.js';
 
-const MALFORMED = /^(HPE_|UND_ERR_HEADERS_OVERFLOW$)/;
+const MALFORMED = /^(HPE_|HTTPParserError$|UND_ERR_HEADERS_OVERFLOW$)/;
 
 /**
  * What broke underneath HTTP. `sent`: the request had been handed to a connection. The error's own message may hold
@@ -21,7 +21,9 @@ export function transportFailure(
   return { kind: 'reset', retryable, message: 'the provider closed the connection' };
 }
 
+/** undici's parser error has a name, and a code only for some faults. */
 function errorCode(error: unknown): string {
-  if (typeof error !== 'object' || error === null || !('code' in error)) return '';
-  return typeof error.code === 'string' ? error.code : '';
+  const { code, name } = (error ?? {}) as { code?: unknown; name?: unknown };
+  if (typeof code === 'string') return code;
+  return typeof name === 'string' ? name : '';
 }
