@@ -2,11 +2,11 @@ import { All, Controller, UseGuards } from '@nestjs/common';
 import { DomainError } from '#libs/kernel';
 import { AdminGuard } from '../guards.js';
 
-/** Promised names that later work fills. */
+/** Promised names that later work fills. (Endpoints are routing's.) */
 @Controller('admin/v1')
 @UseGuards(AdminGuard)
 export class NotThereController {
-  @All(['budgets', 'budgets/*', 'prices', 'prices/*', 'endpoints', 'endpoints/*'])
+  @All(['budgets', 'budgets/*', 'prices', 'prices/*'])
   notThere(): never {
     throw new DomainError('not_implemented', 'This route is not there yet.');
   }
