@@ -14,7 +14,7 @@ import {
   type HttpApp,
   type Lifecycle,
 } from '#libs/platform';
-import { decodeBundle } from './snapshots/decode-bundle.js';
+import { decodeBundle } from '#libs/policy';
 import { decodeRouteTable } from '#libs/routing';
 import { HTTP_ERRORS } from './http-errors.js';
 import { Ingress } from './ingress.js';

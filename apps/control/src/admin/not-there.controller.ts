@@ -3,10 +3,10 @@ import { DomainError } from '#libs/kernel';
 import { AdminGuard } from '../guards.js';
 
 /** Promised names that later work fills. (Endpoints are routing's.) */
-@Controller('admin/v1')
+@Controller(['admin/v1/budgets', 'admin/v1/prices'])
 @UseGuards(AdminGuard)
 export class NotThereController {
-  @All(['budgets', 'budgets/*', 'prices', 'prices/*'])
+  @All(['', '*'])
   notThere(): never {
     throw new DomainError('not_implemented', 'This route is not there yet.');
   }

@@ -1,0 +1,36 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+import { logVariables } from '#libs/audit-log';
+import { LOG_LEVELS, packageRoot, parseConfig, variable } from '#libs/platform';
+import { ingressVariables } from '../../ingress/src/ingress.config.js';
+
+const ROOT = packageRoot(import.meta.dirname);
+
+const schema = z.object({
+  ...ingressVariables,
+  ...logVariables,
+  PORT: variable.port().default(8080),
+  HOST: z.string().default('127.0.0.1'),
+  CUSTOS_METRICS_PORT: variable.port().default(9464),
+  CUSTOS_DATA_DIR: z.string().default('.custos'),
+  CUSTOS_DATABASE_URL: variable.url('postgres', 'postgresql').optional(),
+  CUSTOS_MIGRATION_DATABASE_URL: variable.url('postgres', 'postgresql').optional(),
+  CUSTOS_AUDIT_DATABASE_URL: variable.url('postgres', 'postgresql').optional(),
+  CUSTOS_POLICY_DIR: z.string().default(join(ROOT, 'policies')),
+  CUSTOS_CATALOG: z.string().default(join(ROOT, 'libs', 'catalog', 'data')),
+  CUSTOS_LOG_LEVEL: z.enum(LOG_LEVELS).default('warn'),
+  /** A writer that said nothing for this long is taken for dead, and what it left open is closed. */
+  CUSTOS_WRITER_SILENT: variable.durationMs().default(15_000),
+  OTEL_EXPORTER_OTLP_ENDPOINT: variable.url('http', 'https').optional(),
+  OTEL_TRACES_SAMPLER_ARG: variable.ratio().default(0.01),
+});
+
+export type StandaloneConfig = z.output<typeof schema> & {
+  /** The whole environment once more, for the providers' credentials by their usual names. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+};
+
+/** Throws ConfigError with every fault at once. */
+export function standaloneConfig(): StandaloneConfig {
+  return { ...parseConfig(schema, process.env), environment: process.env };
+}

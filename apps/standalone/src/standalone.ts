@@ -1,0 +1,186 @@
+import { randomBytes } from 'node:crypto';
+import { TOPICS, type Topic } from '#libs/audit-events';
+import { AuditWriter, logOptions, openAppendLog, type AppendLog } from '#libs/audit-log';
+import { PrincipalDirectory, type PrincipalsSnapshot } from '#libs/identity';
+import { SystemClock } from '#libs/kernel';
+import {
+  createHttpApp,
+  describeError,
+  HealthRegistry,
+  InProcessSnapshotSource,
+  Logger,
+  MappedSnapshotSource,
+  startTelemetry,
+  type Lifecycle,
+} from '#libs/platform';
+import type { PolicyBundle } from '#libs/policy';
+import type { RouteTable } from '#libs/routing';
+import { ControlPlane } from '../../control/src/control-plane.js';
+import { Ingress } from '../../ingress/src/ingress.js';
+import { providerCredentials } from '../../ingress/src/ingress.config.js';
+import { registerCompletionRoutes } from '../../ingress/src/routes/completion.routes.js';
+import { readBuiltInCatalog } from '../../ingress/src/snapshots/read-catalog.js';
+import { Ledger } from '../../ledger/src/ledger.js';
+import { PolicyService, readPolicyDirectory } from '../../policy/src/policy.module.js';
+import { RoutingService } from '../../routing/src/routing.service.js';
+import { writeFirstKeys, type Running } from './announce.js';
+import { openDatabases } from './databases.js';
+import { digestKey } from './local-secrets.js';
+import { openSimulator } from './simulation.js';
+import type { StandaloneConfig } from './standalone.config.js';
+import { StandaloneModule } from './standalone.module.js';
+import { STANDALONE_ERRORS } from './standalone.errors.js';
+
+/** Everything in one process: each app's parts, put together as its own process would, joined in memory. */
+export async function startStandalone(
+  config: StandaloneConfig,
+  lifecycle: Lifecycle,
+): Promise<Running> {
+  const logger = new Logger({ app: 'custos', level: config.CUSTOS_LOG_LEVEL });
+  lifecycle.logger = logger;
+  const clock = new SystemClock();
+  const health = new HealthRegistry();
+  const internalToken = randomBytes(32).toString('hex');
+  const telemetry = await startTelemetry({
+    serviceName: 'custos',
+    metricsHost: config.HOST,
+    metricsPort: config.CUSTOS_METRICS_PORT,
+    otlpEndpoint: config.OTEL_EXPORTER_OTLP_ENDPOINT,
+    traceSampleRatio: config.OTEL_TRACES_SAMPLER_ARG,
+  });
+  lifecycle.onShutdown(95, 'telemetry', () => telemetry.shutdown());
+  const databases = await openDatabases(config, lifecycle, logger);
+  const catalog = readBuiltInCatalog(config.CUSTOS_CATALOG);
+  const warn = (reason: string): void => logger.warn('audit.log', { reason });
+  const open = async (app: string, url: string): Promise<AppendLog> => {
+    const log = await openAppendLog(logOptions(config, app, url, warn));
+    lifecycle.onShutdown(90, `audit log of ${app}`, () => log.close());
+    return log;
+  };
+  const appLog = await open('standalone', databases.appUrl);
+  const ingressLog = await open('ingress', databases.auditUrl);
+  const fatal = (error: Error): void => {
+    logger.error('standalone.failed', describeError(error));
+    void lifecycle.shutdown('failed').then(() => process.exit(1));
+  };
+
+  const startedAtMs = clock.nowMs();
+  const writer = async (app: string, topic: Topic): Promise<AuditWriter> => {
+    const made = new AuditWriter({ log: appLog, topic, app, clock, onFatal: fatal });
+    await made.start();
+    lifecycle.onShutdown(60, `writer of ${app}`, () => made.stop());
+    return made;
+  };
+  const controlWriter = await writer('control', TOPICS.control);
+  const ledgerWriter = await writer('ledger', TOPICS.audit);
+
+  const principals = new InProcessSnapshotSource<PrincipalsSnapshot>();
+  const directory = new MappedSnapshotSource(principals, (p) => new PrincipalDirectory(p));
+  const bundles = new InProcessSnapshotSource<PolicyBundle>();
+  const policy = new PolicyService({
+    sources: readPolicyDirectory(config.CUSTOS_POLICY_DIR),
+    catalog,
+    bundles,
+    clock,
+  });
+  const routes = new InProcessSnapshotSource<RouteTable>();
+  const routing = await RoutingService.open({
+    databaseUrl: databases.appUrl,
+    catalog,
+    events: controlWriter,
+    routes,
+    clock,
+    logger,
+  });
+  lifecycle.onShutdown(50, 'routing', () => routing.close());
+  const ledger = new Ledger({
+    databaseUrl: databases.appUrl,
+    log: appLog,
+    audit: ledgerWriter,
+    catalog,
+    principals: directory,
+    clock,
+    logger,
+    hot: telemetry.hot,
+    writerSilentMs: config.CUSTOS_WRITER_SILENT,
+  });
+  ledger.start();
+  lifecycle.onShutdown(55, 'ledger', () => ledger.close());
+  health.register('ledger', () => ledger.fault());
+
+  const simulator = await openSimulator(config, lifecycle);
+  const ingress = new Ingress({
+    settings: config,
+    catalog,
+    catalogDir: config.CUSTOS_CATALOG,
+    targets: {
+      mode: config.CUSTOS_PROVIDERS,
+      ...(simulator === undefined ? {} : { simulatorUrl: simulator }),
+      ...providerCredentials(config.environment, catalog.providers.values()),
+    },
+    log: ingressLog,
+    clock,
+    logger,
+    telemetry,
+    health,
+    principals: directory,
+    bundles,
+    routes,
+    allowance: ledger.allowance,
+    report: (outcome) => void routing.reportOutcomes([outcome]),
+    digestKey: await digestKey(config.CUSTOS_DATA_DIR),
+    onFatal: fatal,
+  });
+  await ingress.start();
+  lifecycle.onShutdown(20, 'ingress', () => ingress.close(), config.CUSTOS_DRAIN_DEADLINE + 10_000);
+
+  const access = {
+    internalToken,
+    principals: directory,
+    principalsMaxAgeMs: config.CUSTOS_SNAPSHOT_MAX_AGE,
+  };
+  // An embedded database belongs to this process alone (its directory is locked): whoever wrote before is dead.
+  if (databases.embedded)
+    void ledger.retireWriters({
+      except: [ingress.writerId, controlWriter.writerId, ledgerWriter.writerId],
+      seenBeforeMs: startedAtMs,
+    });
+
+  const module = StandaloneModule.register({
+    catalog,
+    health,
+    control: {
+      databaseUrl: databases.appUrl,
+      writer: controlWriter,
+      principals,
+      internalToken,
+      logger,
+      health,
+    },
+    routing: { service: routing, ...access },
+    ledger: { ledger, ...access },
+    policy: { service: policy, ...access },
+  });
+  const http = await createHttpApp(module, {
+    host: config.HOST,
+    port: config.PORT,
+    logger,
+    errors: STANDALONE_ERRORS,
+    idleTimeoutMs: config.CUSTOS_TOTAL_TIMEOUT,
+    prepare: (fastify) =>
+      registerCompletionRoutes(fastify, ingress.completions, config.CUSTOS_BODY_BYTES_MAX),
+  });
+  lifecycle.onShutdown(30, 'http', () => http.close());
+  const control = http.app.get(ControlPlane, { strict: false });
+  await control.publishPriceBook({
+    version: catalog.priceBook.version,
+    entries: catalog.endpoints.length,
+  });
+  return writeFirstKeys(config, control, {
+    baseUrl: http.url,
+    metricsUrl: telemetry.metricsUrl,
+    simulatorUrl: simulator,
+    logName: config.CUSTOS_KAFKA_BROKERS === undefined ? 'PostgreSQL' : 'Kafka',
+    models: catalog.models.size,
+  });
+}
