@@ -7,6 +7,7 @@ import { ensureInstalled, root } from './ensure-installed.mjs';
 
 /** npm and the terminal may each deliver the same Ctrl-C; the child takes a second signal as "at once". */
 const SAME_SIGNAL_MS = 1_000;
+const PARENT_POLL_MS = 500;
 
 /**
  * Installs and builds what is needed, then runs `dist/<program>`.
@@ -32,8 +33,20 @@ export async function runBuilt(program, args, options = {}) {
       child.kill(signal === 'SIGHUP' ? 'SIGTERM' : signal);
     });
   }
+  if (process.env.npm_lifecycle_event !== undefined) stopWithParent(child);
   return await new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('exit', (code, signal) => resolve(code ?? 128 + constants.signals[signal]));
   });
+}
+
+/** Killed with SIGKILL, npm cannot tell us: we notice that we have another parent. */
+function stopWithParent(child) {
+  const parent = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(watch);
+    child.kill('SIGTERM');
+  }, PARENT_POLL_MS);
+  watch.unref();
 }
