@@ -206,13 +206,16 @@ export class Gateway {
         ...(TMPDIR !== undefined && { TMPDIR }),
         ...(CI !== undefined && { CI }),
         CUSTOS_DATA_DIR: this.dataDir,
+        // It stops by itself when this process is gone, however that came.
+        CUSTOS_PARENT_IPC: '1',
         ...this.environment,
       },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
     this.#child = child;
+    child.channel?.unref();
     for (const stream of [child.stdout, child.stderr])
-      stream.on('data', (text: Buffer) => this.#remember(text.toString('utf8')));
+      stream?.on('data', (text: Buffer) => this.#remember(text.toString('utf8')));
     try {
       await this.#ready(child);
     } catch (error) {
