@@ -1,12 +1,18 @@
 import { randomUUID } from 'node:crypto';
-import type { Admin, Consumer, Kafka, KafkaMessage } from 'kafkajs';
+import type { Consumer, Kafka, KafkaMessage } from 'kafkajs';
 import type { ConsumeOptions, LogRecord, Position } from '../append-log.js';
 import { auditLogError } from '../errors.js';
+import type { KafkaAdmin } from './kafka-admin.js';
 import { fromKafka } from './kafka-client.js';
 
 /** Longest time a broker holds an empty fetch back; kafkajs's own 5 s would eat the latency budget. */
 const FETCH_WAIT_MS = 100;
 const SESSION_TIMEOUT_MS = 30_000;
+/**
+ * kafkajs begins again by itself after a passing failure (a coordinator still loading, a leader election); when
+ * nothing has been fetched for this long it may not, and the caller is told.
+ */
+const SILENCE_MAX_MS = 30_000;
 
 /**
  * Reads on from the positions, alone in a consumer group that is new at every call: no rebalance with others,
@@ -15,27 +21,34 @@ const SESSION_TIMEOUT_MS = 30_000;
  */
 export async function consumeKafka(
   kafka: Kafka,
-  admin: Admin,
+  admin: KafkaAdmin,
   options: ConsumeOptions,
 ): Promise<void> {
   const { signal } = options;
   if (options.from.length === 0 || signal.aborted) return;
   const next = new Map(options.from.map((p) => [placeOf(p), { ...p }]));
   const topics = [...new Set(options.from.map((p) => p.topic))];
+  let heardAtMs = performance.now();
+  const hear = () => (heardAtMs = performance.now());
   const consumer = kafka.consumer({
     groupId: `custos-log-${randomUUID()}`,
     sessionTimeout: SESSION_TIMEOUT_MS,
     minBytes: 1,
     maxWaitTimeInMs: FETCH_WAIT_MS,
     allowAutoTopicCreation: false,
-    retry: { restartOnFailure: () => Promise.resolve(false) },
+    retry: {
+      restartOnFailure: () => Promise.resolve(performance.now() - heardAtMs < SILENCE_MAX_MS),
+    },
   });
   const ended = Promise.withResolvers<void>();
   ended.promise.catch(() => undefined);
   const fail = (error: unknown) => ended.reject(error);
   const onAbort = () => ended.resolve();
   signal.addEventListener('abort', onAbort, { once: true });
-  consumer.on(consumer.events.CRASH, ({ payload }) => fail(payload.error));
+  consumer.on(consumer.events.CRASH, ({ payload }) => {
+    if (!payload.restart) fail(payload.error);
+  });
+  consumer.on(consumer.events.FETCH, hear);
   consumer.on(consumer.events.GROUP_JOIN, () => {
     for (const { topic, partition, next: at } of next.values())
       consumer.seek({ topic, partition, offset: at.toString() });
@@ -57,20 +70,20 @@ export async function consumeKafka(
 
 /** Where the log starts after, or ends before, a position, acknowledged records are lost: say so, read nothing. */
 async function refuseLoss(
-  admin: Admin,
+  admin: KafkaAdmin,
   topics: readonly string[],
   next: ReadonlyMap<string, Position>,
 ): Promise<void> {
   for (const topic of topics)
-    for (const { partition, low, high } of await admin.fetchTopicOffsets(topic)) {
+    for (const { partition, low, high } of await admin.bounds(topic)) {
       const at = next.get(`${topic}/${partition}`)?.next;
-      if (at !== undefined && (at < BigInt(low) || at > BigInt(high)))
+      if (at !== undefined && (at < low || at > high))
         throw auditLogError('log_gap', 'the log does not reach the position', {
           topic,
           partition,
           next: at.toString(),
-          low,
-          high,
+          low: low.toString(),
+          high: high.toString(),
         });
     }
 }

@@ -1,4 +1,4 @@
-import type { Admin, Kafka } from 'kafkajs';
+import type { Kafka } from 'kafkajs';
 import { TOPICS } from '#libs/audit-events';
 import {
   AppendLog,
@@ -11,6 +11,7 @@ import { BatchCombiner } from '../batch-combiner.js';
 import { checkBatch } from '../check-batch.js';
 import { auditLogError } from '../errors.js';
 import { consumeKafka } from './consume-kafka.js';
+import { KafkaAdmin } from './kafka-admin.js';
 import { fromKafka, kafkaClient, type KafkaConnectionOptions } from './kafka-client.js';
 import { KafkaSender } from './kafka-sender.js';
 import {
@@ -39,7 +40,7 @@ export class KafkaAppendLog extends AppendLog {
 
   private constructor(
     private readonly kafka: Kafka,
-    private readonly admin: Admin,
+    private readonly admin: KafkaAdmin,
     clusterId: string,
     facts: TopicFacts,
     options: KafkaAppendLogOptions,
@@ -62,17 +63,15 @@ export class KafkaAppendLog extends AppendLog {
   /** Creates what topics are absent, then checks all. Throws `log_unavailable` or `log_unsafe`. */
   static async open(options: KafkaAppendLogOptions): Promise<KafkaAppendLog> {
     const kafka = kafkaClient(options);
-    const admin = kafka.admin();
+    const admin = new KafkaAdmin(kafka);
     try {
-      await admin.connect();
-      await createTopics(admin, options);
-      const facts = await checkTopics(admin);
-      const { clusterId } = await admin.describeCluster();
-      const log = new KafkaAppendLog(kafka, admin, clusterId, facts, options);
+      await admin.ask((a) => createTopics(a, options));
+      const facts = await admin.ask(checkTopics);
+      const log = new KafkaAppendLog(kafka, admin, await admin.clusterId(), facts, options);
       await log.#sender.connect();
       return log;
     } catch (error) {
-      await admin.disconnect().catch(() => undefined);
+      await admin.close();
       throw fromKafka(error);
     }
   }
@@ -91,36 +90,25 @@ export class KafkaAppendLog extends AppendLog {
   }
 
   async endOffsets(): Promise<readonly Position[]> {
-    try {
-      const topics = Object.values(TOPICS);
-      const offsets = await Promise.all(topics.map((t) => this.admin.fetchTopicOffsets(t)));
-      return topics.flatMap((topic, t) =>
-        offsets[t]!.map(({ partition, high }) => ({ topic, partition, next: BigInt(high) })).sort(
-          (a, b) => a.partition - b.partition,
-        ),
-      );
-    } catch (error) {
-      throw fromKafka(error);
-    }
+    const topics = Object.values(TOPICS);
+    const bounds = await Promise.all(topics.map((topic) => this.admin.bounds(topic)));
+    return topics.flatMap((topic, t) =>
+      bounds[t]!.map(({ partition, high }) => ({ topic, partition, next: high })),
+    );
   }
 
   /** Kafka cannot fence a writer across sessions: readers do, by the `custos.writer.retired.v1` event. */
   async retireWriter(): Promise<void> {}
 
   async check(): Promise<void> {
-    try {
-      const facts = await checkTopics(this.admin);
-      if (facts.partitions < this.partitionsPerTopic)
-        throw auditLogError('log_gap', 'the topics have fewer partitions than before');
-      const { clusterId } = await this.admin.describeCluster();
-      if (this.id !== `kafka:${clusterId}`)
-        throw auditLogError('log_unsafe', 'the brokers now belong to another cluster');
-    } catch (error) {
-      throw fromKafka(error);
-    }
+    const facts = await this.admin.ask(checkTopics);
+    if (facts.partitions < this.partitionsPerTopic)
+      throw auditLogError('log_gap', 'the topics have fewer partitions than before');
+    if (this.id !== `kafka:${await this.admin.clusterId()}`)
+      throw auditLogError('log_unsafe', 'the brokers now belong to another cluster');
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#sender.close(), this.admin.disconnect().catch(() => undefined)]);
+    await Promise.all([this.#sender.close(), this.admin.close()]);
   }
 }

@@ -59,7 +59,7 @@ export async function createTopics(admin: Admin, options: KafkaTopicOptions): Pr
   });
 }
 
-/** Reads the topics' settings; throws `log_unsafe` with every fault at once, `log_unavailable` if one is absent. */
+/** Reads the topics' settings; throws `log_unsafe` with every fault at once. */
 export async function checkTopics(admin: Admin): Promise<TopicFacts> {
   const { topics } = await admin.fetchTopicMetadata({ topics: [...TOPIC_NAMES] });
   const { resources } = await admin.describeConfigs({
@@ -70,7 +70,7 @@ export async function checkTopics(admin: Admin): Promise<TopicFacts> {
     const partitions = topics.find((t) => t.name === name)?.partitions ?? [];
     const entries = resources.find((r) => r.resourceName === name)?.configEntries ?? [];
     if (partitions.length === 0 || entries.length === 0)
-      throw auditLogError('log_unavailable', `topic ${name} cannot be described`);
+      throw new Error(`topic ${name} cannot be described`);
     const settings = new Map(entries.map((e) => [e.configName, e.configValue]));
     const replicas = Math.min(...partitions.map((p) => p.replicas.length));
     return { name, partitions: partitions.length, replicas, settings };
