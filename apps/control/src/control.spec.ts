@@ -218,7 +218,7 @@ describe('a change takes effect only once its record is in the log', () => {
       name: 'n',
       jurisdiction: 'DE',
     });
-    expect(next.json).toMatchObject({ error: { metadata: { error_type: 'changes_pending' } } });
+    expect(next.json).toMatchObject({ error: { metadata: { custos_code: 'changes_pending' } } });
     expect(next.status).toBe(503);
 
     await http.close();
@@ -257,7 +257,7 @@ describe('/admin/v1', () => {
     }
     expect((await ask('GET', '/admin/v1/budgets', keys.adminKey)).status).toBe(501);
     expect((await ask('GET', '/admin/v1/nothing', keys.adminKey)).json).toMatchObject({
-      error: { code: 404, metadata: { error_type: 'route_not_found' } },
+      error: { code: 404, metadata: { custos_code: 'route_not_found' } },
     });
   });
 

@@ -5,8 +5,16 @@ export type ControlErrorCode =
   'not_found' | 'conflict' | 'changes_pending' | 'data_directory_unwritable';
 
 export const CONTROL_ERRORS = {
-  not_found: { status: 404 },
-  conflict: { status: 409 },
-  changes_pending: { status: 503, retryAfterSeconds: 2 },
-  log_unavailable: { status: 503, retryAfterSeconds: 2 },
+  not_found: { status: 404, meaning: 'No such organisation, workspace or key.' },
+  conflict: { status: 409, meaning: 'The id is taken, or the change contradicts what is there.' },
+  changes_pending: {
+    status: 503,
+    meaning: 'Earlier changes wait for the audit log; nothing was changed.',
+    retryAfterSeconds: 2,
+  },
+  log_unavailable: {
+    status: 503,
+    meaning: 'The audit log did not acknowledge in time.',
+    retryAfterSeconds: 2,
+  },
 } as const satisfies ErrorTable;

@@ -210,7 +210,7 @@ describe('the policy engine over HTTP', () => {
   ])('refuses %s', async (_name, over, status, code) => {
     const response = await evaluate(question(over));
     expect(response.status).toBe(status);
-    expect(await response.json()).toMatchObject({ error: { metadata: { error_type: code } } });
+    expect(await response.json()).toMatchObject({ error: { metadata: { custos_code: code } } });
   });
 
   it('tells no stranger', async () => {
@@ -230,7 +230,7 @@ describe('the policy engine over HTTP', () => {
     });
     expect(response.status).toBe(501);
     expect(await response.json()).toMatchObject({
-      error: { metadata: { error_type: 'not_implemented' } },
+      error: { metadata: { custos_code: 'not_implemented' } },
     });
   });
 });

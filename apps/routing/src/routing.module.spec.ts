@@ -281,7 +281,7 @@ describe('the routing service on a real PostgreSQL', () => {
     const answer = await fetch(`${http.url}/attestation/v1/endpoints/p`);
     expect([answer.status, await answer.json()]).toMatchObject([
       501,
-      { error: { metadata: { error_type: 'not_implemented' } } },
+      { error: { metadata: { custos_code: 'not_implemented' } } },
     ]);
   });
 });

@@ -89,7 +89,7 @@ describe('RoleGuard on a real application', () => {
       expect(response.status).toBe(401);
       expect(response.headers.get('www-authenticate')).toMatch(/^Bearer/);
       expect(await response.json()).toMatchObject({
-        error: { code: 401, metadata: { error_type: 'unauthenticated' } },
+        error: { code: 401, metadata: { custos_code: 'unauthenticated' } },
       });
     },
   );
@@ -98,7 +98,7 @@ describe('RoleGuard on a real application', () => {
     const response = await ask(`Bearer ${inference}`);
     expect(response.status).toBe(403);
     expect(await response.json()).toMatchObject({
-      error: { metadata: { error_type: 'forbidden' } },
+      error: { metadata: { custos_code: 'forbidden' } },
     });
   });
 

@@ -4,6 +4,8 @@ import { describeError, type Logger } from './logger.js';
 
 export interface ErrorRow {
   readonly status: number;
+  /** One sentence for docs/errors.md. */
+  readonly meaning: string;
   /** Seconds of the Retry-After header, where waiting may help. */
   readonly retryAfterSeconds?: number;
 }
@@ -11,17 +13,31 @@ export interface ErrorRow {
 export type ErrorTable = Readonly<Record<string, ErrorRow>>;
 
 export const PLATFORM_ERRORS = {
-  invalid_request: { status: 400 },
-  unauthenticated: { status: 401 },
-  forbidden: { status: 403 },
-  route_not_found: { status: 404 },
-  request_timeout: { status: 408 },
-  request_too_large: { status: 413 },
-  unsupported_media_type: { status: 415 },
-  internal_error: { status: 500 },
-  not_implemented: { status: 501 },
-  snapshot_stale: { status: 503, retryAfterSeconds: 1 },
-  snapshot_unavailable: { status: 503, retryAfterSeconds: 1 },
+  invalid_request: {
+    status: 400,
+    meaning: 'A parameter or the body has the wrong shape; the message names it.',
+  },
+  unauthenticated: { status: 401, meaning: 'No key, or one that is unknown or disabled.' },
+  forbidden: { status: 403, meaning: 'The key does not carry the role this route asks for.' },
+  route_not_found: { status: 404, meaning: 'There is no such route.' },
+  request_timeout: { status: 408, meaning: 'The request took too long to arrive.' },
+  request_too_large: { status: 413, meaning: 'The body of a slow route is over 1 MiB.' },
+  unsupported_media_type: { status: 415, meaning: 'The content type is not supported.' },
+  internal_error: { status: 500, meaning: 'A fault of ours; the log has it, without content.' },
+  not_implemented: {
+    status: 501,
+    meaning: 'Named in the contract, not built yet (see the README).',
+  },
+  snapshot_stale: {
+    status: 503,
+    meaning: 'Keys, policy or routes are older than their maximum age: fails closed.',
+    retryAfterSeconds: 1,
+  },
+  snapshot_unavailable: {
+    status: 503,
+    meaning: 'This process has no snapshot to serve yet.',
+    retryAfterSeconds: 1,
+  },
 } as const satisfies ErrorTable;
 
 export interface ErrorResponse {
@@ -69,6 +85,19 @@ function statusOf(error: unknown): number {
     : 500;
 }
 
+/** OpenRouter's vocabulary by status, for clients that switch on it; `custos_code` is ours and finer. */
+const ERROR_TYPES: Readonly<Record<number, string>> = {
+  401: 'authentication',
+  403: 'permission_denied',
+  404: 'not_found',
+  408: 'timeout',
+  409: 'precondition_failed',
+  413: 'payload_too_large',
+  503: 'provider_overloaded',
+};
+const errorTypeOf = ({ status }: ErrorRow): string =>
+  ERROR_TYPES[status] ?? (status < 500 ? 'invalid_request' : 'server');
+
 function render(
   code: string,
   row: ErrorRow,
@@ -83,7 +112,13 @@ function render(
         ? {}
         : { 'retry-after': String(row.retryAfterSeconds) }),
     },
-    body: { error: { code: row.status, message, metadata: { error_type: code, ...details } } },
+    body: {
+      error: {
+        code: row.status,
+        message,
+        metadata: { error_type: errorTypeOf(row), custos_code: code, ...details },
+      },
+    },
   };
 }
 

@@ -46,17 +46,17 @@ describe('createHttpApp', () => {
       host: '127.0.0.1',
       port: 0,
       logger: new Logger({ app: 'test', level: 'debug', write: (line) => logged.push(line) }),
-      errors: { budget_spent: { status: 402, retryAfterSeconds: 9 } },
+      errors: { budget_spent: { status: 402, retryAfterSeconds: 9, meaning: 'Spent.' } },
     });
   });
   afterAll(() => http.close());
 
   const typeOf = async (response: Response): Promise<[number, unknown]> => {
     const { error } = (await response.json()) as {
-      error: { code: number; metadata: { error_type: string } };
+      error: { code: number; metadata: { custos_code: string } };
     };
     expect(error.code).toBe(response.status);
-    return [response.status, error.metadata.error_type];
+    return [response.status, error.metadata.custos_code];
   };
   const post = (body: string, type = 'application/json'): Promise<Response> =>
     fetch(`${http.url}/t`, { method: 'POST', body, headers: { 'content-type': type } });
@@ -68,7 +68,7 @@ describe('createHttpApp', () => {
       error: {
         code: 402,
         message: 'Nothing left.',
-        metadata: { error_type: 'budget_spent', limit: 5 },
+        metadata: { error_type: 'invalid_request', custos_code: 'budget_spent', limit: 5 },
       },
     });
   });
