@@ -18,6 +18,7 @@ import {
   newGenerationId,
   PRICE,
   PRICE_BOOK,
+  refusedData,
   Tape,
   USAGE,
 } from '../support/ledger-events.js';
@@ -209,35 +210,14 @@ describe('the posting transaction', () => {
   it('keeps a trail of a refusal', async () => {
     const tape = new Tape();
     const id = newGenerationId();
-    tape.say('ingress-1', 'custos.generation.refused.v1', id, {
-      generationId: id,
-      organisationId: 'org-1',
-      workspaceId: 'ws-1',
-      keyId: 'key-1',
-      receivedAt: at(0),
-      requestedModel: 'acme/one',
-      model: 'acme/one',
-      at: at(2),
-      httpStatus: 403,
-      code: 'policy_forbids',
-      facts: { dataClass: 'secret', dataTags: [], subjectRegions: [], purpose: 'x', want: {} },
-      versions: { policy: 'sha256:1', catalog: 'sha256:2', principals: 'sha256:3' },
-      decision: {
-        at: at(1),
-        digest: 'sha256:5',
-        decision: 'forbid',
-        reasons: [{ id: 'p.one', reason: 'no', law: 'GDPR Art. 44', layer: 'jurisdiction' }],
-        permitted: 0,
-        excluded: 3,
-      },
-    });
+    tape.say('ingress-1', 'custos.generation.refused.v1', id, refusedData(id));
     await posting.applyBatch(tape.records);
     const trail = await trails.trail(id);
     expect(trail).toMatchObject({
       status: 'refused',
       keyId: 'key-1',
       policy: { decision: 'forbid', reasons: [{ law: 'GDPR Art. 44' }] },
-      refusal: { httpStatus: 403, code: 'policy_forbids' },
+      refusal: { httpStatus: 403, code: 'region_restricted' },
       attempts: [],
       postings: [],
     });

@@ -7,6 +7,7 @@ import {
   type EventType,
   type GenerationClosed,
   type GenerationOpened,
+  type GenerationRefused,
   type HoldData,
   type UsageData,
 } from '#libs/audit-events';
@@ -158,4 +159,31 @@ export const closedData = (
   attempts: [completed(id)],
   lastByteAt: at(39),
   ...changes,
+});
+
+export const refusedData = (id: string): GenerationRefused => ({
+  generationId: id,
+  organisationId: 'org-1',
+  workspaceId: 'ws-1',
+  keyId: 'key-1',
+  receivedAt: at(0),
+  requestedModel: 'acme/one',
+  model: 'acme/one',
+  at: at(2),
+  httpStatus: 403,
+  code: 'region_restricted',
+  facts: { dataClass: 'secret', dataTags: [], subjectRegions: [], purpose: 'x', want: {} },
+  versions: {
+    policy: `sha256:${'1'.repeat(64)}`,
+    catalog: `sha256:${'2'.repeat(64)}`,
+    principals: `sha256:${'3'.repeat(64)}`,
+  },
+  decision: {
+    at: at(1),
+    digest: `sha256:${'5'.repeat(64)}`,
+    decision: 'forbid',
+    reasons: [{ id: 'p.one', reason: 'no', law: 'GDPR Art. 44', layer: 'jurisdiction' }],
+    permitted: 0,
+    excluded: 3,
+  },
 });

@@ -76,7 +76,7 @@ export async function startLedger(config: LedgerConfig, lifecycle: Lifecycle): P
     clock,
     logger,
     hot: telemetry.hot,
-    writerSilentMs: config.CUSTOS_WRITER_SILENT_MS,
+    writerSilentMs: config.CUSTOS_WRITER_SILENT,
   });
   ledger.start();
   lifecycle.onShutdown(50, 'ledger', () => ledger.close());

@@ -6,7 +6,7 @@ export const WRITER_SILENT_MS_DEFAULT = 15_000;
 
 /** Settings that the standalone product shares. */
 export const ledgerVariables = {
-  CUSTOS_WRITER_SILENT_MS: variable.durationMs().default(WRITER_SILENT_MS_DEFAULT),
+  CUSTOS_WRITER_SILENT: variable.durationMs().default(WRITER_SILENT_MS_DEFAULT),
 };
 
 /** Settings of the ledger as a process of its own. */

@@ -11,6 +11,7 @@ import {
   type LedgerAccess,
 } from './ledger.guards.js';
 import { Ledger } from './ledger.js';
+import { StatusController } from './status.controller.js';
 
 export interface LedgerModuleOptions extends LedgerAccess {
   /** Started and closed by the caller. */
@@ -23,7 +24,13 @@ export class LedgerModule {
   static register(options: LedgerModuleOptions): DynamicModule {
     return {
       module: LedgerModule,
-      controllers: [TrailsController, AccountController, LeasesController, UnbuiltController],
+      controllers: [
+        TrailsController,
+        AccountController,
+        LeasesController,
+        StatusController,
+        UnbuiltController,
+      ],
       providers: [
         { provide: Ledger, useValue: options.ledger },
         { provide: LEDGER_ACCESS, useValue: options },

@@ -22,7 +22,7 @@ export interface LedgerOptions {
   readonly log: AppendLog;
   /** The ledger's own writer on the audit topic, started. The caller stops it after the ledger. */
   readonly audit: EventAppender;
-  readonly catalog: Catalog;
+  readonly catalog: Pick<Catalog, 'priceBook' | 'providers'>;
   readonly principals: SnapshotSource<PrincipalDirectory>;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -39,6 +39,7 @@ export class Ledger {
   readonly consumer: LedgerConsumer;
   readonly #sweeper: Sweeper;
   readonly #pool: Pool;
+  #closing: Promise<void> | undefined;
 
   constructor(options: LedgerOptions) {
     const { databaseUrl, log, audit, catalog, principals, clock, logger, hot } = options;
@@ -76,7 +77,12 @@ export class Ledger {
     this.#sweeper.start();
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     await this.#sweeper.stop();
     await this.consumer.stop();
     await this.#pool.end();

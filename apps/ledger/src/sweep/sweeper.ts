@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { AppendLog, EventAppender } from '#libs/audit-log';
 import type { Clock } from '#libs/kernel';
 import type { SweepQueries, WriterSeen } from '#libs/ledger-store';
@@ -11,6 +12,8 @@ const TICK_MAX_MS = 5_000;
 /** A sweep that is behind the log gives way to the next. */
 const CATCH_UP_MS = 2_000;
 const APPEND_DEADLINE_MS = 5_000;
+/** Between two looks whether the books have caught up after a start. */
+const AT_ONCE_PAUSE_MS = 100;
 
 export interface SweeperOptions {
   readonly consumer: LedgerConsumer;
@@ -38,6 +41,7 @@ export interface KnownDead {
 export class Sweeper {
   #timer: NodeJS.Timeout | undefined;
   #sweeping: Promise<void> | undefined;
+  #stopped = false;
   #knownDead: KnownDead | undefined;
   #lastLogTimeMs: number | undefined;
   /** Monotonic ms since when the log is known to have been writable. */
@@ -51,14 +55,22 @@ export class Sweeper {
   }
 
   async stop(): Promise<void> {
+    this.#stopped = true;
     clearInterval(this.#timer);
     await this.#sweeping;
   }
 
-  /** Retires at once whoever was last seen before and is not excepted: for the next boot of one data directory. */
-  retireAtOnce(dead: KnownDead): Promise<void> {
+  /**
+   * Retires whoever was last seen before and is not excepted, as soon as the books have caught up with the log: for the
+   * next boot of one data directory. Resolves when that is done, or when the sweeper stops.
+   */
+  async retireAtOnce(dead: KnownDead): Promise<void> {
     this.#knownDead = dead;
-    return this.sweep();
+    for (;;) {
+      await this.sweep();
+      if (this.#knownDead !== dead || this.#stopped) return;
+      await sleep(AT_ONCE_PAUSE_MS);
+    }
   }
 
   /** One sweep; at most one runs at a time. Never throws: the next one tries again. */
@@ -81,12 +93,18 @@ export class Sweeper {
     await consumer.settleLate();
     if (!(await consumer.caughtUp(await log.endOffsets(), CATCH_UP_MS))) return;
     const living = await queries.livingWriters();
-    const dead = this.#deadOf(living, clock.monotonicMs());
-    if (dead.length > 0) await this.#retire(dead);
+    const known = this.#knownDead;
+    const dead = this.#deadOf(living, known, clock.monotonicMs());
+    if (dead.length > 0 && !(await this.#retire(dead))) return;
+    if (this.#knownDead === known) this.#knownDead = undefined;
     await this.#closeAbandoned();
   }
 
-  #deadOf(living: readonly WriterSeen[], monotonicMs: number): readonly WriterSeen[] {
+  #deadOf(
+    living: readonly WriterSeen[],
+    known: KnownDead | undefined,
+    monotonicMs: number,
+  ): readonly WriterSeen[] {
     const { writerSilentMs, audit, consumer } = this.options;
     // Only the log's clock is compared with itself: another machine's may differ by any amount.
     const logTimeMs = Math.max(0, ...living.map((w) => w.lastSeenAtMs));
@@ -96,8 +114,6 @@ export class Sweeper {
     // Nobody could write for a while: whoever is silent may only be waiting for its turn.
     else if (logTimeMs - previous > writerSilentMs / 2) this.#healthySinceMs = monotonicMs;
     const judging = monotonicMs - this.#healthySinceMs >= writerSilentMs;
-    const known = this.#knownDead;
-    this.#knownDead = undefined;
     return living.filter((w) => {
       if (w.writer === audit.writerId) return false;
       if (known !== undefined && !known.except.includes(w.writer))
@@ -106,11 +122,12 @@ export class Sweeper {
     });
   }
 
-  async #retire(dead: readonly WriterSeen[]): Promise<void> {
+  /** False where the books did not catch up in time: the next sweep tries again. */
+  async #retire(dead: readonly WriterSeen[]): Promise<boolean> {
     const { log, consumer, queries, audit, clock, logger } = this.options;
     for (const { writer } of dead) await log.retireWriter(writer);
     // What landed before the log refused it must be in the books before its end is told.
-    if (!(await consumer.caughtUp(await log.endOffsets(), CATCH_UP_MS))) return;
+    if (!(await consumer.caughtUp(await log.endOffsets(), CATCH_UP_MS))) return false;
     const now = new Map((await queries.livingWriters()).map((w) => [w.writer, w.lastWseq]));
     const at = new Date(clock.nowMs()).toISOString();
     for (const { writer, lastWseq } of dead) {
@@ -122,7 +139,7 @@ export class Sweeper {
       );
       logger.warn('ledger.writer_retired', { writer });
     }
-    await consumer.caughtUp(await log.endOffsets(), CATCH_UP_MS);
+    return consumer.caughtUp(await log.endOffsets(), CATCH_UP_MS);
   }
 
   /** Whoever has ended, however, leaves nothing open. */

@@ -1,0 +1,426 @@
+import 'reflect-metadata';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import pg from 'pg';
+import { TOPICS, type EventData, type EventType } from '#libs/audit-events';
+import { auditLogMigrations, AuditWriter, PostgresAppendLog } from '#libs/audit-log';
+import { priceBookOf, type Provider } from '#libs/catalog';
+import { hashSecret, mintSecret, PrincipalDirectory, principalsSnapshot } from '#libs/identity';
+import { keyId, mintGenerationId, organisationId, SystemClock, workspaceId } from '#libs/kernel';
+import { ledgerMigrations } from '#libs/ledger-store';
+import {
+  createHttpApp,
+  HotMetrics,
+  InProcessSnapshotSource,
+  Logger,
+  runMigrations,
+  type HttpApp,
+} from '#libs/platform';
+import {
+  closedData,
+  COST,
+  holdOf,
+  openedData,
+  PRICE,
+  refusedData,
+} from '../../../test/support/ledger-events.js';
+import { freshDatabase, type FreshDatabase } from '../../../test/support/postgres.js';
+import { LEDGER_ERRORS } from './ledger.errors.js';
+import { LedgerModule } from './ledger.module.js';
+import { Ledger } from './ledger.js';
+
+const SILENT_MS = 900;
+const TOKEN = 'internal-token-for-tests';
+const book = priceBookOf([{ id: 'acme.one.eu.default', price: PRICE }]);
+const catalog = { priceBook: book, providers: new Map<string, Provider>() };
+const clock = new SystemClock();
+const secrets = { auditor: mintSecret(), caller: mintSecret(), other: mintSecret() };
+
+const key = (id: string, secret: string, role: 'inference' | 'auditor', limitPicoUsd?: bigint) => ({
+  id: keyId(id),
+  workspaceId: workspaceId('ws-1'),
+  label: id,
+  secretSha256: hashSecret(secret),
+  roles: [role],
+  defaults: {
+    dataClass: 'internal' as const,
+    dataTags: [],
+    subjectRegions: [],
+    purpose: 'development',
+  },
+  ...(limitPicoUsd !== undefined && { limitPicoUsd }),
+  disabled: false,
+  createdAt: '2026-11-21T10:00:00.000Z',
+});
+
+const principals = new InProcessSnapshotSource<PrincipalDirectory>();
+principals.publish(
+  '1',
+  new PrincipalDirectory(
+    principalsSnapshot({
+      organisations: [
+        { id: organisationId('org-1'), name: 'One', sector: 'bank', jurisdiction: 'DE' },
+      ],
+      workspaces: [
+        {
+          id: workspaceId('ws-1'),
+          organisationId: organisationId('org-1'),
+          name: 'One',
+          environment: 'test',
+          strategy: 'balanced',
+        },
+      ],
+      keys: [
+        key('key-1', secrets.caller, 'inference', 10n * COST),
+        key('key-2', secrets.other, 'inference'),
+        key('key-3', secrets.auditor, 'auditor'),
+      ],
+    }),
+  ),
+);
+
+let database: FreshDatabase;
+let log: PostgresAppendLog;
+const closers: (() => Promise<unknown>)[] = [];
+
+beforeEach(async () => {
+  database = await freshDatabase();
+  const url = database.ownerUrl;
+  await runMigrations({ url, migrations: auditLogMigrations, tableName: 'audit_log_migrations' });
+  await runMigrations({ url, migrations: ledgerMigrations, tableName: 'ledger_migrations' });
+  log = await PostgresAppendLog.open({ url: database.appUrl });
+});
+
+afterEach(async () => {
+  for (const close of closers.splice(0).toReversed()) await close();
+  await log.close();
+  await database.drop();
+});
+
+async function writer(app: string): Promise<AuditWriter> {
+  const made = new AuditWriter({ log, topic: TOPICS.audit, app, clock, heartbeatMs: 100 });
+  await made.start();
+  closers.push(() => made.stop());
+  return made;
+}
+
+async function startLedger(name = 'ledger'): Promise<Ledger> {
+  const ledger = new Ledger({
+    databaseUrl: database.appUrl,
+    log,
+    audit: await writer(name),
+    catalog,
+    principals,
+    clock,
+    logger: new Logger({ app: name, level: 'error', write: () => undefined }),
+    hot: new HotMetrics(),
+    writerSilentMs: SILENT_MS,
+  });
+  ledger.start();
+  closers.push(() => ledger.close());
+  return ledger;
+}
+
+const say = <T extends EventType>(to: AuditWriter, type: T, subject: string, data: EventData[T]) =>
+  to.append(type, subject, data, { admission: false });
+
+const versions = { ...openedData('x').versions, priceBook: book.version };
+const newId = (): string => mintGenerationId(Date.now());
+
+async function until<T>(what: () => Promise<T | undefined>, withinMs = 10_000): Promise<T> {
+  const deadline = Date.now() + withinMs;
+  for (;;) {
+    const found = await what();
+    if (found !== undefined) return found;
+    if (Date.now() > deadline) throw new Error('it did not come true in time');
+    await sleep(20);
+  }
+}
+
+const settled = (ledger: Ledger, id: string) =>
+  until(async () => {
+    const trail = await ledger.trails.trail(id);
+    return trail?.steps.some((s) => s.step === 'rated') ? trail : undefined;
+  });
+
+describe('over HTTP', () => {
+  let http: HttpApp;
+  let ledger: Ledger;
+
+  beforeEach(async () => {
+    ledger = await startLedger();
+    http = await createHttpApp(
+      LedgerModule.register({
+        ledger,
+        internalToken: TOKEN,
+        principals,
+        principalsMaxAgeMs: 60_000,
+      }),
+      {
+        host: '127.0.0.1',
+        port: 0,
+        logger: new Logger({ app: 'test', level: 'error', write: () => undefined }),
+        errors: LEDGER_ERRORS,
+      },
+    );
+    closers.push(() => http.close());
+  });
+
+  const get = async (path: string, secret?: string) => {
+    const response = await fetch(`${http.url}${path}`, {
+      headers: secret === undefined ? {} : { authorization: `Bearer ${secret}` },
+    });
+    return { status: response.status, body: (await response.json()) as any };
+  };
+
+  it('shows an auditor the trail and the caller its own generation and key', async () => {
+    const ingress = await writer('ingress');
+    const id = newId();
+    await say(
+      ingress,
+      'custos.generation.opened.v1',
+      id,
+      openedData(id, { versions, receivedAt: new Date().toISOString() }),
+    );
+    await say(ingress, 'custos.generation.closed.v1', id, closedData(id));
+    await settled(ledger, id);
+    const trail = await get(`/audit/v1/trails/${id}`, secrets.auditor);
+    expect(trail).toMatchObject({
+      status: 200,
+      body: { id, status: 'completed', cost: { amountPicoUsd: COST.toString() } },
+    });
+    const list = await get('/audit/v1/trails?model=acme/one&status=completed', secrets.auditor);
+    expect(list.body).toMatchObject({ data: [{ id }], nextCursor: null });
+    expect(await get(`/api/v1/generation?id=${id}`, secrets.caller)).toMatchObject({
+      status: 200,
+      body: {
+        data: {
+          id,
+          total_cost: 0.0003,
+          provider_name: 'acme',
+          tokens_prompt: 100,
+          latency: expect.any(Number),
+        },
+      },
+    });
+    expect((await get(`/v1/generation?id=${id}`, secrets.other)).status).toBe(404);
+    expect(await get('/v1/key', secrets.caller)).toMatchObject({
+      status: 200,
+      body: { data: { usage: 0.0003, usage_daily: 0.0003, limit: 0.003, limit_remaining: 0.0027 } },
+    });
+  });
+
+  it('keeps others out and names what is wrong', async () => {
+    const id = newId();
+    expect((await get(`/audit/v1/trails/${id}`)).status).toBe(401);
+    expect((await get(`/audit/v1/trails/${id}`, secrets.caller)).status).toBe(403);
+    expect((await get('/api/v1/key', secrets.auditor)).status).toBe(403);
+    expect(await get(`/audit/v1/trails/${id}`, secrets.auditor)).toMatchObject({
+      status: 404,
+      body: { error: { code: 404, metadata: { custos_code: 'trail_not_found' } } },
+    });
+    for (const [query, parameter] of [
+      ['limit=0', 'limit'],
+      ['limit=201', 'limit'],
+      ['status=done', 'status'],
+      ['from=yesterday', 'from'],
+      ['from=2026-11-22T00:00:00Z&to=2026-11-21T00:00:00Z', 'from'],
+      ['colour=red', 'colour'],
+      ['key=a&key=b', 'key'],
+    ])
+      expect(await get(`/audit/v1/trails?${query}`, secrets.auditor)).toMatchObject({
+        status: 400,
+        body: { error: { metadata: { custos_code: 'invalid_filter', parameter } } },
+      });
+    expect(await get('/audit/v1/trails?cursor=abc', secrets.auditor)).toMatchObject({
+      status: 400,
+      body: { error: { metadata: { custos_code: 'bad_cursor' } } },
+    });
+    for (const path of [
+      `/audit/v1/receipts/${id}`,
+      '/audit/v1/export',
+      '/log/checkpoint',
+      '/log/tile/0/x001/067',
+    ])
+      expect(await get(path)).toMatchObject({
+        status: 501,
+        body: { error: { metadata: { custos_code: 'not_implemented' } } },
+      });
+  });
+
+  it('grants leases to our own processes', async () => {
+    const ask = async (token: string, neededPicoUsd: bigint) => {
+      const response = await fetch(`${http.url}/internal/v1/leases`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+        body: JSON.stringify({
+          writer: 'ingress-1',
+          scope: { scope: 'key', id: 'key-1' },
+          neededPicoUsd: neededPicoUsd.toString(),
+          wantedPicoUsd: neededPicoUsd.toString(),
+        }),
+      });
+      return { status: response.status, body: (await response.json()) as unknown };
+    };
+    expect((await ask('some-other-token-of-16', COST)).status).toBe(401);
+    expect(await ask(TOKEN, 8n * COST)).toMatchObject({
+      status: 200,
+      body: { granted: true, lease: { grantedPicoUsd: (8n * COST).toString() } },
+    });
+    expect(await ask(TOKEN, 3n * COST)).toEqual({
+      status: 200,
+      body: {
+        granted: false,
+        remainingPicoUsd: (2n * COST).toString(),
+        limitPicoUsd: (10n * COST).toString(),
+        heldPicoUsd: (8n * COST).toString(),
+      },
+    });
+  });
+});
+
+describe('after a crash', () => {
+  /** A writer that says these things and is never heard again. */
+  async function crashed(...said: readonly Parameters<WriterSays>[]): Promise<string> {
+    const dead = new AuditWriter({
+      log,
+      topic: TOPICS.audit,
+      app: 'ingress',
+      clock,
+      heartbeatMs: 3_600_000,
+    });
+    await dead.start();
+    for (const [type, subject, data] of said) await say(dead, type, subject, data);
+    return dead.writerId;
+  }
+  type WriterSays = (type: EventType, subject: string, data: EventData[EventType]) => void;
+
+  it('closes what a silent writer left open, bills its progress and frees its holds', async () => {
+    const ledger = await startLedger();
+    const living = await writer('ingress');
+    const [streamed, unknown, alive] = [newId(), newId(), newId()] as [string, string, string];
+    const lease = await ledger.allowance.lease(
+      'x',
+      { scope: 'key', id: 'key-1' },
+      2n * COST,
+      2n * COST,
+    );
+    if (!lease.granted) throw new Error('no lease');
+    const hold = holdOf(COST, lease.lease.leaseId);
+    await say(living, 'custos.generation.opened.v1', alive, openedData(alive, { versions }));
+    const dead = await crashed(
+      ['custos.generation.opened.v1', streamed, openedData(streamed, { versions, hold })],
+      ['custos.generation.opened.v1', unknown, openedData(unknown, { versions, hold })],
+      [
+        'custos.generation.progress.v1',
+        streamed,
+        { generationId: streamed, at: new Date().toISOString(), attempt: 1, outputTokens: 7 },
+      ],
+    );
+    expect(await settled(ledger, streamed)).toMatchObject({
+      status: 'recovered',
+      usage: { inputTokens: 100, outputTokens: 7, basis: 'progress' },
+      cost: { amountPicoUsd: '128000000' },
+      flags: ['provider_may_bill_more'],
+    });
+    expect(await settled(ledger, unknown)).toMatchObject({
+      status: 'recovered',
+      cost: { amountPicoUsd: '0' },
+      attempts: [{ outcome: 'unknown' }],
+      flags: ['provider_may_bill_more', 'usage_unknown'],
+      postings: [],
+    });
+    expect(await ledger.trails.trail(alive)).toMatchObject({ status: 'open' });
+    expect(await ledger.balances.usageOf('key', 'key-1')).toMatchObject({
+      postedPicoUsd: 128_000_000n,
+      heldPicoUsd: 0n,
+    });
+    // The dead writer cannot come back on this log.
+    await expect(
+      log.appendBatch({
+        topic: TOPICS.audit,
+        partition: 0,
+        writer: dead,
+        firstWseq: 4,
+        values: [Buffer.from('{}')],
+      }),
+    ).rejects.toMatchObject({ code: 'writer_retired' });
+  });
+
+  it('retires writers of an earlier boot at once when told so', async () => {
+    const id = newId();
+    await crashed(['custos.generation.opened.v1', id, openedData(id, { versions })]);
+    const bootMs = Date.now() + 1;
+    await sleep(5);
+    const ledger = await startLedger();
+    await until(async () => (ledger.consumer.role === 'leader' ? true : undefined));
+    const askedMs = Date.now();
+    await ledger.retireWriters({ except: [], seenBeforeMs: bootMs });
+    expect(await settled(ledger, id)).toMatchObject({ status: 'recovered' });
+    expect(Date.now() - askedMs).toBeLessThan(SILENT_MS);
+  });
+});
+
+describe('the sequencer', () => {
+  it('has a standby that goes on where it ended', async () => {
+    const ingress = await writer('ingress');
+    const first = await startLedger('ledger-a');
+    await until(async () => (first.consumer.role === 'leader' ? true : undefined));
+    const second = await startLedger('ledger-b');
+    await until(async () => (second.consumer.role === 'standby' ? true : undefined));
+    const ids = [newId(), newId()] as [string, string];
+    const post = async (id: string): Promise<void> => {
+      await say(ingress, 'custos.generation.opened.v1', id, openedData(id, { versions }));
+      await say(ingress, 'custos.generation.closed.v1', id, closedData(id));
+      await settled(second, id);
+    };
+    await post(ids[0]);
+    await first.close();
+    await until(async () => (second.consumer.role === 'leader' ? true : undefined));
+    await post(ids[1]);
+    expect(await second.balances.usageOf('key', 'key-1')).toMatchObject({
+      postedPicoUsd: 2n * COST,
+    });
+  });
+
+  it('takes up its work when the database cuts the connection', async () => {
+    const ingress = await writer('ingress');
+    const ledger = await startLedger();
+    await until(async () => (ledger.consumer.role === 'leader' ? true : undefined));
+    const superuser = new pg.Client({ connectionString: database.superuserUrl });
+    await superuser.connect();
+    await superuser.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity
+       where datname = current_database() and application_name in ('custos ledger sequencer', 'custos log consume')`,
+    );
+    await superuser.end();
+    const id = newId();
+    await say(ingress, 'custos.generation.opened.v1', id, openedData(id, { versions }));
+    await say(ingress, 'custos.generation.closed.v1', id, closedData(id));
+    expect(await settled(ledger, id)).toMatchObject({ status: 'completed' });
+  });
+
+  it('halts and says why when the log ends before the fence', async () => {
+    const owner = new pg.Client({ connectionString: database.ownerUrl });
+    await owner.connect();
+    await owner.query(
+      `insert into ledger.source_offset (log_id, topic, partition, next_offset) values ($1, $2, 0, 99)`,
+      [log.id, TOPICS.audit],
+    );
+    await owner.end();
+    const ledger = await startLedger();
+    await until(async () => (ledger.consumer.role === 'halted' ? true : undefined));
+    expect(await ledger.fault()).toMatch(
+      /records are missing from the log: custos\.audit\.v1\/0 expected offset 99/,
+    );
+  });
+
+  it('keeps a trail of a refusal', async () => {
+    const ingress = await writer('ingress');
+    const ledger = await startLedger();
+    const id = newId();
+    await say(ingress, 'custos.generation.refused.v1', id, refusedData(id));
+    const trail = await until(async () => ledger.trails.trail(id));
+    expect(trail).toMatchObject({ status: 'refused', policy: { decision: 'forbid' } });
+  });
+});
