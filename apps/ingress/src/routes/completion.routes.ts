@@ -1,7 +1,12 @@
+import type { IncomingMessage } from 'node:http';
 import type { FastifyError, FastifyInstance } from 'fastify';
 import type { Completions } from '../complete/complete.js';
 import { sendJson } from '../complete/send-json.js';
 import { errorBody, refusal, statusOf, type Refusal } from '../ingress.errors.js';
+
+/** A refused body is read on for this many times the limit and this long, then the connection is closed regardless. */
+const DRAIN_FACTOR = 4;
+const DRAIN_MS = 5_000;
 
 const PATHS = ['/api/v1/chat/completions', '/v1/chat/completions'] as const;
 
@@ -21,10 +26,12 @@ export async function registerCompletionRoutes(
       { parseAs: 'buffer', bodyLimit: bodyBytesMax },
       (_request, body, done) => done(null, body),
     );
-    scope.setErrorHandler((error: FastifyError, _request, reply) => {
+    scope.setErrorHandler((error: FastifyError, request, reply) => {
       const r = bodyRefusal(error, bodyBytesMax);
       reply.hijack();
-      sendJson(reply.raw, statusOf(r), JSON.stringify(errorBody(r)), { connection: 'close' });
+      drained(request.raw, DRAIN_FACTOR * bodyBytesMax, () =>
+        sendJson(reply.raw, statusOf(r), JSON.stringify(errorBody(r)), { connection: 'close' }),
+      );
     });
     for (const path of PATHS)
       scope.post(path, { bodyLimit: bodyBytesMax }, (request, reply) => {
@@ -37,6 +44,26 @@ export async function registerCompletionRoutes(
         );
       });
   });
+}
+
+/**
+ * Most clients read the answer only after their body has gone: closing earlier resets the connection and the refusal
+ * never arrives. So the rest is read and thrown away, within bounds.
+ */
+function drained(req: IncomingMessage, bytesMax: number, then: () => void): void {
+  let bytes = 0;
+  const finish = (): void => {
+    clearTimeout(timer);
+    req.off('data', count).off('end', finish).off('close', finish);
+    then();
+  };
+  const count = (chunk: Buffer): void => {
+    bytes += chunk.length;
+    if (bytes > bytesMax) finish();
+  };
+  const timer = setTimeout(finish, DRAIN_MS);
+  if (req.readableEnded || req.destroyed) finish();
+  else req.on('data', count).once('end', finish).once('close', finish).resume();
 }
 
 function bodyRefusal(error: FastifyError, bodyBytesMax: number): Refusal {
