@@ -42,6 +42,7 @@ class Cancelled extends Error {}
  * onFailure is called, or none after `abort()`.
  */
 export class Attempt implements Undici.DispatchHandler, AttemptHandle, Watched {
+  watchSlot = -1;
   private phase: Phase = Phase.Connecting;
   private reading: Reading = Reading.Nothing;
   private controller: Undici.DispatchController | undefined;

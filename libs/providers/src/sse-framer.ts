@@ -1,6 +1,7 @@
 import { EVENT_BYTES_MAX } from './dialect.js';
 
 const LF = 0x0a;
+const CR = 0x0d;
 const SPACE = 0x20;
 const BYTE_ORDER_MARK = '\u00ef\u00bb\u00bf';
 
@@ -86,7 +87,7 @@ export abstract class SseFramer {
       if (rest.startsWith(BYTE_ORDER_MARK)) rest = rest.slice(BYTE_ORDER_MARK.length);
     }
     if (this.afterCr && rest.startsWith('\n')) rest = rest.slice(1);
-    this.afterCr = text.endsWith('\r');
+    this.afterCr = text.charCodeAt(text.length - 1) === CR;
     return rest.includes('\r') ? rest.replaceAll(/\r\n?/g, '\n') : rest;
   }
 
