@@ -10,7 +10,7 @@ export type {
 } from './append-log.js';
 export type { AppendOptions, AppendReceipt, EventAppender } from './audit-writer.js';
 export { AuditWriter } from './audit-writer.service.js';
-export type { AuditWriterOptions } from './audit-writer.service.js';
+export type { AuditWriterOptions } from './audit-writer-options.js';
 export type { AuditLogErrorCode } from './errors.js';
 export { KafkaAppendLog } from './kafka/kafka-append-log.js';
 export type { KafkaAppendLogOptions } from './kafka/kafka-append-log.js';
