@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { logVariables } from '#libs/audit-log';
 import { LOG_LEVELS, packageRoot, parseConfig, variable, type Environment } from '#libs/platform';
-import { ingressVariables } from './ingress.config.js';
+import { ingressVariables, refuseInProduction } from './ingress.config.js';
 
 /** Settings of the data plane as a process of its own. */
 const schema = z.object({
@@ -33,6 +33,6 @@ export type IngressConfig = z.output<typeof schema> & { readonly environment: En
 
 /** Throws ConfigError with every fault at once. */
 export const ingressConfig = (): IngressConfig => ({
-  ...parseConfig(schema, process.env),
+  ...parseConfig(schema.superRefine(refuseInProduction), process.env),
   environment: process.env,
 });

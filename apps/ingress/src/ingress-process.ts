@@ -88,6 +88,7 @@ export async function startIngress(config: IngressConfig, lifecycle: Lifecycle):
     catalogDir: config.CUSTOS_CATALOG,
     targets: {
       mode: config.CUSTOS_PROVIDERS,
+      plainHttp: config.CUSTOS_PROFILE !== 'production',
       ...(config.CUSTOS_SIMULATOR_URL === undefined
         ? {}
         : { simulatorUrl: config.CUSTOS_SIMULATOR_URL }),

@@ -32,6 +32,24 @@ export const ingressVariables = {
   CUSTOS_DRAIN_DEADLINE: variable.durationMs().default(10_000),
 };
 
+/** What a production profile refuses; to be used with `superRefine` on a schema that has these variables. */
+export function refuseInProduction(
+  settings: {
+    readonly CUSTOS_PROFILE: string;
+    readonly CUSTOS_PROVIDERS: string;
+    readonly CUSTOS_SIMULATOR_URL?: string | undefined;
+  },
+  issues: z.core.$RefinementCtx,
+): void {
+  if (settings.CUSTOS_PROFILE !== 'production') return;
+  const refuse = (variableName: string, message: string): void =>
+    void issues.addIssue({ code: 'custom', path: [variableName], message });
+  if (settings.CUSTOS_PROVIDERS !== 'live')
+    refuse('CUSTOS_PROVIDERS', 'a production profile has live providers only: set it to live');
+  if (settings.CUSTOS_SIMULATOR_URL !== undefined)
+    refuse('CUSTOS_SIMULATOR_URL', 'a production profile has no simulator');
+}
+
 export type IngressSettings = z.output<z.ZodObject<typeof ingressVariables>>;
 
 /** `<PROVIDER>_API_KEY` and `<PROVIDER>_BASE_URL`, by provider id; read where the environment is read. */

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { logVariables } from '#libs/audit-log';
 import { LOG_LEVELS, packageRoot, parseConfig, variable } from '#libs/platform';
-import { ingressVariables } from '../../ingress/src/ingress.config.js';
+import { ingressVariables, refuseInProduction } from '../../ingress/src/ingress.config.js';
 
 const ROOT = packageRoot(import.meta.dirname);
 
@@ -32,5 +32,14 @@ export type StandaloneConfig = z.output<typeof schema> & {
 
 /** Throws ConfigError with every fault at once. */
 export function standaloneConfig(): StandaloneConfig {
-  return { ...parseConfig(schema, process.env), environment: process.env };
+  const checked = schema.superRefine(refuseInProduction).superRefine((settings, issues) => {
+    if (settings.CUSTOS_PROFILE === 'production')
+      issues.addIssue({
+        code: 'custom',
+        path: ['CUSTOS_PROFILE'],
+        message:
+          'standalone makes its own keys, which a production profile refuses: run the apps on their own',
+      });
+  });
+  return { ...parseConfig(checked, process.env), environment: process.env };
 }

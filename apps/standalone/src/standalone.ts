@@ -115,6 +115,7 @@ export async function startStandalone(
     catalogDir: config.CUSTOS_CATALOG,
     targets: {
       mode: config.CUSTOS_PROVIDERS,
+      plainHttp: config.CUSTOS_PROFILE !== 'production',
       ...(simulator === undefined ? {} : { simulatorUrl: simulator }),
       ...providerCredentials(config.environment, catalog.providers.values()),
     },

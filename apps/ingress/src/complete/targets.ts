@@ -10,6 +10,8 @@ export interface TargetSettings {
   readonly credentials: ReadonlyMap<string, string>;
   /** Base URLs that replace the catalog's, by provider id. */
   readonly baseUrls: ReadonlyMap<string, string>;
+  /** False in a production profile: a prompt never travels unencrypted. */
+  readonly plainHttp: boolean;
 }
 
 /** Turns an endpoint into where and how it is called: live with our credential, or at the simulator. */
@@ -47,6 +49,7 @@ export class TargetResolver {
     const credential = this.settings.credentials.get(provider.id);
     const baseUrl = this.settings.baseUrls.get(provider.id) ?? provider.baseUrl;
     if (credential === undefined || baseUrl === undefined) return undefined;
+    if (!this.settings.plainHttp && !baseUrl.startsWith('https://')) return undefined;
     return { ...this.#base(endpoint), baseUrl, credential, simulated: false };
   }
 
