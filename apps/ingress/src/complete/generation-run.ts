@@ -32,6 +32,8 @@ import { sendJson } from './send-json.js';
  * failure goes on to the next permitted endpoint, after it the stream ends with an in-band error.
  */
 export class GenerationRun implements AttemptObserver {
+  /** Place in the registry's array; the registry's business alone. */
+  slot = -1;
   readonly #stream: ClientStream | undefined;
   readonly #attempts: AttemptLog;
   #candidate = -1;
