@@ -1,0 +1,195 @@
+// `npm run bench`: the figures that Custos is held to, measured on this machine. See options.ts for what can be chosen.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { packageRoot } from '#libs/platform';
+import { startLoadGenerator, startServer, type LoadGenerator, type Server } from './children.js';
+import {
+  cpuFigure,
+  eventFigure,
+  firstTokenFigure,
+  lagFigure,
+  latencyFigure,
+  memoryFigure,
+  startFigure,
+  type Figure,
+  type LogName,
+} from './figures.js';
+import { startGateway } from './gateway.js';
+import { kafkaIsPossible, startKafka } from './kafka.js';
+import { Measures, Samples } from './measures.js';
+import { readOptions, type BenchOptions } from './options.js';
+import { canPin, moveSelf } from './pinning.js';
+import { describeProfile, profileWhile } from './profile.js';
+import { billingLag } from './rated-load.js';
+import { figuresTable, samplesTable, writeReport } from './report.js';
+import { residentOfStandalone, timeOfNpmStart } from './standalone.js';
+import { preflight, type Target } from './targets.js';
+
+const PATH = '/v1/chat/completions';
+const PROFILE_MS = 8_000;
+const STARTS = 5;
+
+const say = (text: string): void => console.error(`bench: ${text}`);
+
+class Bench {
+  readonly #figures: Figure[] = [];
+  readonly #samples: { title: string; samples: Samples }[] = [];
+  readonly #notes: string[] = [];
+
+  constructor(
+    private readonly options: BenchOptions,
+    private readonly folder: string,
+    private readonly load: LoadGenerator,
+    private readonly mock: Server,
+    private readonly bare: Server,
+  ) {}
+
+  async run(): Promise<void> {
+    const { parts, logs } = this.options;
+    if (!canPin) this.#note('Nothing is pinned: taskset or a second core is missing.');
+    for (const log of logs)
+      if (log === 'PostgreSQL') await this.#gatewayOn(log);
+      else if (kafkaIsPossible()) await this.#onKafka();
+      else this.#note('**Kafka was not measured**: Java 17 and Maven are needed for the broker.');
+    if (this.options.profile) return;
+    const { effort } = this.options;
+    if (parts.has('standalone')) {
+      say('standalone under load');
+      const dataDir = join(this.folder, 'standalone');
+      const residentMb = await residentOfStandalone(this.load, dataDir, effort.lagMs);
+      this.#figures.push(memoryFigure('standalone', residentMb, 'highest seen, PostgreSQL log'));
+    }
+    if (parts.has('start')) {
+      say('npm start');
+      const { firstSeconds, againSeconds } = await timeOfNpmStart(
+        join(this.folder, 'start'),
+        STARTS,
+      );
+      this.#figures.push(startFigure(firstSeconds, againSeconds));
+    }
+    await this.#report();
+  }
+
+  async #onKafka(): Promise<void> {
+    const kafka = await startKafka(join(this.folder, 'kafka'), say);
+    try {
+      await this.#gatewayOn('Kafka', kafka.brokers);
+    } finally {
+      await kafka.stop();
+    }
+  }
+
+  async #gatewayOn(log: LogName, kafkaBrokers?: readonly string[]): Promise<void> {
+    const { parts, profile, effort } = this.options;
+    if (!['cpu', 'latency', 'streams', 'lag'].some((part) => parts.has(part as 'cpu'))) return;
+    say(`starting Custos on ${log}`);
+    const gateway = await startGateway({
+      dataDir: join(this.folder, `custos-${log}`),
+      upstreamUrl: this.mock.url,
+      ...(kafkaBrokers === undefined ? {} : { kafkaBrokers }),
+      inspect: profile,
+    });
+    try {
+      const targets = this.#targets(gateway.target);
+      for (const target of targets) await preflight(target);
+      const measures = new Measures(this.load, effort, (text) => say(`${log}: ${text}`));
+      say(`${log}: warming up`);
+      await measures.warmUp(targets);
+      if (profile) return await this.#profile(gateway.target, gateway.inspectorUrl!);
+      const samples = new Samples();
+      this.#samples.push({ title: `Samples, ${log} log`, samples });
+      if (parts.has('cpu')) {
+        await measures.cpuPerRequest(targets, samples);
+        this.#figures.push(cpuFigure(samples, log));
+      }
+      if (parts.has('streams')) {
+        await measures.streams(targets, samples);
+        this.#figures.push(eventFigure(samples, log), firstTokenFigure(samples, log));
+      }
+      if (parts.has('latency')) {
+        await measures.latency(targets, samples);
+        this.#figures.push(latencyFigure(samples, log));
+      }
+      if (parts.has('lag')) {
+        say(`${log}: billing lag`);
+        const { lagMs, generations, residentMb } = await billingLag(
+          this.load,
+          gateway,
+          effort.lagMs,
+        );
+        this.#figures.push(
+          lagFigure(lagMs, generations, log),
+          memoryFigure('ingress', residentMb, `highest seen, ${log} log`),
+        );
+      }
+    } finally {
+      await gateway.stop();
+    }
+  }
+
+  #targets(custos: Target): readonly Target[] {
+    const settle = (): Promise<void> => Promise.resolve();
+    return [
+      { name: 'direct', url: this.mock.url + PATH, pid: this.mock.pid, settle },
+      { name: 'bare proxy', url: this.bare.url + PATH, pid: this.bare.pid, settle },
+      custos,
+    ];
+  }
+
+  async #profile(target: Target, inspectorUrl: string): Promise<void> {
+    const { url, key } = target;
+    let requests = 0;
+    const profile = await profileWhile(inspectorUrl, async () => {
+      const job = { kind: 'closed', url, connections: 32, durationMs: PROFILE_MS } as const;
+      const result = await this.load.run(key === undefined ? job : { ...job, key });
+      requests = result.requests;
+      say(
+        `${requests} requests, ${result.errors} errors, ${((requests * 1_000) / result.elapsedMs).toFixed(0)}/s`,
+      );
+    });
+    console.log(describeProfile(profile, requests));
+  }
+
+  async #report(): Promise<void> {
+    const { out, effort } = this.options;
+    console.log(figuresTable(this.#figures));
+    for (const { title, samples } of this.#samples)
+      console.log(`\n${title}\n${samplesTable(samples)}`);
+    if (out === undefined)
+      return say('not written: a quick or partial run (give --out to write it)');
+    const path = join(packageRoot(import.meta.dirname), out);
+    const run = { figures: this.#figures, samples: this.#samples, notes: this.#notes, effort };
+    await writeFile(path, writeReport(run));
+    say(`written to ${out}`);
+  }
+
+  #note(text: string): void {
+    say(text);
+    this.#notes.push(text);
+  }
+}
+
+async function main(): Promise<void> {
+  const options = readOptions(process.argv.slice(2));
+  if (process.platform !== 'linux') throw new Error('the benchmark reads /proc: it needs Linux');
+  moveSelf(1);
+  const folder = await mkdtemp(join(tmpdir(), 'custos-bench-'));
+  const load = startLoadGenerator();
+  const mock = await startServer('mock-upstream', 1);
+  const bare = await startServer('bare-proxy', 0, [mock.url]);
+  try {
+    await new Bench(options, folder, load, mock, bare).run();
+  } finally {
+    await Promise.all([load.stop(), bare.stop(), mock.stop()]);
+    if (options.keep) say(`left in ${folder}`);
+    else await rm(folder, { recursive: true, force: true });
+  }
+}
+
+try {
+  await main();
+} catch (error) {
+  console.error(`bench: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
+}

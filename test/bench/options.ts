@@ -1,0 +1,57 @@
+import { parseArgs } from 'node:util';
+import { FULL, QUICK, type Effort } from './measures.js';
+
+export const PARTS = ['cpu', 'latency', 'streams', 'lag', 'standalone', 'start'] as const;
+export type Part = (typeof PARTS)[number];
+
+export interface BenchOptions {
+  readonly effort: Effort;
+  readonly parts: ReadonlySet<Part>;
+  readonly logs: readonly ('PostgreSQL' | 'Kafka')[];
+  /** Undefined: only printed. A run of some parts never overwrites the whole report. */
+  readonly out: string | undefined;
+  readonly profile: boolean;
+  readonly keep: boolean;
+}
+
+export const USAGE = `npm run bench -- [--quick] [--only cpu,latency,streams,lag,standalone,start]
+                 [--log postgres|kafka|both] [--out docs/benchmarks.md] [--profile cpu] [--keep]
+
+  --quick    short rounds, for looking, not for quoting
+  --only     some figures; printed, not written, unless --out is given
+  --log      which audit log; both where Java 17 and Maven are found
+  --profile  runs the ingress under load with the CPU profiler and prints where the time goes
+  --keep     leaves the temporary folder for a look
+`;
+
+/** Throws an Error with the usage on a wrong option. */
+export function readOptions(argv: readonly string[]): BenchOptions {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      quick: { type: 'boolean', default: false },
+      only: { type: 'string' },
+      log: { type: 'string', default: 'both' },
+      out: { type: 'string' },
+      profile: { type: 'string' },
+      keep: { type: 'boolean', default: false },
+    },
+  });
+  const only = values.only?.split(',');
+  for (const name of only ?? [])
+    if (!PARTS.some((part) => part === name)) throw new Error(`no figure ${name}\n\n${USAGE}`);
+  if (!['postgres', 'kafka', 'both'].includes(values.log)) throw new Error(USAGE);
+  if (values.profile !== undefined && values.profile !== 'cpu') throw new Error(USAGE);
+  const whole = only === undefined && values.log === 'both' && !values.quick;
+  return {
+    effort: values.quick ? QUICK : FULL,
+    parts: new Set(PARTS.filter((part) => only === undefined || only.includes(part))),
+    logs: [
+      ...(values.log === 'kafka' ? [] : (['PostgreSQL'] as const)),
+      ...(values.log === 'postgres' ? [] : (['Kafka'] as const)),
+    ],
+    out: values.out ?? (whole ? 'docs/benchmarks.md' : undefined),
+    profile: values.profile === 'cpu',
+    keep: values.keep,
+  };
+}
