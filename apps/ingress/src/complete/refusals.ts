@@ -42,9 +42,8 @@ export function policyRefusal(verdict: Verdict, ask: Ask): Refusal {
   const code = known.find((k) => k === p.availability.code) ?? 'constraint_filtered';
   return refusal(code, p.message, {
     status: p.status,
-    availability: { ...p.availability },
+    availability: { ...p.availability, policies: p.policies },
     policies: p.policies,
-    metadata: { policies: p.policies },
   });
 }
 
