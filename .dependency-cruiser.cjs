@@ -102,15 +102,6 @@ module.exports = {
       to: { path: '^apps/', pathNot: '^apps/$1/' },
     },
     {
-      name: 'standalone-enters-apps-by-their-module',
-      severity: 'error',
-      from: { path: '^apps/standalone/' },
-      to: {
-        path: '^apps/',
-        pathNot: ['^apps/standalone/', '^apps/[^/]+/src/[^/]+\\.(module|config)\\.ts$'],
-      },
-    },
-    {
       name: 'libs-by-their-index-only',
       severity: 'error',
       from: { path: '^(apps|test)/' },
