@@ -12,7 +12,6 @@ import type { Outcome, RouteTable } from '#libs/routing';
 import { Authenticator } from './complete/authenticate.js';
 import { AvailableEndpoints } from './complete/available-endpoints.js';
 import { Completions } from './complete/complete.js';
-import type { GenerationRun } from './complete/generation-run.js';
 import { OncePerWriter } from './complete/once-per-writer.js';
 import { RouteHealth } from './complete/route-health.js';
 import { RunRegistry } from './complete/run-registry.js';
@@ -118,7 +117,7 @@ export class Ingress {
         retryAfterSeconds: RETRY_AFTER_SECONDS,
         onOutcome: (endpoint, attempt, firstContentMs) =>
           health.note(endpoint, attempt, firstContentMs),
-        onClosed: (run: GenerationRun, status) => {
+        onClosed: (run, status) => {
           this.#runs.remove(run);
           metrics.closed(run, status, clock.nowMs());
         },

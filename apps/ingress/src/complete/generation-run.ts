@@ -22,7 +22,7 @@ import {
 import { ClientStream } from './client-stream.js';
 import { failureRefusal } from './failure-refusal.js';
 import { AttemptLog, OUTCOME_OF } from './attempt-log.js';
-import type { PlannedCandidate, RunContext, RunParts, TendLimits } from './run-parts.js';
+import type { PlannedCandidate, RunContext, RunParts, RunView, TendLimits } from './run-parts.js';
 import { attemptRef, iso } from './records.js';
 import { sendJson } from './send-json.js';
 
@@ -31,8 +31,7 @@ import { sendJson } from './send-json.js';
  * exactly one `generation.closed`, whatever happens. The first content byte is the point of no return: before it a
  * failure goes on to the next permitted endpoint, after it the stream ends with an in-band error.
  */
-export class GenerationRun implements AttemptObserver {
-  /** Place in the registry's array; the registry's business alone. */
+export class GenerationRun implements AttemptObserver, RunView {
   slot = -1;
   readonly #stream: ClientStream | undefined;
   readonly #attempts: AttemptLog;
@@ -67,7 +66,6 @@ export class GenerationRun implements AttemptObserver {
     this.#dispatchNext(recordedAtMs);
   }
 
-  /** From dispatch to the first content of the last attempt, ms. */
   get firstContentMs(): number | undefined {
     return this.#attempts.firstContentMs;
   }

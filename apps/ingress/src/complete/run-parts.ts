@@ -1,10 +1,10 @@
-import type { AttemptOutcome, GenerationOutcome } from '#libs/audit-events';
+import type { AttemptOutcome, GenerationOutcome, UsageData } from '#libs/audit-events';
 import type { EventAppender } from '#libs/audit-log';
 import type { Endpoint, Model } from '#libs/catalog';
 import type { Principal } from '#libs/identity';
 import type { Clock, GenerationId } from '#libs/kernel';
 import type { AttemptTarget, AttemptTimeouts, ChatRequest, Dispatcher } from '#libs/providers';
-import type { GenerationRun } from './generation-run.js';
+import type { Refusal } from '../ingress.errors.js';
 
 /** What every run shares. */
 export interface RunContext {
@@ -18,7 +18,7 @@ export interface RunContext {
     outcome: AttemptOutcome,
     firstContentMs: number | undefined,
   ) => void;
-  readonly onClosed: (run: GenerationRun, status: GenerationOutcome) => void;
+  readonly onClosed: (run: RunView, status: GenerationOutcome) => void;
   readonly stopsBillingOnCancel: (providerId: string) => boolean | undefined;
 }
 
@@ -43,4 +43,18 @@ export interface TendLimits {
   readonly keepAliveMs: number;
   readonly progressMs: number;
   readonly readerIdleMs: number;
+}
+
+/** What the registry and the metrics see of a run. */
+export interface RunView {
+  /** Place in the registry's array; the registry's business alone. */
+  slot: number;
+  readonly parts: RunParts;
+  /** Of the attempt under way, or the last one. */
+  readonly endpoint: Endpoint;
+  readonly usage: UsageData | undefined;
+  /** From dispatch to the first content of the last attempt, ms. */
+  readonly firstContentMs: number | undefined;
+  tend(nowMs: number, limits: TendLimits): void;
+  interrupt(r: Refusal, status: GenerationOutcome): void;
 }

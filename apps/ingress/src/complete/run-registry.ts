@@ -1,7 +1,6 @@
 import type { Clock } from '#libs/kernel';
 import { refusal } from '../ingress.errors.js';
-import type { GenerationRun } from './generation-run.js';
-import type { TendLimits } from './run-parts.js';
+import type { RunView, TendLimits } from './run-parts.js';
 
 const SWEEP_MS = 250;
 
@@ -11,7 +10,7 @@ const SWEEP_MS = 250;
  * and cost some 10 µs a request.
  */
 export class RunRegistry {
-  readonly #runs: GenerationRun[] = [];
+  readonly #runs: RunView[] = [];
   readonly #timer: NodeJS.Timeout;
   #closing = false;
   #onEmpty: (() => void) | undefined;
@@ -33,11 +32,11 @@ export class RunRegistry {
     return this.#closing;
   }
 
-  add(run: GenerationRun): void {
+  add(run: RunView): void {
     run.slot = this.#runs.push(run) - 1;
   }
 
-  remove(run: GenerationRun): void {
+  remove(run: RunView): void {
     const last = this.#runs.pop();
     if (last !== undefined && last !== run) {
       this.#runs[run.slot] = last;

@@ -1,6 +1,6 @@
 import type { GenerationOutcome } from '#libs/audit-events';
 import type { Telemetry } from '#libs/platform';
-import type { GenerationRun } from '../complete/generation-run.js';
+import type { RunView } from '../complete/run-parts.js';
 import { GENAI, providerName } from './genai-names.js';
 
 const SECONDS = [
@@ -83,7 +83,7 @@ export class IngressMetrics {
     this.#appendRecords.add(records);
   }
 
-  closed(run: GenerationRun, status: GenerationOutcome, nowMs: number): void {
+  closed(run: RunView, status: GenerationOutcome, nowMs: number): void {
     const series = this.#of(run);
     series.duration.record((nowMs - run.parts.receivedAtMs) / 1000);
     if (run.firstContentMs !== undefined) series.firstToken.record(run.firstContentMs / 1000);
@@ -96,7 +96,7 @@ export class IngressMetrics {
     this.#span(run, status, nowMs);
   }
 
-  #of(run: GenerationRun): PerEndpoint {
+  #of(run: RunView): PerEndpoint {
     const { endpoint } = run;
     let series = this.#byModel.get(endpoint.id);
     if (!series) {
@@ -117,7 +117,7 @@ export class IngressMetrics {
   }
 
   /** One span per generation, made at its end from the times at hand, where a collector is configured. */
-  #span(run: GenerationRun, status: GenerationOutcome, nowMs: number): void {
+  #span(run: RunView, status: GenerationOutcome, nowMs: number): void {
     const tracer = this.telemetry.sampledTracer();
     if (!tracer) return;
     const { endpoint, usage } = run;
