@@ -12,6 +12,7 @@ import {
   createHttpApp,
   HotMetrics,
   InProcessSnapshotSource,
+  Lifecycle,
   Logger,
   runMigrations,
   type HttpApp,
@@ -25,6 +26,8 @@ import {
   refusedData,
 } from '../../../test/support/ledger-events.js';
 import { freshDatabase, type FreshDatabase } from '../../../test/support/postgres.js';
+import { startLedger as startLedgerProcess } from './ledger-process.js';
+import { readLedgerConfig } from './ledger.config.js';
 import { LEDGER_ERRORS } from './ledger.errors.js';
 import { LedgerModule } from './ledger.module.js';
 import { Ledger } from './ledger.js';
@@ -170,7 +173,7 @@ describe('over HTTP', () => {
     const response = await fetch(`${http.url}${path}`, {
       headers: secret === undefined ? {} : { authorization: `Bearer ${secret}` },
     });
-    return { status: response.status, body: (await response.json()) as any };
+    return { status: response.status, body: (await response.json()) as unknown };
   };
 
   it('shows an auditor the trail and the caller its own generation and key', async () => {
@@ -411,7 +414,7 @@ describe('the sequencer', () => {
     const ledger = await startLedger();
     await until(async () => (ledger.consumer.role === 'halted' ? true : undefined));
     expect(await ledger.fault()).toMatch(
-      /records are missing from the log: custos\.audit\.v1\/0 expected offset 99/,
+      /records are missing: the log ends before the fence, topic custos\.audit\.v1, partition 0, expected 99/,
     );
   });
 
@@ -422,5 +425,39 @@ describe('the sequencer', () => {
     await say(ingress, 'custos.generation.refused.v1', id, refusedData(id));
     const trail = await until(async () => ledger.trails.trail(id));
     expect(trail).toMatchObject({ status: 'refused', policy: { decision: 'forbid' } });
+  });
+});
+
+describe('as a process of its own', () => {
+  it('migrates, leads, answers on its port and goes down in order', async () => {
+    const lifecycle = new Lifecycle(new Logger({ app: 'test', level: 'error' }));
+    const http = await startLedgerProcess(
+      readLedgerConfig({
+        PORT: '0',
+        CUSTOS_METRICS_PORT: '0',
+        CUSTOS_DATABASE_URL: database.appUrl,
+        CUSTOS_MIGRATION_DATABASE_URL: database.ownerUrl,
+        CUSTOS_INTERNAL_TOKEN: TOKEN,
+        CUSTOS_CONTROL_URL: 'http://127.0.0.1:9',
+        CUSTOS_LOG_LEVEL: 'error',
+      }),
+      lifecycle,
+    );
+    const status = await until(async () => {
+      const response = await fetch(`${http.url}/internal/v1/ledger`, {
+        headers: { authorization: `Bearer ${TOKEN}` },
+      });
+      const body = (await response.json()) as { role: string; recordsBehind: string };
+      return body.role === 'leader' && body.recordsBehind === '0' ? body : undefined;
+    });
+    expect(status).toEqual({ role: 'leader', recordsBehind: '0' });
+    expect((await fetch(`${http.url}/health/ready`)).status).toBe(200);
+    expect(await lifecycle.shutdown('test')).toBe(true);
+  });
+
+  it('names every fault of its configuration at once', () => {
+    expect(() => readLedgerConfig({ PORT: 'x', CUSTOS_WRITER_SILENT: 'soon' })).toThrow(
+      /PORT[\s\S]*CUSTOS_DATABASE_URL[\s\S]*CUSTOS_WRITER_SILENT/,
+    );
   });
 });

@@ -1,11 +1,19 @@
 import type { ClientBase } from 'pg';
 import type { LogRecord } from '#libs/audit-log';
-import { isGenerationEvent, unseen, type GenerationState } from '#libs/ledger';
 import { DomainError } from '#libs/kernel';
 import { BatchFold } from './batch-fold.js';
-import { decodeRecord, type DecodedRecord } from './decode-records.js';
+import { decodeRecord } from './decode-records.js';
 import type { LedgerStoreErrorCode } from './errors.js';
-import type { GenerationWork, LeaseRow, Source, WriterRow } from './rows.js';
+import {
+  loadGenerations,
+  loadLeases,
+  loadWriters,
+  priceBooksOf,
+  SELECT_GENERATION,
+  workOf,
+  type GenerationRow,
+} from './load-batch.js';
+import type { Source } from './rows.js';
 import type { SettleContext } from './settle-work.js';
 import { writeBatch, type AccountIds } from './write-batch.js';
 
@@ -45,14 +53,14 @@ export class PostingTransaction {
       if (fresh.length === 0) return NOTHING;
       const decoded = fresh.map(decodeRecord);
       const size = await this.#treeSize();
-      const generations = await this.#generations(decoded);
+      const generations = await loadGenerations(this.client, decoded);
       await settling.loadPrices(priceBooksOf(decoded, generations.values()));
       const batch = new BatchFold(
         {
           size,
-          writers: await this.#writers(decoded),
+          writers: await loadWriters(this.client, decoded),
           generations,
-          leases: await this.#leases(decoded),
+          leases: await loadLeases(this.client, decoded),
         },
         settling,
       );
@@ -143,108 +151,6 @@ export class PostingTransaction {
     return BigInt(rows[0]!.size);
   }
 
-  async #writers(records: readonly DecodedRecord[]): Promise<Map<string, WriterRow>> {
-    const ids = new Set<string>();
-    for (const { read } of records) {
-      const envelope = read.ok ? read.event : read.envelope;
-      if (envelope !== undefined) ids.add(envelope.writer);
-      if (read.ok && read.event.type === 'custos.writer.retired.v1')
-        ids.add(read.event.data.retiredWriter);
-    }
-    const { rows } = await this.client.query<{
-      writer: string;
-      app: string | null;
-      source_id: number | null;
-      wseq: string;
-      last_hash: string | null;
-      last_seen_at: Date | null;
-      stopped: boolean;
-      retired: boolean;
-      retired_after_wseq: string | null;
-    }>({
-      name: 'ledger.writers',
-      text: `select * from ledger.writer_high_water where writer = any($1::text[])`,
-      values: [[...ids]],
-    });
-    return new Map(
-      rows.map((r) => [
-        r.writer,
-        {
-          writer: r.writer,
-          app: r.app,
-          sourceId: r.source_id,
-          wseq: Number(r.wseq),
-          lastHash: r.last_hash,
-          lastSeenAt: r.last_seen_at?.toISOString() ?? null,
-          stopped: r.stopped,
-          retired: r.retired,
-          retiredAfterWseq: r.retired_after_wseq === null ? null : Number(r.retired_after_wseq),
-          dirty: false,
-        },
-      ]),
-    );
-  }
-
-  async #generations(records: readonly DecodedRecord[]): Promise<Map<string, GenerationWork>> {
-    const ids = new Set<string>();
-    for (const { read } of records)
-      if (read.ok && isGenerationEvent(read.event)) ids.add(read.event.data.generationId);
-    if (ids.size === 0) return new Map();
-    const { rows } = await this.client.query<GenerationRow>({
-      name: 'ledger.generations',
-      text: `${SELECT_GENERATION} where id = any($1::text[])`,
-      values: [[...ids]],
-    });
-    return new Map(rows.map((r) => [r.id, workOf(r)]));
-  }
-
-  async #leases(records: readonly DecodedRecord[]): Promise<Map<string, LeaseRow>> {
-    const ids = new Set<string>();
-    for (const { read } of records) {
-      if (!read.ok) continue;
-      const { event } = read;
-      switch (event.type) {
-        case 'custos.generation.opened.v1':
-          for (const ref of event.data.hold.leases) ids.add(ref.leaseId);
-          break;
-        case 'custos.writer.heartbeat.v1':
-        case 'custos.writer.stopped.v1':
-          for (const leaseId of event.data.releasedLeases ?? []) ids.add(leaseId);
-          break;
-        default:
-          break;
-      }
-    }
-    if (ids.size === 0) return new Map();
-    const { rows } = await this.client.query<{
-      lease_id: string;
-      scope: string;
-      scope_id: string;
-      granted: string;
-      allotted: string;
-      state: string;
-    }>({
-      name: 'ledger.leases',
-      text: `select lease_id, scope, scope_id, granted, allotted, state from ledger.lease
-        where lease_id = any($1::text[]) for update`,
-      values: [[...ids]],
-    });
-    return new Map(
-      rows.map((r) => [
-        r.lease_id,
-        {
-          leaseId: r.lease_id,
-          scope: r.scope,
-          scopeId: r.scope_id,
-          granted: BigInt(r.granted),
-          allotted: BigInt(r.allotted),
-          open: r.state === 'open',
-          dirty: false,
-        },
-      ]),
-    );
-  }
-
   async #ensurePartitions(size: bigint): Promise<void> {
     if (size + LEAVES_AHEAD <= this.#partitionedTo) return;
     const { rows } = await this.client.query<{ bound: string }>(
@@ -317,20 +223,6 @@ function beyondFences(
   return { fresh, ends: [...next].map(([source, n]) => ({ source, next: n })) };
 }
 
-/** Versions that this batch may have to rate by. */
-function priceBooksOf(
-  records: readonly DecodedRecord[],
-  known: Iterable<GenerationWork>,
-): ReadonlySet<string> {
-  const versions = new Set<string>();
-  for (const { read } of records)
-    if (read.ok && read.event.type === 'custos.generation.opened.v1')
-      versions.add(read.event.data.versions.priceBook);
-  for (const { state } of known)
-    if (state.opening !== undefined) versions.add(state.opening.priceBook);
-  return versions;
-}
-
 const storeError = (code: LedgerStoreErrorCode, message: string): DomainError =>
   new DomainError<LedgerStoreErrorCode>(code, message);
 
@@ -349,25 +241,3 @@ function summary(batch: BatchFold, records: number): Applied {
     quarantined: batch.quarantine.map(({ code, leafIndex }) => ({ code, leafIndex })),
   };
 }
-
-const SELECT_GENERATION = `select id, state, settled, closed_at, last_byte_at from ledger.generation`;
-
-interface GenerationRow {
-  readonly id: string;
-  readonly state: GenerationState | null;
-  readonly settled: GenerationWork['settled'] | null;
-  readonly closed_at: Date | null;
-  readonly last_byte_at: Date | null;
-}
-
-const workOf = (row: GenerationRow): GenerationWork => ({
-  state: row.state ?? unseen(row.id),
-  settled: row.settled ?? undefined,
-  opened: undefined,
-  refused: undefined,
-  dispatched: [],
-  closes: [],
-  leaves: [],
-  closedAt: row.closed_at?.toISOString() ?? null,
-  lastByteAt: row.last_byte_at?.toISOString() ?? null,
-});

@@ -146,10 +146,8 @@ export class LedgerConsumer {
   }
 
   #halt(error: DomainError): void {
-    const { topic, partition, expected, found } = error.details;
-    this.#haltReason =
-      `records are missing from the log: ${String(topic)}/${String(partition)} ` +
-      `expected offset ${String(expected)}, found ${String(found)}`;
+    const where = Object.entries(error.details).map(([name, value]) => `${name} ${value}`);
+    this.#haltReason = [`records are missing: ${error.message}`, ...where].join(', ');
     this.#role = 'halted';
     this.options.logger.error('ledger.halted', { reason: this.#haltReason });
   }

@@ -100,7 +100,9 @@ create table ledger.generation (
   closes json[] not null default '{}',
   settled json,
   leaves bigint[] not null default '{}'
-);
+) with (toast_tuple_target = 8160);
+comment on table ledger.generation is
+  'Where each generation stands now. Rows of some 4 KB stay whole: compressing them cost a third of the rate (measured).';
 create index generation_received on ledger.generation (received_at, id);
 create index generation_organisation on ledger.generation (organisation_id, received_at, id);
 create index generation_key on ledger.generation (key_id, received_at, id);

@@ -1,0 +1,152 @@
+import type { ClientBase } from 'pg';
+import { isGenerationEvent, unseen, type GenerationState } from '#libs/ledger';
+import type { DecodedRecord } from './decode-records.js';
+import type { GenerationWork, LeaseRow, WriterRow } from './rows.js';
+
+/** What a batch must know before it is folded: one query per table. */
+export async function loadWriters(
+  client: ClientBase,
+  records: readonly DecodedRecord[],
+): Promise<Map<string, WriterRow>> {
+  const ids = new Set<string>();
+  for (const { read } of records) {
+    const envelope = read.ok ? read.event : read.envelope;
+    if (envelope !== undefined) ids.add(envelope.writer);
+    if (read.ok && read.event.type === 'custos.writer.retired.v1')
+      ids.add(read.event.data.retiredWriter);
+  }
+  const { rows } = await client.query<{
+    writer: string;
+    app: string | null;
+    source_id: number | null;
+    wseq: string;
+    last_hash: string | null;
+    last_seen_at: Date | null;
+    stopped: boolean;
+    retired: boolean;
+    retired_after_wseq: string | null;
+  }>({
+    name: 'ledger.writers',
+    text: `select * from ledger.writer_high_water where writer = any($1::text[])`,
+    values: [[...ids]],
+  });
+  return new Map(
+    rows.map((r) => [
+      r.writer,
+      {
+        writer: r.writer,
+        app: r.app,
+        sourceId: r.source_id,
+        wseq: Number(r.wseq),
+        lastHash: r.last_hash,
+        lastSeenAt: r.last_seen_at?.toISOString() ?? null,
+        stopped: r.stopped,
+        retired: r.retired,
+        retiredAfterWseq: r.retired_after_wseq === null ? null : Number(r.retired_after_wseq),
+        dirty: false,
+      },
+    ]),
+  );
+}
+
+export async function loadGenerations(
+  client: ClientBase,
+  records: readonly DecodedRecord[],
+): Promise<Map<string, GenerationWork>> {
+  const ids = new Set<string>();
+  for (const { read } of records)
+    if (read.ok && isGenerationEvent(read.event)) ids.add(read.event.data.generationId);
+  if (ids.size === 0) return new Map();
+  const { rows } = await client.query<GenerationRow>({
+    name: 'ledger.generations',
+    text: `${SELECT_GENERATION} where id = any($1::text[])`,
+    values: [[...ids]],
+  });
+  return new Map(rows.map((r) => [r.id, workOf(r)]));
+}
+
+export async function loadLeases(
+  client: ClientBase,
+  records: readonly DecodedRecord[],
+): Promise<Map<string, LeaseRow>> {
+  const ids = new Set<string>();
+  for (const { read } of records) {
+    if (!read.ok) continue;
+    const { event } = read;
+    switch (event.type) {
+      case 'custos.generation.opened.v1':
+        for (const ref of event.data.hold.leases) ids.add(ref.leaseId);
+        break;
+      case 'custos.writer.heartbeat.v1':
+      case 'custos.writer.stopped.v1':
+        for (const leaseId of event.data.releasedLeases ?? []) ids.add(leaseId);
+        break;
+      default:
+        break;
+    }
+  }
+  if (ids.size === 0) return new Map();
+  const { rows } = await client.query<{
+    lease_id: string;
+    scope: string;
+    scope_id: string;
+    granted: string;
+    allotted: string;
+    state: string;
+  }>({
+    name: 'ledger.leases',
+    text: `select lease_id, scope, scope_id, granted, allotted, state from ledger.lease
+      where lease_id = any($1::text[]) for update`,
+    values: [[...ids]],
+  });
+  return new Map(
+    rows.map((r) => [
+      r.lease_id,
+      {
+        leaseId: r.lease_id,
+        scope: r.scope,
+        scopeId: r.scope_id,
+        granted: BigInt(r.granted),
+        allotted: BigInt(r.allotted),
+        open: r.state === 'open',
+        dirty: false,
+      },
+    ]),
+  );
+}
+
+/** Versions that this batch may have to rate by. */
+export function priceBooksOf(
+  records: readonly DecodedRecord[],
+  known: Iterable<GenerationWork>,
+): ReadonlySet<string> {
+  const versions = new Set<string>();
+  for (const { read } of records)
+    if (read.ok && read.event.type === 'custos.generation.opened.v1')
+      versions.add(read.event.data.versions.priceBook);
+  for (const { state } of known)
+    if (state.opening !== undefined) versions.add(state.opening.priceBook);
+  return versions;
+}
+
+export const SELECT_GENERATION = `select id, state, settled, closed_at, last_byte_at from ledger.generation`;
+
+export interface GenerationRow {
+  readonly id: string;
+  readonly state: GenerationState | null;
+  readonly settled: GenerationWork['settled'] | null;
+  readonly closed_at: Date | null;
+  readonly last_byte_at: Date | null;
+}
+
+export const workOf = (row: GenerationRow): GenerationWork => ({
+  state: row.state ?? unseen(row.id),
+  settled: row.settled ?? undefined,
+  opened: undefined,
+  refused: undefined,
+  dispatched: [],
+  closes: [],
+  leaves: [],
+  closedAt: row.closed_at?.toISOString() ?? null,
+  lastByteAt: row.last_byte_at?.toISOString() ?? null,
+});
