@@ -1,4 +1,5 @@
 // What the append-log specs share: real chained batches, reading back, and folding as a reader of the log does.
+import type { LogRecord } from '#libs/audit-events';
 import {
   decodeEvent,
   TOPICS,
@@ -8,13 +9,7 @@ import {
   type ChainHead,
   type EventEnvelope,
 } from '#libs/audit-events';
-import {
-  partitionOf,
-  type AppendBatch,
-  type AppendLog,
-  type LogRecord,
-  type Position,
-} from '#libs/audit-log';
+import { partitionOf, type AppendBatch, type AppendLog, type Position } from '#libs/audit-log';
 import { uuidV7, writerId } from '#libs/kernel';
 
 /** A writer of real events, cut into batches by the test. */

@@ -1,7 +1,8 @@
 // What every AppendLog must do, run against each adapter on its real store.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { EVENT_BYTES_MAX, TOPICS } from '#libs/audit-events';
-import { AuditWriter, type AppendLog, type LogRecord } from '#libs/audit-log';
+import type { LogRecord } from '#libs/audit-events';
+import { AuditWriter, type AppendLog } from '#libs/audit-log';
 import { SystemClock } from '#libs/kernel';
 import {
   DenseOffsets,

@@ -11,7 +11,7 @@ import {
   type HoldData,
   type UsageData,
 } from '#libs/audit-events';
-import type { LogRecord } from '#libs/audit-log';
+import type { LogRecord } from '#libs/audit-events';
 import type { Price } from '#libs/catalog';
 import { mintGenerationId, writerId } from '#libs/kernel';
 

@@ -42,8 +42,9 @@ export function refuseInProduction(
   issues: z.core.$RefinementCtx,
 ): void {
   if (settings.CUSTOS_PROFILE !== 'production') return;
-  const refuse = (variableName: string, message: string): void =>
-    void issues.addIssue({ code: 'custom', path: [variableName], message });
+  const refuse = (variableName: string, message: string): void => {
+    issues.addIssue({ code: 'custom', path: [variableName], message });
+  };
   if (settings.CUSTOS_PROVIDERS !== 'live')
     refuse('CUSTOS_PROVIDERS', 'a production profile has live providers only: set it to live');
   if (settings.CUSTOS_SIMULATOR_URL !== undefined)

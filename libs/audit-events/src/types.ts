@@ -13,6 +13,16 @@ export type Topic = (typeof TOPICS)[keyof typeof TOPICS];
 /** Hard ceiling of one event's bytes; the log refuses a larger one. (C2SP tlog-tiles allows 65,535.) */
 export const EVENT_BYTES_MAX = 16 * 1024;
 
+/** A record as the log gives it back: the exact bytes, and their place. */
+export interface LogRecord {
+  readonly topic: Topic;
+  readonly partition: number;
+  readonly offset: bigint;
+  /** Time the log itself gave the record, Unix ms (Kafka LogAppendTime, PostgreSQL commit's now()). */
+  readonly recordedAtMs: number;
+  readonly value: Buffer;
+}
+
 export interface AttemptRef {
   /** Counted from 1. */
   readonly number: number;

@@ -1,4 +1,4 @@
-import type { Topic } from '#libs/audit-events';
+import type { LogRecord, Topic } from '#libs/audit-events';
 
 /** A batch of one writer for one partition, in wseq order without gaps. */
 export interface AppendBatch {
@@ -14,15 +14,6 @@ export interface BatchReceipt {
   readonly baseOffset: bigint;
   /** Only where a repeated batch was partly known and its rest went further back: one offset per value. */
   readonly offsets?: readonly bigint[];
-}
-
-export interface LogRecord {
-  readonly topic: Topic;
-  readonly partition: number;
-  readonly offset: bigint;
-  /** Time the log itself gave the record, Unix ms (Kafka LogAppendTime, PostgreSQL commit's now()). */
-  readonly recordedAtMs: number;
-  readonly value: Buffer;
 }
 
 export interface Position {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { decodeEvent, type DecodeResult } from '#libs/audit-events';
-import type { LogRecord } from '#libs/audit-log';
+import type { LogRecord } from '#libs/audit-events';
 
 /** A record with what could be read of it. */
 export interface DecodedRecord extends LogRecord {

@@ -1,5 +1,5 @@
 import type { ClientBase } from 'pg';
-import type { LogRecord } from '#libs/audit-log';
+import type { LogRecord } from '#libs/audit-events';
 import { DomainError } from '#libs/kernel';
 import { BatchFold } from './batch-fold.js';
 import { decodeRecord } from './decode-records.js';

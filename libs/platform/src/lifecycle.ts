@@ -98,7 +98,11 @@ export async function runMain(
   };
   control.on('SIGINT', () => stop('SIGINT'));
   control.on('SIGTERM', () => stop('SIGTERM'));
-  if (control.env['CUSTOS_PARENT_IPC'] === '1') control.on('disconnect', () => stop('parent'));
+  // The parent ends after it passed a signal on; that is no second wish.
+  if (control.env['CUSTOS_PARENT_IPC'] === '1')
+    control.on('disconnect', () => {
+      if (!asked) stop('parent');
+    });
   // A programmer's error: nothing in memory can be trusted any more. Logged without its message where that may quote.
   const die = (error: unknown): void => {
     lifecycle.logger.error('process.failed', describeError(error));

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pool } from 'pg';
-import type { AppendLog, LogRecord, Position } from '#libs/audit-log';
+import type { LogRecord } from '#libs/audit-events';
+import type { AppendLog, Position } from '#libs/audit-log';
 import { DomainError, type Clock } from '#libs/kernel';
 import {
   PostingTransaction,

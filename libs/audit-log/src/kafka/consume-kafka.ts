@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Consumer, Kafka, KafkaMessage } from 'kafkajs';
-import type { ConsumeOptions, LogRecord, Position } from '../append-log.js';
+import type { LogRecord } from '#libs/audit-events';
+import type { ConsumeOptions, Position } from '../append-log.js';
 import { auditLogError } from '../errors.js';
 import type { KafkaAdmin } from './kafka-admin.js';
 import { fromKafka } from './kafka-client.js';

@@ -1,6 +1,7 @@
 import pg from 'pg';
 import type { Topic } from '#libs/audit-events';
-import type { ConsumeOptions, LogRecord, Position } from '../append-log.js';
+import type { LogRecord } from '#libs/audit-events';
+import type { ConsumeOptions, Position } from '../append-log.js';
 import { auditLogError } from '../errors.js';
 import { fromPostgres } from './postgres-error.js';
 
