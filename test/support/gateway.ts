@@ -28,6 +28,7 @@ export interface Bootstrap {
 /** What the simulator says of one request that reached it. */
 export interface SimulatedRequest {
   readonly n: number;
+  readonly receivedAt: string;
   readonly requestId: string;
   readonly endpoint: string;
   readonly stream: boolean;
