@@ -65,7 +65,7 @@ class FakeDispatcher extends Dispatcher {
 /** Remembers what was said, and acknowledges only when told to. */
 class FakeAudit implements EventAppender {
   readonly writerId = 'test-writer';
-  readonly accepting = true;
+  accepting = true;
   readonly said: { type: string; data: unknown; acknowledge: () => void; refuse: () => void }[] =
     [];
 
@@ -132,11 +132,18 @@ describe('GenerationRun', () => {
     server.close();
   });
 
+  /** `start: false` leaves the first record unacknowledged; `gone`: the client is away before there is a run. */
   const open = (
     stream: boolean,
+    { start = true, gone = false } = {},
   ): Promise<{ answer: Promise<{ res: IncomingMessage; text: string }>; leave: () => void }> =>
     new Promise((ready) => {
-      server = createServer((_req, res: ServerResponse) => {
+      server = createServer(async (_req, res: ServerResponse) => {
+        if (gone) {
+          const left = new Promise((resolve) => res.once('close', resolve));
+          req.destroy();
+          await left;
+        }
         run = new GenerationRun(
           {
             clock: new SystemClock(),
@@ -160,7 +167,7 @@ describe('GenerationRun', () => {
           },
           res,
         );
-        run.start(Date.now());
+        if (start) run.start(Date.now());
         ready({ answer, leave: () => req.destroy() });
       });
       let req: ReturnType<typeof request>;
@@ -317,6 +324,27 @@ describe('GenerationRun', () => {
     });
   });
 
+  it('a prompt went out for a client that had left while a lease was asked for', async () => {
+    await open(true, { gone: true });
+    expect(dispatcher.sent).toHaveLength(0);
+    expect(audit.closed()).toMatchObject([
+      { status: 'cancelled', attempts: [{ outcome: 'not_dispatched' }] },
+    ]);
+  });
+
+  it('a prompt went out after its generation was closed by a shutdown', async () => {
+    const { answer } = await open(false, { start: false });
+    run.interrupt(refusal('shutting_down', 'This process is ending.'), 'failed');
+    run.start(Date.now());
+    run.refuseUnsent(refusal('internal', 'late'), false);
+    const { res } = await answer;
+    expect(res.statusCode).toBe(503);
+    expect(dispatcher.sent).toHaveLength(0);
+    expect(audit.closed()).toMatchObject([
+      { status: 'failed', code: 'shutting_down', attempts: [{ outcome: 'not_dispatched' }] },
+    ]);
+  });
+
   it('sends a keep-alive comment while the provider thinks; a later error is then in-band', async () => {
     const { answer } = await open(true);
     dispatcher.sent[0]!.observer.onDispatched(Date.now());
@@ -341,6 +369,21 @@ describe('GenerationRun', () => {
     run.tend(Date.now() + 2_600, limits);
     const progress = audit.said.filter((s) => s.type === 'custos.generation.progress.v1');
     expect(progress.map((p) => p.data)).toMatchObject([{ attempt: 1, outputTokens: 1 }]);
+    observer.onEnd(END);
+  });
+
+  it('progress of every stream piled up in memory while the log did not answer', async () => {
+    await open(true);
+    const { observer } = dispatcher.sent[0]!;
+    observer.onDispatched(Date.now());
+    observer.onEvents(event('hel'));
+    const limits = { keepAliveMs: 60_000, progressMs: 2_000, readerIdleMs: 60_000 };
+    audit.accepting = false;
+    run.tend(Date.now() + 2_500, limits);
+    expect(audit.said).toHaveLength(0);
+    audit.accepting = true;
+    run.tend(Date.now() + 2_750, limits);
+    expect(audit.said).toHaveLength(1);
     observer.onEnd(END);
   });
 });

@@ -56,14 +56,16 @@ export class GenerationRun implements AttemptObserver, RunView {
     this.#progressAtMs = parts.receivedAtMs;
     if (parts.stream)
       this.#stream = new ClientStream(res, () => this.#handle?.resume(), parts.receivedAtMs);
+    // Whoever left while a cold decision or a lease was awaited is told by no event any more.
+    this.#clientGone = res.destroyed;
     res.once('close', () => {
       if (!res.writableFinished) this.#clientLeft();
     });
   }
 
-  /** Sends the first attempt; its record has been acknowledged at `recordedAtMs`. */
+  /** Sends the first attempt; its record has been acknowledged at `recordedAtMs`. Not where the run has ended meanwhile. */
   start(recordedAtMs: number): void {
-    this.#dispatchNext(recordedAtMs);
+    if (!this.#ended) this.#dispatchNext(recordedAtMs);
   }
 
   get firstContentMs(): number | undefined {
@@ -178,8 +180,8 @@ export class GenerationRun implements AttemptObserver, RunView {
    * follows it in the same chain.
    */
   refuseUnsent(r: Refusal, queued: boolean): void {
+    if (this.#ended) return;
     if (queued) {
-      this.#attempts.begin(this.parts.candidates[0]!, undefined);
       this.#fail(r, 'failed');
       return;
     }
@@ -212,6 +214,8 @@ export class GenerationRun implements AttemptObserver, RunView {
   #noteProgress(nowMs: number, everyMs: number): void {
     if (nowMs - this.#progressAtMs < everyMs || this.#contentDeltas === this.#progressDeltas)
       return;
+    // While the log does not answer, every stream's progress would pile up in the writer's queue.
+    if (!this.ctx.audit.accepting) return;
     this.#progressAtMs = nowMs;
     this.#progressDeltas = this.#contentDeltas;
     this.ctx.audit
@@ -348,6 +352,8 @@ export class GenerationRun implements AttemptObserver, RunView {
     if (this.#ended) return;
     this.#ended = true;
     const nowIso = iso(this.ctx.clock.nowMs());
+    // Ended while its record was under way: the attempt that the record authorises was never sent.
+    if (this.#attempts.number === 0) this.#attempts.begin(this.parts.candidates[0]!, undefined);
     this.ctx.onClosed(this, status);
     this.ctx.audit
       .append(

@@ -37,6 +37,7 @@ export class RunRegistry {
   }
 
   remove(run: RunView): void {
+    if (this.#runs[run.slot] !== run) return; // removed already: its place is another's
     const last = this.#runs.pop();
     if (last !== undefined && last !== run) {
       this.#runs[run.slot] = last;
