@@ -2,13 +2,11 @@ import type { ChatBody, ChatRequest } from '#libs/providers';
 import type { Requirements } from '#libs/routing';
 import { BYTES_PER_TOKEN } from './records.js';
 
-/** Output reserved where neither the caller nor the configuration bounds it. */
-export interface AdmissionLimits {
-  readonly defaultMaxOutputTokens: number;
+/** The larger of the two names: providers differ in which they obey, and the hold must cover either. */
+export function maxOutputAsked(body: ChatBody): number | undefined {
+  const asked = [body.max_completion_tokens, body.max_tokens].filter((n) => typeof n === 'number');
+  return asked.length === 0 ? undefined : Math.max(...asked);
 }
-
-export const maxOutputAsked = (body: ChatBody): number | undefined =>
-  body.max_completion_tokens ?? body.max_tokens ?? undefined;
 
 /** Bytes that become input tokens: messages, tools, formats. What else the body holds is settings. */
 function promptBytes(request: ChatRequest): number {
@@ -24,11 +22,26 @@ function promptBytes(request: ChatRequest): number {
   return bytes;
 }
 
+/** Tokens that providers put before a prompt themselves: chat templates, default system prompts (some 80 seen). */
+const PREAMBLE_TOKENS_MAX = 256;
+/** The same where tools are offered: up to some 530 for the explanation of how to call them. */
+const TOOLS_PREAMBLE_TOKENS_MAX = 1_024;
+
 /**
- * An upper bound of the input tokens: every token of every tokenizer we know is at least one byte of text. Used for
- * the hold, so that a budget cannot be overshot by concurrency.
+ * An upper bound of the input tokens, for the hold, so that a budget cannot be overshot by concurrency: every token of
+ * every tokenizer we know is at least one byte of text. What is not text (an image by its URL, a file by its id) has
+ * no bound that shows in its bytes: infinite, so the endpoint's context is.
  */
-export const inputTokensMax = promptBytes;
+export function inputTokensMax(request: ChatRequest): number {
+  const { messages, tools } = request.body;
+  for (const { content } of messages)
+    if (Array.isArray(content) && content.some((part) => !TEXT_PARTS.has(part['type'])))
+      return Infinity;
+  const offersTools = Array.isArray(tools) && tools.length > 0;
+  return promptBytes(request) + (offersTools ? TOOLS_PREAMBLE_TOKENS_MAX : PREAMBLE_TOKENS_MAX);
+}
+
+const TEXT_PARTS: ReadonlySet<unknown> = new Set(['text', 'refusal']);
 
 const MODALITY_OF_PART: Readonly<Record<string, string>> = {
   image_url: 'image',
