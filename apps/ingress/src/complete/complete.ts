@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { EventAppender } from '#libs/audit-log';
+import type { AppendReceipt, EventAppender } from '#libs/audit-log';
 import type { Catalog } from '#libs/catalog';
 import type { LeaseBook, Principal } from '#libs/identity';
 import { DomainError, mintGenerationId, type Clock, type GenerationId } from '#libs/kernel';
@@ -152,49 +152,48 @@ export class Completions {
     const { deps } = this;
     const { ask, principal } = ctx;
     const first = candidates[0]!;
-    const health = deps.health.slice(inputs.health, ask.scopeKey, inputs);
-    const opened = openedData(ctx.id, principal, ctx.receivedAtMs, {
-      wire: 'openai-chat',
-      requestedModel: ask.requestedModel,
-      model: first.model.id,
-      stream: ask.stream,
-      requestBytes: ask.request.bytes.length,
-      requestDigest: `hmac-sha256:${createHmac('sha256', deps.digestKey).update(ask.request.bytes).digest('hex')}`,
-      facts: ask.factsData,
-      versions: {
-        policy: verdict.decision.policyVersion,
-        catalog: verdict.decision.catalogVersion,
-        priceBook: deps.catalog.priceBook.version,
-        principals: deps.authenticator.version,
-        health: health.digest,
-      },
-      decision: decisionRef(verdict, decidedAtMs),
-      plan: planData(planned, inputs),
-      hold: holdData(held.atMs, held.amountPicoUsd, held.leases),
-      attempt: attemptRef(ctx.id, 1, first.endpoint, first.target),
-    });
     const accepting = deps.audit.accepting; // in the same turn as the append: else it would be a guess
-    const acknowledged = deps.audit.appendAll(
-      [
-        ...deps.said.unless(verdict.digest, () => ({
-          type: 'custos.decision.recorded.v1',
-          subject: verdict.digest,
-          data: verdict.record,
-        })),
-        ...deps.said.unless(health.digest, () => ({
-          type: 'custos.health.recorded.v1',
-          subject: health.digest,
-          data: health.record(),
-        })),
-        { type: 'custos.generation.opened.v1', subject: ctx.id, data: opened },
-      ],
-      { admission: true },
-    );
+    const cited = [verdict.digest];
+    let receipt: AppendReceipt;
     try {
-      const receipt = await acknowledged;
-      held.hold?.recorded();
-      deps.count('opened', 'ok');
-      run.start(receipt.acknowledgedAtMs);
+      const health = deps.health.slice(inputs.health, ask.scopeKey, inputs, verdict.digest);
+      cited.push(health.digest);
+      const opened = openedData(ctx.id, principal, ctx.receivedAtMs, {
+        wire: 'openai-chat',
+        requestedModel: ask.requestedModel,
+        model: first.model.id,
+        stream: ask.stream,
+        requestBytes: ask.request.bytes.length,
+        requestDigest: `hmac-sha256:${createHmac('sha256', deps.digestKey).update(ask.request.bytes).digest('hex')}`,
+        facts: ask.factsData,
+        versions: {
+          policy: verdict.decision.policyVersion,
+          catalog: verdict.decision.catalogVersion,
+          priceBook: deps.catalog.priceBook.version,
+          principals: deps.authenticator.version,
+          health: health.digest,
+        },
+        decision: decisionRef(verdict, decidedAtMs),
+        plan: planData(planned, inputs),
+        hold: holdData(held.atMs, held.amountPicoUsd, held.leases),
+        attempt: attemptRef(ctx.id, 1, first.endpoint, first.target),
+      });
+      receipt = await deps.audit.appendAll(
+        [
+          ...deps.said.unless(verdict.digest, () => ({
+            type: 'custos.decision.recorded.v1',
+            subject: verdict.digest,
+            data: verdict.record,
+          })),
+          ...deps.said.unless(health.digest, () => ({
+            type: 'custos.health.recorded.v1',
+            subject: health.digest,
+            data: health.record(),
+          })),
+          { type: 'custos.generation.opened.v1', subject: ctx.id, data: opened },
+        ],
+        { admission: true },
+      );
     } catch (error) {
       const queued = accepting && error instanceof DomainError && error.code === 'log_unavailable';
       const r = faultRefusal(error, deps.limits.retryAfterSeconds);
@@ -203,10 +202,14 @@ export class Completions {
       if (queued) held.hold?.recorded();
       else {
         held.hold?.cancel();
-        deps.said.forget([verdict.digest, health.digest]);
+        deps.said.forget(cited);
       }
       run.refuseUnsent(r, queued);
+      return;
     }
+    held.hold?.recorded();
+    deps.count('opened', 'ok');
+    run.start(receipt.acknowledgedAtMs);
   }
 
   #planInputs(ctx: Ctx, verdict: Verdict): PlanInputs {
@@ -238,12 +241,12 @@ export class Completions {
   /** The dearest of all candidates: fail-over must not need a second hold. */
   #worstCase(candidates: readonly PlannedCandidate[], request: ChatRequest): bigint {
     const asked = maxOutputAsked(request.body);
-    const inputBytes = inputTokensMax(request);
+    const inputMax = inputTokensMax(request);
     let most = 0n;
     for (const { endpoint } of candidates) {
       if (!endpoint.price) continue;
       const cost = worstCaseCost(endpoint.price, {
-        inputTokensMax: Math.min(inputBytes, endpoint.contextTokens),
+        inputTokensMax: Math.min(inputMax, endpoint.contextTokens),
         outputTokensMax:
           asked ?? Math.min(endpoint.maxOutputTokens, this.deps.limits.holdOutputTokensMax),
       });

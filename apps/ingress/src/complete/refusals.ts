@@ -18,6 +18,11 @@ export function faultRefusal(error: unknown, retryAfterSeconds: number): Refusal
       return refusal('overloaded', 'Too many records wait for the audit log; nothing was sent.', {
         retryAfterSeconds,
       });
+    case 'event_too_large':
+      return refusal(
+        'invalid_request',
+        'Preferences, tags and regions of this request are together too long to be recorded; nothing was sent.',
+      );
     case 'writer_retired':
     case 'writer_stopped':
     case 'log_unsafe':

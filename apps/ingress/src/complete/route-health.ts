@@ -56,11 +56,19 @@ export class RouteHealth {
     return this.#disabled;
   }
 
-  /** The part of the snapshot that plans of one scope read, content-addressed; worked out once per snapshot. */
-  slice(snapshot: HealthSnapshot, scope: string, inputs: PlanInputs): HealthSlice {
+  /**
+   * The part of the snapshot that plans below one verdict read, content-addressed; worked out once per snapshot and
+   * verdict: of one scope, two verdicts permit different endpoints, and a plan must recompute from what it cites.
+   */
+  slice(
+    snapshot: HealthSnapshot,
+    scope: string,
+    inputs: PlanInputs,
+    verdictDigest: string,
+  ): HealthSlice {
     let ofSnapshot = this.#slices.get(snapshot);
     if (!ofSnapshot) this.#slices.set(snapshot, (ofSnapshot = new Map()));
-    const known = ofSnapshot.get(scope);
+    const known = ofSnapshot.get(verdictDigest);
     if (known) return known;
     const ids =
       inputs.permitted.length <= snapshot.endpoints.size
@@ -78,7 +86,7 @@ export class RouteHealth {
         endpoints: rows as unknown as HealthRecorded['endpoints'],
       }),
     };
-    ofSnapshot.set(scope, slice);
+    ofSnapshot.set(verdictDigest, slice);
     return slice;
   }
 

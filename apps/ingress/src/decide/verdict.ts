@@ -14,8 +14,10 @@ import {
   type RequestFacts,
 } from '#libs/policy';
 
-/** Above this many endpoints an event names them by bitset: 5,276 ordinals fit in 660 bytes. */
+/** A decision over more endpoints names its larger sets by bitset: 5,276 ordinals fit in 660 bytes … */
 const LISTED_MAX = 100;
+/** … and larger means that the ids would take more than that: an event has a ceiling, a bundle any number of sets. */
+const LISTED_OF_MANY_MAX = 16;
 const REASONS_MAX = 24; // an event stays under its ceiling whatever the bundle says; the digest names them all
 
 /** A decision with everything derived from it once: its digest, its record, its reasons. */
@@ -31,8 +33,8 @@ export interface Verdict {
   readonly validUntilMs?: number;
 }
 
-function endpointSet(endpoints: readonly Endpoint[]): EndpointSetData {
-  if (endpoints.length <= LISTED_MAX) return { ids: endpoints.map((e) => e.id) };
+function endpointSet(endpoints: readonly Endpoint[], listedMax: number): EndpointSetData {
+  if (endpoints.length <= listedMax) return { ids: endpoints.map((e) => e.id) };
   const last = endpoints.reduce((most, e) => Math.max(most, e.ordinal), 0);
   const bits = Buffer.alloc((last >> 3) + 1);
   for (const e of endpoints) bits[e.ordinal >> 3]! |= 1 << (e.ordinal & 7);
@@ -56,6 +58,9 @@ export function verdictOf(
   facts: RequestFacts,
   scope: string,
 ): Verdict {
+  const excludedCount = decision.excluded.reduce((n, g) => n + g.endpoints.length, 0);
+  const listedMax =
+    decision.permitted.length + excludedCount <= LISTED_MAX ? LISTED_MAX : LISTED_OF_MANY_MAX;
   const body = {
     policyVersion: decision.policyVersion,
     catalogVersion: decision.catalogVersion,
@@ -69,11 +74,11 @@ export function verdictOf(
     facts: factsData(facts),
     scope,
     permittedBy: decision.permittedBy,
-    permitted: endpointSet(decision.permitted),
+    permitted: endpointSet(decision.permitted, listedMax),
     excluded: decision.excluded.map((g) => ({
       code: g.code,
       policies: g.policyIds,
-      endpoints: endpointSet(g.endpoints),
+      endpoints: endpointSet(g.endpoints, listedMax),
     })),
   };
   const digest = sha256(canonicalJson(body as unknown as Json));
@@ -90,7 +95,7 @@ export function verdictOf(
       const c = bundle.citations[id];
       return { id, reason: c?.reason ?? '', law: c?.law ?? '', layer: c?.layer ?? '' };
     }),
-    excludedCount: decision.excluded.reduce((n, g) => n + g.endpoints.length, 0),
+    excludedCount,
     ...(decision.validUntilMs === undefined ? {} : { validUntilMs: decision.validUntilMs }),
   };
 }

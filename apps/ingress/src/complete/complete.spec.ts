@@ -1,0 +1,119 @@
+import { IncomingMessage, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import type { AppendReceipt } from '#libs/audit-log';
+import { Allowance, LeaseBook, type LeaseAnswer, type Principal } from '#libs/identity';
+import { DomainError, SystemClock } from '#libs/kernel';
+import { packageRoot } from '#libs/platform';
+import type { Verdict } from '../decide/verdict.js';
+import { readBuiltInCatalog } from '../snapshots/read-catalog.js';
+import { Completions, type CompleteDeps } from './complete.js';
+import { OncePerWriter } from './once-per-writer.js';
+import { RunRegistry } from './run-registry.js';
+
+const GRANTED = 10n ** 15n;
+const catalog = readBuiltInCatalog(
+  join(packageRoot(import.meta.dirname), 'libs', 'catalog', 'data'),
+);
+const endpoints = catalog.endpoints.filter((e) => e.price !== undefined);
+const model = catalog.models.get(endpoints[0]!.modelId)!;
+const permitted = catalog.endpointsOf(model.id);
+const verdict = {
+  decision: { policyVersion: 'p', catalogVersion: catalog.version, permitted, excluded: [] },
+  digest: 'sha256:v',
+  record: {},
+  reasons: [],
+  excludedCount: 0,
+} as unknown as Verdict;
+const principal = {
+  organisation: { id: 'org' },
+  workspace: { id: 'ws', strategy: 'balanced' },
+  key: {
+    id: 'key',
+    limitPicoUsd: GRANTED,
+    defaults: { dataClass: 'internal', dataTags: [], subjectRegions: [], purpose: 'test' },
+  },
+  budgeted: true,
+} as unknown as Principal;
+
+class OneLease extends Allowance {
+  override async lease(): Promise<LeaseAnswer> {
+    const scope = { scope: 'key', id: 'key' } as const;
+    return { granted: true, lease: { leaseId: 'lease-1', scope, grantedPicoUsd: GRANTED } };
+  }
+}
+
+describe('Completions, between the hold and the acknowledgement', () => {
+  const clock = new SystemClock();
+  let leases: LeaseBook;
+  let runs: RunRegistry;
+  let said: string[];
+  let appendAll: () => Promise<AppendReceipt>;
+  let slice: () => unknown;
+
+  beforeEach(() => {
+    leases = new LeaseBook('writer', new OneLease());
+    runs = new RunRegistry(clock, { keepAliveMs: 1e6, progressMs: 1e6, readerIdleMs: 1e6 });
+    said = [];
+    slice = () => ({ digest: 'sha256:h', record: () => ({}) });
+  });
+
+  const complete = async (): Promise<number> => {
+    const audit = {
+      accepting: true,
+      append: async (type: string) => void said.push(type),
+      appendAll: () => appendAll(),
+    };
+    const deps = {
+      clock,
+      catalog,
+      authenticator: { authenticate: () => ({ ok: true, principal }), version: 'k' },
+      decisions: { decide: () => verdict },
+      available: { of: () => permitted, target: () => ({ simulated: true }) },
+      health: {
+        snapshot: () => ({ version: 'h', takenAtMs: 0, endpoints: new Map() }),
+        disabled: () => new Set(),
+        slice: () => slice(),
+      },
+      leases,
+      audit,
+      said: new OncePerWriter(),
+      runs,
+      digestKey: Buffer.alloc(32),
+      limits: { jsonDepthMax: 64, holdOutputTokensMax: 100, retryAfterSeconds: 2 },
+      count: () => undefined,
+      run: { clock, audit, onClosed: (run: never) => runs.remove(run) },
+    } as unknown as CompleteDeps;
+    const req = new IncomingMessage(new Socket());
+    const res = new ServerResponse(req);
+    const body = { model: model.id, messages: [{ role: 'user', content: 'hi' }] };
+    await new Completions(deps).complete(req, res, Buffer.from(JSON.stringify(body)));
+    return res.statusCode;
+  };
+
+  it('a fault of ours kept the lease and the run for ever', async () => {
+    slice = () => {
+      throw new Error('planted');
+    };
+    expect(await complete()).toBe(500);
+    expect(runs.size).toBe(0);
+    expect(leases.totals().roomPicoUsd).toBe(GRANTED);
+    expect(leases.giveBackAll()).toEqual(['lease-1']);
+  });
+
+  it('preferences too long to be recorded were told as an internal fault', async () => {
+    appendAll = () => Promise.reject(new DomainError('event_too_large', 'over the ceiling'));
+    expect(await complete()).toBe(400);
+    expect(leases.totals().roomPicoUsd).toBe(GRANTED);
+    expect(said).toEqual([]);
+  });
+
+  it('keeps the hold and closes the generation where the record may still land', async () => {
+    appendAll = () => Promise.reject(new DomainError('log_unavailable', 'late'));
+    expect(await complete()).toBe(503);
+    expect(runs.size).toBe(0);
+    expect(leases.totals().roomPicoUsd).toBeLessThan(GRANTED);
+    expect(said).toEqual(['custos.generation.closed.v1']);
+  });
+});
