@@ -105,9 +105,7 @@ export async function startIngress(config: IngressConfig, lifecycle: Lifecycle):
       (json) => new PrincipalDirectory(decodePrincipals(json)),
     ),
     bundles: poll(config.CUSTOS_POLICY_URL, 'policy', decodeBundle),
-    routes: poll(config.CUSTOS_ROUTING_URL, 'routes', (json) =>
-      decodeRouteTable(JSON.stringify(json)),
-    ),
+    routes: poll(config.CUSTOS_ROUTING_URL, 'routes', decodeRouteTable),
     allowance: new HttpAllowance({
       ledgerUrl: config.CUSTOS_LEDGER_URL,
       token: config.CUSTOS_INTERNAL_TOKEN,
