@@ -1,0 +1,178 @@
+import type { PolicyJson, Verdict } from '../cedar.js';
+import { Unsupported } from './expression.js';
+import { compilePolicy } from './policy.js';
+import type { CompiledPolicy, Conjunct } from './policy.js';
+import { isFault, NOT_YET } from './scene.js';
+import type { EntityStore, Scene } from './scene.js';
+import type { CedarRecord, EntityUid } from './values.js';
+
+export type CompileResult =
+  | { readonly ok: true; readonly set: CompiledSet }
+  /** For cedar-wasm only: one entry per policy that uses what the compiled evaluator does not have. */
+  | { readonly ok: false; readonly unsupported: readonly UnsupportedPolicy[] };
+
+export interface UnsupportedPolicy {
+  readonly policyId: string;
+  readonly operator: string;
+}
+
+/** Cedar's answer with its diagnostics; ids sorted, as Cedar's own order is not stable. */
+export interface Answer {
+  readonly decision: 'allow' | 'deny';
+  /** Determining: the forbids that matched, else the permits. */
+  readonly reason: readonly string[];
+  /** Policies that could not be evaluated. Cedar skips them; whoever reads this must deny. */
+  readonly errors: readonly string[];
+}
+
+/** Policies by id in Cedar's JSON form → closures. Some microseconds per policy. */
+export function compilePolicies(policies: Readonly<Record<string, PolicyJson>>): CompileResult {
+  const compiled: CompiledPolicy[] = [];
+  const unsupported: UnsupportedPolicy[] = [];
+  for (const id of Object.keys(policies).toSorted()) {
+    const json = policies[id];
+    if (json === undefined) continue;
+    try {
+      compiled.push(compilePolicy(id, json));
+    } catch (error) {
+      if (!(error instanceof Unsupported)) throw error;
+      unsupported.push({ policyId: id, operator: error.message });
+    }
+  }
+  if (unsupported.length > 0) return { ok: false, unsupported };
+  return { ok: true, set: new CompiledSet(compiled) };
+}
+
+/** What a request brings along, whatever endpoint is then looked at. */
+export interface Asked {
+  readonly principal: EntityUid;
+  readonly action: EntityUid;
+  /** Undefined where only the asker is known: see `BoundSet.live`. */
+  readonly context: CedarRecord | undefined;
+  /** The principal and all that it is in. Nothing in it may be in an entity of the endpoint's. */
+  readonly entities: EntityStore;
+}
+
+export class CompiledSet {
+  constructor(private readonly policies: readonly CompiledPolicy[]) {}
+
+  /**
+   * Answers now what no endpoint can change: a policy about somebody else, or whose leading conditions on
+   * context and principal already fail, is not asked again.
+   */
+  bind(asked: Asked): BoundSet {
+    const scene: Scene = {
+      principal: asked.principal,
+      action: asked.action,
+      resource: undefined,
+      context: asked.context,
+      asker: asked.entities,
+      asked: undefined,
+    };
+    const live: LivePolicy[] = [];
+    let timed = false;
+    for (const policy of this.policies) {
+      const bound = bindPolicy(policy, scene);
+      timed ||= bound.timed;
+      if (bound.conjuncts) live.push({ policy, conjuncts: bound.conjuncts });
+    }
+    return new BoundSet(scene, live, timed);
+  }
+}
+
+interface LivePolicy {
+  readonly policy: CompiledPolicy;
+  /** What is left to ask. None: it matches every endpoint. */
+  readonly conjuncts: readonly Conjunct[];
+}
+
+interface BoundPolicy {
+  /** Undefined: it matches no endpoint. */
+  readonly conjuncts: readonly Conjunct[] | undefined;
+  /** Whether the answer so far, or one still to come, reads the time. */
+  readonly timed: boolean;
+}
+
+const NEVER: BoundPolicy = { conjuncts: undefined, timed: false };
+
+function bindPolicy(policy: CompiledPolicy, scene: Scene): BoundPolicy {
+  const { principal, actionKey, resource, conditions } = policy;
+  if (actionKey !== undefined && actionKey !== scene.action.key) return NEVER;
+  for (const [at, conjunct] of principal.entries()) {
+    const held = heldAlready(conjunct, scene);
+    if (held === 'later') return late([...principal.slice(at), ...resource, ...conditions], false);
+    // Scopes cannot fail.
+    if (held !== 'yes') return NEVER;
+  }
+  let timed = false;
+  for (const [at, conjunct] of conditions.entries()) {
+    const held = heldAlready(conjunct, scene);
+    if (held === 'later') return late([...resource, ...conditions.slice(at)], timed);
+    timed ||= conjunct.timed;
+    if (held === 'no') return { ...NEVER, timed };
+    // It fails for the endpoints in its scope only.
+    if (held === 'fault') return late([...resource, conjunct], timed);
+  }
+  return late(resource, timed);
+}
+
+const late = (conjuncts: readonly Conjunct[], timed: boolean): BoundPolicy => ({
+  conjuncts,
+  timed: timed || conjuncts.some((c) => c.timed),
+});
+
+function heldAlready(conjunct: Conjunct, scene: Scene): 'yes' | 'no' | 'fault' | 'later' {
+  if (conjunct.late) return 'later';
+  try {
+    return conjunct.holds(scene) ? 'yes' : 'no';
+  } catch (error) {
+    if (error === NOT_YET) return 'later';
+    if (isFault(error)) return 'fault';
+    throw error;
+  }
+}
+
+/** One request's policies, with what is known before an endpoint is looked at already answered. */
+export class BoundSet {
+  constructor(
+    private readonly scene: Scene,
+    private readonly live: readonly LivePolicy[],
+    /** True where some answer hangs on the context's `now`. */
+    readonly timed: boolean,
+  ) {}
+
+  /** Ids of policies that some endpoint may match, sorted. */
+  get liveIds(): readonly string[] {
+    return this.live.map(({ policy }) => policy.id);
+  }
+
+  evaluate(resource: EntityUid, entities: EntityStore): Answer {
+    const scene: Scene = { ...this.scene, resource, asked: entities };
+    const permits: string[] = [];
+    const forbids: string[] = [];
+    const errors: string[] = [];
+    for (const { policy, conjuncts } of this.live) {
+      try {
+        if (!matches(conjuncts, scene)) continue;
+        (policy.effect === 'permit' ? permits : forbids).push(policy.id);
+      } catch (error) {
+        if (!isFault(error)) throw error;
+        errors.push(policy.id);
+      }
+    }
+    const allow = forbids.length === 0 && permits.length > 0;
+    return { decision: allow ? 'allow' : 'deny', reason: allow ? permits : forbids, errors };
+  }
+}
+
+function matches(conjuncts: readonly Conjunct[], scene: Scene): boolean {
+  for (const { holds } of conjuncts) if (!holds(scene)) return false;
+  return true;
+}
+
+/** The house's rule over Cedar's: an error denies, and what is named then is no reason for a refusal. */
+export function verdictOf({ decision, reason, errors }: Answer): Verdict {
+  const errored = errors.length > 0;
+  const allowed = decision === 'allow' && !errored;
+  return { allowed, errored, policyIds: allowed || decision === 'deny' ? reason : [] };
+}
