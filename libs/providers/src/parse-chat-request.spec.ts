@@ -61,6 +61,17 @@ describe('parseChatRequest', () => {
     expect(JSON.stringify(canary)).not.toContain('canary-7f');
   });
 
+  test('a prompt sent as the name of the model was written into the audit record', () => {
+    for (const model of ['Tell me about patient 7', 'a\nb', '"a"', ' a', '{a}'])
+      expect(
+        parse(JSON.stringify({ model, messages: [{ role: 'user', content: 'x' }] })),
+      ).toMatchObject({ ok: false, code: 'invalid_request', param: 'model' });
+    for (const model of ['openai/gpt-4o:nitro', '~x/y', '@cf/meta/llama-3.1-8b', 'a+b'])
+      expect(
+        parse(JSON.stringify({ model, messages: [{ role: 'user', content: 'x' }] })),
+      ).toMatchObject({ ok: true });
+  });
+
   test('reads nulls as absent and takes the first of models', () => {
     const parsed = parse(
       `{"models":["a","b"],"messages":${MESSAGES},"stream":null,"tools":null,"max_tokens":null}`,

@@ -22,6 +22,8 @@ export type ParsedChatRequest =
   { readonly ok: true; readonly request: ChatRequest } | ChatRequestFault;
 
 const MODEL_CHARS_MAX = 256;
+/** What names of models are made of. A name is written into records, also an unknown one: prose must not get there. */
+const MODEL_NAME = /^[A-Za-z0-9~@][A-Za-z0-9._:@/~+-]*$/;
 const ROLE_CHARS_MAX = 64;
 
 const refuse = (message: string, param?: string): ChatRequestFault =>
@@ -95,6 +97,9 @@ function modelFault(body: Record<string, unknown>): ChatRequestFault | undefined
   if (typeof model !== 'string' || model === '') return refuse('model must be a string', 'model');
   if (model.length > MODEL_CHARS_MAX) {
     return refuse(`model must not exceed ${MODEL_CHARS_MAX} characters`, 'model');
+  }
+  if (!MODEL_NAME.test(model)) {
+    return refuse('model must be a name: letters, digits and . _ : @ / ~ + -', 'model');
   }
   return undefined;
 }
