@@ -5,7 +5,7 @@ import { LeaseBook, type Allowance, type PrincipalDirectory } from '#libs/identi
 import type { Clock } from '#libs/kernel';
 import { uuidV7, writerId } from '#libs/kernel';
 import type { HealthRegistry, Logger, SnapshotSource, Telemetry } from '#libs/platform';
-import { isStale } from '#libs/platform';
+import { describeError, isStale } from '#libs/platform';
 import type { PolicyBundle } from '#libs/policy';
 import { UndiciDispatcher } from '#libs/providers';
 import type { Outcome, RouteTable } from '#libs/routing';
@@ -104,6 +104,8 @@ export class Ingress {
         retryAfterSeconds: RETRY_AFTER_SECONDS,
       },
       count: (what, code) => metrics.count(what, code),
+      onInternalFault: (error, generation) =>
+        parts.logger.error('completion.failed', { generation, ...describeError(error) }),
       run: {
         clock,
         audit: this.#writer,

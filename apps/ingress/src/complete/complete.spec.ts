@@ -49,6 +49,7 @@ describe('Completions, between the hold and the acknowledgement', () => {
   let leases: LeaseBook;
   let runs: RunRegistry;
   let said: string[];
+  let faults: string[];
   let appendAll: () => Promise<AppendReceipt>;
   let slice: () => unknown;
 
@@ -56,6 +57,7 @@ describe('Completions, between the hold and the acknowledgement', () => {
     leases = new LeaseBook('writer', new OneLease());
     runs = new RunRegistry(clock, { keepAliveMs: 1e6, progressMs: 1e6, readerIdleMs: 1e6 });
     said = [];
+    faults = [];
     slice = () => ({ digest: 'sha256:h', record: () => ({}) });
   });
 
@@ -83,6 +85,7 @@ describe('Completions, between the hold and the acknowledgement', () => {
       digestKey: Buffer.alloc(32),
       limits: { jsonDepthMax: 64, holdOutputTokensMax: 100, retryAfterSeconds: 2 },
       count: () => undefined,
+      onInternalFault: (error: Error) => void faults.push(error.message),
       run: { clock, audit, onClosed: (run: never) => runs.remove(run) },
     } as unknown as CompleteDeps;
     const req = new IncomingMessage(new Socket());
@@ -97,6 +100,7 @@ describe('Completions, between the hold and the acknowledgement', () => {
       throw new Error('planted');
     };
     expect(await complete()).toBe(500);
+    expect(faults).toEqual(['planted']);
     expect(runs.size).toBe(0);
     expect(leases.totals().roomPicoUsd).toBe(GRANTED);
     expect(leases.giveBackAll()).toEqual(['lease-1']);

@@ -56,6 +56,8 @@ export interface CompleteDeps {
     what: 'unauthenticated' | 'invalid' | 'refused' | 'opened' | 'failed',
     code: string,
   ) => void;
+  /** A fault of ours that the client is told of as `internal` only. */
+  readonly onInternalFault: (error: unknown, id: GenerationId) => void;
 }
 
 /** One request with what is known of it so far. */
@@ -196,8 +198,7 @@ export class Completions {
       );
     } catch (error) {
       const queued = accepting && error instanceof DomainError && error.code === 'log_unavailable';
-      const r = faultRefusal(error, deps.limits.retryAfterSeconds);
-      deps.count('failed', r.code);
+      const r = this.#told(ctx, error);
       // Queued: the record may still land, and then names these leases; so it counts as placed.
       if (queued) held.hold?.recorded();
       else {
@@ -355,8 +356,13 @@ export class Completions {
 
   /** Nothing was sent upstream: an outage of ours, told with when to come back. */
   #fault(ctx: Ctx, res: ServerResponse, error: unknown): void {
+    this.#tell(ctx, res, this.#told(ctx, error));
+  }
+
+  #told(ctx: Ctx, error: unknown): Refusal {
     const r = faultRefusal(error, this.deps.limits.retryAfterSeconds);
     this.deps.count('failed', r.code);
-    this.#tell(ctx, res, r);
+    if (r.code === 'internal') this.deps.onInternalFault(error, ctx.id);
+    return r;
   }
 }
