@@ -76,6 +76,17 @@ describe('describeError', () => {
     expect(JSON.stringify(describeError(error))).not.toContain('canary');
   });
 
+  it('does not quote the string that the engine names in a TypeError', () => {
+    let error: unknown;
+    try {
+      void ('effort' in ('canary' as unknown as object));
+    } catch (e) {
+      error = e;
+    }
+    expect((error as Error).message).toContain('canary');
+    expect(JSON.stringify(describeError(error))).not.toContain('canary');
+  });
+
   it('says code, reason and the kind of the cause', () => {
     const cause = Object.assign(new Error('secret detail'), { code: 'ECONNREFUSED' });
     expect(describeError(new DomainError('log_unavailable', 'no log', {}, { cause }))).toEqual({

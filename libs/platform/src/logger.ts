@@ -72,8 +72,8 @@ export class Logger {
 }
 
 /**
- * An error as log fields. The message of a SyntaxError quotes what was parsed, which may be a prompt: left out.
- * Messages of our own errors are safe by their contract.
+ * An error as log fields. The engine's own messages quote values (JSON.parse what it parsed, `in` the string it searched),
+ * which may be a prompt: left out. Messages of our own errors are safe by their contract.
  */
 export function describeError(error: unknown): LogFields {
   if (error instanceof DomainError)
@@ -85,7 +85,9 @@ export function describeError(error: unknown): LogFields {
   if (!(error instanceof Error)) return { error: typeof error };
   return {
     error: nameOf(error),
-    ...(error instanceof SyntaxError ? {} : { reason: error.message }),
+    ...(error instanceof SyntaxError || error instanceof TypeError
+      ? {}
+      : { reason: error.message }),
     // Where, without the message that a stack repeats in its head.
     ...(error.stack === undefined ? {} : { stack: framesOf(error.stack) }),
   };
