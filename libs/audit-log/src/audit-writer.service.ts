@@ -36,6 +36,7 @@ export class AuditWriter implements EventAppender {
   #flushing = false;
   #state: 'new' | 'open' | 'stopped' | 'fatal' = 'new';
   #fatal: Error | undefined;
+  #ended = false;
   #heartbeatUnderway = false;
   #heartbeat: NodeJS.Timeout | undefined;
   #linger: NodeJS.Timeout | undefined;
@@ -212,6 +213,7 @@ export class AuditWriter implements EventAppender {
         values: sending.events.map((e) => e.bytes),
       });
     } catch (error) {
+      if (this.#ended) return; // given up: nobody waits, and a timer would keep the process alive
       if (isFatalToWriter(error)) return this.#die(error);
       this.options.onRetry?.(error, attempt);
       const waitMs = Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** Math.min(attempt - 1, 10));
@@ -295,6 +297,7 @@ export class AuditWriter implements EventAppender {
 
   /** No timer stays, nobody waits for ever. */
   #end(reason: Error = auditLogError('writer_stopped', 'the writer was stopped')): void {
+    this.#ended = true;
     clearInterval(this.#heartbeat);
     for (const timer of [this.#linger, this.#sweep, this.#retry])
       if (timer !== undefined) clearTimeout(timer);

@@ -278,6 +278,18 @@ describe('AuditWriter', () => {
     await expect(lost).rejects.toMatchObject({ code: 'writer_stopped' });
     await expect(say(1)).rejects.toMatchObject({ code: 'writer_stopped' });
   });
+
+  test('a batch that failed after the stop was repeated for as long as the process lived', async () => {
+    log.automatic = false;
+    const lost = say(0, { admission: false });
+    await wait(5);
+    await expect(writer.stop(50)).rejects.toMatchObject({ code: 'log_unavailable' });
+    await expect(lost).rejects.toMatchObject({ code: 'writer_stopped' });
+    const sent = log.batches.length;
+    log.fail();
+    await wait(120);
+    expect(log.batches).toHaveLength(sent);
+  });
 });
 
 test('the partition is a stable function of the writer id', () => {
