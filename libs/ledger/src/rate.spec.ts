@@ -20,6 +20,11 @@ const usage = (u: Partial<UsageData>): UsageData => ({
 });
 
 describe('rate', () => {
+  it('a provider that reported 10^15 tokens made an amount that no posting can hold', () => {
+    expect(() => rate(usage({ outputTokens: 1e15 }), flat)).toThrow(RangeError);
+    expect(() => rate(usage({ inputTokens: 1, cacheReadTokens: 1e9 }), flat)).toThrow(RangeError);
+  });
+
   it('charges each token once, in its own class', () => {
     const rated = rate(
       usage({

@@ -18,6 +18,12 @@ export interface RatedAmount {
   readonly lines: readonly RatedLine[];
 }
 
+/**
+ * More tokens than any request can have (a hundred times the largest context): who reports more reports nonsense, and
+ * a posting has 63 bits, so that one such amount would stop the books.
+ */
+const TOKENS_MAX = 100_000_000;
+
 type FlatPrice = Omit<Price, 'tiers' | 'flags'>;
 
 /** The price in force for a request of that many input tokens: the last tier it exceeds, else the base. */
@@ -37,7 +43,7 @@ function priceInForce(price: Price, inputTokens: number): FlatPrice {
  * Cache reads and writes are parts of the input, reasoning is a part of the output: each token is charged once, in its
  * own class. A class without its own price is charged as plain input or output (never as free). Where a provider's
  * parts exceed their whole, the parts are charged as reported and the rest is zero. Throws RangeError on a count that
- * is not a non-negative safe integer: such a record is quarantined, not billed.
+ * is not an integer from 0 to TOKENS_MAX: such a record is quarantined, not billed.
  */
 export function rate(usage: UsageData, price: Price): RatedAmount {
   const inForce = priceInForce(price, usage.inputTokens);
@@ -48,7 +54,8 @@ export function rate(usage: UsageData, price: Price): RatedAmount {
   const lines: RatedLine[] = [];
   let total = 0n;
   const charge = (kind: TokenClass, tokens: number, pricePicoUsdPerToken: bigint): void => {
-    if (!Number.isSafeInteger(tokens) || tokens < 0) throw new RangeError(`bad count of ${kind}`);
+    if (!Number.isSafeInteger(tokens) || tokens < 0 || tokens > TOKENS_MAX)
+      throw new RangeError(`bad count of ${kind}`);
     if (tokens === 0) return;
     const amountPicoUsd = BigInt(tokens) * pricePicoUsdPerToken;
     total += amountPicoUsd;

@@ -61,3 +61,6 @@ export type StreamOutcome =
 
 /** An SSE event larger than this is no event of a model's answer; it bounds what a stream may make us hold. */
 export const EVENT_BYTES_MAX = 1024 * 1024;
+
+/** A count above this (a hundred times the largest context) is no count of tokens: it reads as not reported. */
+export const TOKENS_MAX = 100_000_000;

@@ -1,4 +1,4 @@
-import type { ReadAnswer } from '../dialect.js';
+import { TOKENS_MAX, type ReadAnswer } from '../dialect.js';
 import { malformed } from '../status-failure.js';
 import type { AttemptEnd, ReportedUsage } from '../types.js';
 import { classifyInBand } from './failure.js';
@@ -125,6 +125,8 @@ export const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const count = (value: unknown): number | undefined =>
-  Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : undefined;
+  Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= TOKENS_MAX
+    ? (value as number)
+    : undefined;
 
 const refuse = (message: string): ReadAnswer => ({ ok: false, failure: malformed(message, true) });

@@ -164,6 +164,8 @@ describe('OpenAI stream', () => {
     });
     const odd = usageChunk.replace(USAGE, '{"prompt_tokens":-1,"completion_tokens":"3"}');
     expect(tap(Buffer.from(words[3]! + stop + odd + DONE)).end).not.toHaveProperty('usage');
+    const absurd = usageChunk.replace(USAGE, '{"prompt_tokens":1,"completion_tokens":1e15}');
+    expect(tap(Buffer.from(words[3]! + stop + absurd + DONE)).end).not.toHaveProperty('usage');
   });
 
   test.each([
