@@ -121,8 +121,11 @@ export class GenerationRun implements AttemptObserver, RunView {
     const usage = this.#settle('completed', end);
     if (this.#clientGone) this.#close('cancelled', 'client_cancelled', end.finishReason);
     else {
-      this.#deliver(usage);
-      this.#close('completed', undefined, end.finishReason);
+      try {
+        this.#deliver(usage);
+      } finally {
+        this.#close('completed', undefined, end.finishReason);
+      }
     }
   }
 

@@ -9,7 +9,7 @@ export type Held =
       readonly atMs: number;
       readonly amountPicoUsd: bigint;
       readonly leases: HoldData['leases'];
-      /** Absent where nothing is limited. */
+      /** Absent where nothing is limited, or nothing can be charged. */
       readonly hold: Hold | undefined;
     }
   | { readonly ok: false; readonly refusal: Refusal };
@@ -44,7 +44,7 @@ export async function placeHold(
   nowMs: () => number,
 ): Promise<Held> {
   const scopes = budgetScopes(principal);
-  if (scopes.length === 0)
+  if (scopes.length === 0 || amountPicoUsd === 0n)
     return { ok: true, atMs: nowMs(), amountPicoUsd, leases: [], hold: undefined };
   const atHand = leases.reserve(scopes, amountPicoUsd);
   const outcome = atHand.ok ? atHand : await leases.hold(scopes, amountPicoUsd);

@@ -1,0 +1,30 @@
+import { describe, expect, it } from '@jest/globals';
+import { Allowance, LeaseBook, type LeaseAnswer, type Principal } from '#libs/identity';
+import { placeHold } from './hold.js';
+
+class Nothing extends Allowance {
+  override async lease(): Promise<LeaseAnswer> {
+    return { granted: false, remainingPicoUsd: 0n, limitPicoUsd: 5n, heldPicoUsd: 0n };
+  }
+}
+
+describe('placeHold', () => {
+  const principal = {
+    organisation: { id: 'org' },
+    workspace: { id: 'ws' },
+    key: { id: 'key', limitPicoUsd: 5n },
+  } as unknown as Principal;
+  const place = (amountPicoUsd: bigint) =>
+    placeHold(new LeaseBook('writer', new Nothing()), principal, amountPicoUsd, () => 0);
+
+  it('a model that costs nothing was refused, or answered 500, once the budget was spent', async () => {
+    expect(await place(0n)).toMatchObject({ ok: true, leases: [], hold: undefined });
+  });
+
+  it('names the limit that has no room', async () => {
+    expect(await place(1n)).toMatchObject({
+      ok: false,
+      refusal: { code: 'budget_exceeded', metadata: { limit_source: 'custos_key_limit' } },
+    });
+  });
+});
