@@ -17,6 +17,8 @@ interface Sending {
 const RETRY_FIRST_MS = 50;
 const RETRY_MAX_MS = 1_000;
 const LINGER_MAX_MS = 10;
+/** Nobody waits for a process that starts: a log that is slow for a moment must not end it. */
+const START_DEADLINE_MS = 30_000;
 /** Grain of the deadline sweep: a waiter is told at most this much late. One timer serves all waiters. */
 const SWEEP_MS = 25;
 
@@ -72,7 +74,7 @@ export class AuditWriter implements EventAppender {
   }
 
   /** Opens the chain with `custos.writer.started.v1` (wseq 0) and waits for it; then heartbeats. */
-  async start(deadlineMs?: number): Promise<AppendReceipt> {
+  async start(deadlineMs = START_DEADLINE_MS): Promise<AppendReceipt> {
     if (this.#state !== 'new') throw auditLogError('writer_stopped', 'a writer starts once');
     this.#state = 'open';
     const { app, clock, heartbeatMs } = this.options;
@@ -81,7 +83,7 @@ export class AuditWriter implements EventAppender {
       'custos.writer.started.v1',
       this.writerId,
       { app, at },
-      { admission: false, ...(deadlineMs === undefined ? {} : { deadlineMs }) },
+      { admission: false, deadlineMs },
     );
     this.#heartbeat = setInterval(() => this.#beat(), heartbeatMs ?? 2_000);
     this.#heartbeat.unref();

@@ -107,6 +107,22 @@ describe('AuditWriter', () => {
     );
   });
 
+  test('a start outlasts a log that is slower than an append may wait', async () => {
+    log = new HandLog();
+    log.automatic = false;
+    writer = new AuditWriter({
+      log,
+      topic: TOPICS.audit,
+      app: 'spec',
+      clock: new SystemClock(),
+      defaultDeadlineMs: 20,
+    });
+    const started = writer.start();
+    await wait(100);
+    log.acknowledge();
+    expect((await started).offset).toBe(0n);
+  });
+
   test('one batch is under way; the rest gathers behind it', async () => {
     log.automatic = false;
     const first = say(0);
