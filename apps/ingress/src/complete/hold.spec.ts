@@ -21,6 +21,18 @@ describe('placeHold', () => {
     expect(await place(0n)).toMatchObject({ ok: true, leases: [], hold: undefined });
   });
 
+  it('a ledger whose database was away answered 500', async () => {
+    class Away extends Allowance {
+      override lease(): Promise<LeaseAnswer> {
+        return Promise.reject(new Error('terminating connection'));
+      }
+    }
+    const leases = new LeaseBook('writer', new Away());
+    await expect(placeHold(leases, principal, 1n, () => 0)).rejects.toMatchObject({
+      code: 'allowance_unavailable',
+    });
+  });
+
   it('names the limit that has no room', async () => {
     expect(await place(1n)).toMatchObject({
       ok: false,

@@ -1,6 +1,6 @@
 import type { HoldData } from '#libs/audit-events';
-import type { BudgetScope, Hold, LeaseBook, Principal } from '#libs/identity';
-import { formatUsd } from '#libs/kernel';
+import type { BudgetScope, Hold, HoldOutcome, LeaseBook, Principal } from '#libs/identity';
+import { DomainError, formatUsd } from '#libs/kernel';
 import { refusal, type Refusal } from '../ingress.errors.js';
 
 export type Held =
@@ -47,7 +47,7 @@ export async function placeHold(
   if (scopes.length === 0 || amountPicoUsd === 0n)
     return { ok: true, atMs: nowMs(), amountPicoUsd, leases: [], hold: undefined };
   const atHand = leases.reserve(scopes, amountPicoUsd);
-  const outcome = atHand.ok ? atHand : await leases.hold(scopes, amountPicoUsd);
+  const outcome = atHand.ok ? atHand : await asked(leases, scopes, amountPicoUsd);
   if (outcome.ok)
     return {
       ok: true,
@@ -73,4 +73,22 @@ export async function placeHold(
       },
     ),
   };
+}
+
+/** In process the ledger's own errors come through, its database's too: to the client all of them mean the same. */
+async function asked(
+  leases: LeaseBook,
+  scopes: readonly BudgetScope[],
+  amountPicoUsd: bigint,
+): Promise<HoldOutcome> {
+  try {
+    return await leases.hold(scopes, amountPicoUsd);
+  } catch (cause) {
+    throw new DomainError(
+      'allowance_unavailable',
+      'The ledger could not be asked for room below a limit; nothing was sent.',
+      {},
+      { cause },
+    );
+  }
 }
