@@ -2,6 +2,8 @@ import { DomainError } from '#libs/kernel';
 
 import { policyJson } from './cedar.js';
 import type { CedarValueJson, PolicyJson } from './cedar.js';
+import { compilePolicies } from './compiled/compiled-set.js';
+import type { CompiledSet } from './compiled/compiled-set.js';
 import type { PolicyErrorCode } from './errors.js';
 import { isInert } from './inert.js';
 import { readsOf, unionOf } from './reads.js';
@@ -18,16 +20,22 @@ export class BundleAnalysis {
   readonly #policies: readonly AnalysedPolicy[];
   /** Of all policies together, whoever asks. */
   readonly reads: Reads;
+  /** Undefined where a policy uses what only cedar-wasm has. */
+  readonly compiled: CompiledSet | undefined;
 
   constructor(bundle: PolicyBundle) {
-    this.#policies = Object.values(bundle.policies).map((text) => {
+    const jsons: Record<string, PolicyJson> = {};
+    this.#policies = Object.entries(bundle.policies).map(([id, text]) => {
       const json = policyJson(text);
       if (!json.ok) {
         const message = `not a bundle: ${json.messages.join('; ')}`;
         throw new DomainError<PolicyErrorCode>('policy-bundle-unusable', message);
       }
+      jsons[id] = json.value;
       return { json: json.value, reads: readsOf(json.value) };
     });
+    const result = compilePolicies(jsons);
+    this.compiled = result.ok ? result.set : undefined;
     this.reads = unionOf(this.#policies.map((p) => p.reads));
   }
 

@@ -6,9 +6,10 @@ import fc from 'fast-check';
 
 import { loadCatalog } from '#libs/catalog';
 
+import { buildBundle } from './build-bundle.js';
 import { Decider } from './decider.js';
 import { facts, NOW_MS, PROFILE } from './sample-catalog.spec-support.js';
-import { shippedBundle } from './shipped-policies.spec-support.js';
+import { shippedBundle, shippedSources } from './shipped-policies.spec-support.js';
 import type { PrincipalProfile, RequestFacts, RequestWants } from './types.js';
 
 const DATA = join(import.meta.dirname, '../../catalog/data');
@@ -48,6 +49,18 @@ describe('the shipped policies over the built-in catalog', () => {
     expect(new Set(training)).toEqual(new Set([false]));
   });
 
+  it('leave the default organisation what the platform alone leaves it', () => {
+    const sources = Object.entries(shippedSources.policies);
+    const houseOnly = sources.filter(([file]) => !file.startsWith('packs/'));
+    const built = buildBundle({ ...shippedSources, policies: Object.fromEntries(houseOnly) });
+    if (!built.ok) throw new Error(JSON.stringify(built.faults));
+    const profile = { ...PROFILE, sector: 'general', jurisdiction: 'EEA' };
+    const asked = { profile, facts: facts(), endpoints: catalog.endpoints, nowMs: NOW_MS };
+    const without = new Decider(built.bundle, catalog).decide(asked).permitted;
+    expect(permitted(facts(), profile)).toEqual(new Set(without.map((e) => e.ordinal)));
+    expect(without.map((e) => String(e.id))).toContain('openai:gpt-4o-mini:global:default');
+  });
+
   it('leave nothing but public data once the facts have expired', () => {
     const nowMs = Date.parse('2100-01-01');
     const ask = (dataClass: 'public' | 'internal'): number =>
@@ -74,11 +87,24 @@ describe('the shipped policies over the built-in catalog', () => {
       { requiredKeys: [] },
     );
     const organisation = fc.constantFrom(
-      'example-eu-bank',
-      'example-us-agency',
-      'example-us-hospital',
+      'starter-cn-enterprise',
+      'starter-eu-bank',
+      'starter-us-agency',
+      'starter-us-hospital',
     );
-    const tags = fc.subarray(['cn-important', 'personal', 'phi', 'us-bulk-sensitive']);
+    const tags = fc.subarray([
+      'ai-annex-iii',
+      'cn-important',
+      'customer-financial',
+      'federal-low',
+      'in-payment',
+      'itar',
+      'kr-credit',
+      'personal',
+      'phi',
+      'special-category',
+      'us-bulk-sensitive',
+    ]);
     fc.assert(
       fc.property(
         fc.nat(3),

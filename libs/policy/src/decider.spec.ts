@@ -38,6 +38,9 @@ const catalog = sampleCatalog(
         trainsOnApiData: false,
         processingRegions: ['US', 'EEA', 'APAC'],
         pinned: true,
+        retentionDays: 0,
+        operatorAccess: ['DE', 'IE'],
+        contractTerms: ['dpa'],
         expiresOn: '2026-12-01',
       },
       {
@@ -109,9 +112,11 @@ describe('Decider', () => {
     expect(decide(bundle, facts({ dataClass: 'public' })).permitted).toHaveLength(10);
   });
 
-  it('keeps personal data of EEA subjects where a region pins it', () => {
+  it('keeps personal data of EEA subjects where place, storage, access and contract are known', () => {
     const d = decide(bundle, facts({ dataTags: ['personal'], subjectRegions: ['EEA'] }));
-    expect(names(d)).toEqual(['azure/eu', 'amazon-bedrock/eu']);
+    expect(names(d)).toEqual(['amazon-bedrock/eu']);
+    const refused = d.excluded.find((g) => g.endpoints.some((e) => e.region === 'eu'));
+    expect(refused?.policyIds).toEqual(['gdpr.access', 'gdpr.processor', 'gdpr.storage']);
   });
 
   it('reads facts as unknown from the day after they expire', () => {

@@ -1,17 +1,15 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import type { Catalog, Endpoint } from '#libs/catalog';
-import { DomainError } from '#libs/kernel';
 
 import { analysisOf } from './analysis.js';
 import type { BundleAnalysis } from './analysis.js';
-import { ParsedSet } from './cedar.js';
-import type { CedarValueJson, EntityJson, Verdict } from './cedar.js';
+import type { Verdict } from './cedar.js';
+import type { CompiledSet } from './compiled/compiled-set.js';
 import { EndpointClasses } from './endpoint-classes.js';
-import { contextOf, endpointEntities, endpointUid, keyUid, principalEntities } from './entities.js';
-import type { PolicyErrorCode } from './errors.js';
+import { Judge } from './judge.js';
+import type { JudgeOptions } from './judge.js';
 import { factsKey, profileKey } from './keys.js';
-import { warmUp } from './probe.js';
 import type {
   Decision,
   ExclusionGroup,
@@ -24,11 +22,11 @@ import { VerdictMemo } from './verdict-memo.js';
 /** A rule that reads the time may change its mind: how long such a decision is believed. */
 export const TIMED_DECISION_TTL_MS = 60_000;
 
-/** Evaluations between two turns of the event loop, at about 0.4 ms each. */
-const EVALUATIONS_PER_TURN = 2;
+/** Work between two turns of the event loop, in evaluations of cedar-wasm's at about 0.4 ms each. */
+const WORK_PER_TURN = 2;
 
-/** Endpoints sorted by known verdicts that weigh as much as one evaluation. */
-const ENDPOINTS_PER_STEP = 512;
+/** Endpoints sorted by known verdicts that weigh as much as one such evaluation. */
+const ENDPOINTS_PER_EVALUATION = 512;
 
 export interface DecisionInput {
   readonly profile: PrincipalProfile;
@@ -38,35 +36,36 @@ export interface DecisionInput {
   readonly nowMs: number;
 }
 
-interface Asked {
-  readonly principal: readonly EntityJson[];
-  readonly context: Record<string, CedarValueJson>;
+export interface DeciderOptions extends JudgeOptions {
+  /** The compiled form of the bundle; absent = compiled here. For tests that plant a wrong one. */
+  readonly compiled?: CompiledSet;
 }
 
 /** One bundle over one catalog. Stateless to its callers; what it remembers only saves evaluations. */
 export class Decider {
-  readonly #set: ParsedSet;
   readonly #analysis: BundleAnalysis;
+  readonly #judge: Judge;
   readonly #classes: EndpointClasses;
-  readonly #memo = new VerdictMemo();
+  #memo = new VerdictMemo();
 
   /** Parses now. Throws `policy-bundle-unusable` where the bundle is not one that `buildBundle` made. */
   constructor(
     readonly bundle: PolicyBundle,
     readonly catalog: Catalog,
+    options: DeciderOptions = {},
   ) {
     this.#analysis = analysisOf(bundle);
-    this.#set = new ParsedSet(bundle.schema, bundle.policies);
-    const prepared = this.#set.prepare();
-    if (!prepared.ok) {
-      const message = `not a bundle: ${prepared.messages.join('; ')}`;
-      throw new DomainError<PolicyErrorCode>('policy-bundle-unusable', message);
-    }
-    warmUp(this.#set);
+    const compiled = options.compiled ?? this.#analysis.compiled;
+    this.#judge = new Judge(bundle, catalog, compiled, options);
     this.#classes = new EndpointClasses(catalog);
   }
 
-  /** The verdict on every endpoint. Takes about 0.4 ms per class of endpoints never judged before. */
+  /** Who answers now: `cedar-wasm` where a policy cannot be compiled, or once the two have disagreed. */
+  get evaluator(): 'compiled' | 'cedar-wasm' {
+    return this.#judge.evaluator;
+  }
+
+  /** The verdict on every endpoint. Takes microseconds per class of endpoints never judged before. */
   decide(input: DecisionInput): Decision {
     const steps = this.#steps(input);
     for (;;) {
@@ -75,24 +74,31 @@ export class Decider {
     }
   }
 
-  /** The same, giving the event loop a turn after every few evaluations: for cold decisions on a server. */
+  /** The same, giving the event loop a turn after every bit of work: for cold decisions on a server. */
   async decideYielding(input: DecisionInput): Promise<Decision> {
     const steps = this.#steps(input);
-    for (let taken = 1; ; taken += 1) {
+    for (;;) {
       const step = steps.next();
       if (step.done) return step.value;
-      if (taken % EVALUATIONS_PER_TURN === 0) await nextTurn();
+      await nextTurn();
     }
   }
 
-  /** Yields after each evaluation's worth of work, returns the decision. */
-  *#steps({ profile, facts, endpoints, nowMs }: DecisionInput): Generator<void, Decision> {
-    const asked: Asked = {
-      principal: principalEntities(profile),
-      context: contextOf(facts, nowMs),
-    };
-    const reads = this.#analysis.liveReads(profile, asked.context);
+  /** Yields where a turn is due, returns the decision. */
+  *#steps(input: DecisionInput): Generator<void, Decision> {
+    for (;;) {
+      const { evaluator } = this;
+      const decision = yield* this.#pass(input);
+      if (evaluator === this.evaluator) return decision;
+      // The compiled form was found wrong on the way: nothing that it said is kept.
+      this.#memo = new VerdictMemo();
+    }
+  }
+
+  *#pass({ profile, facts, endpoints, nowMs }: DecisionInput): Generator<void, Decision> {
     const { stretch, untilMs } = this.#classes.enter(nowMs);
+    const hearing = this.#judge.hear(profile, facts, nowMs, stretch);
+    const reads = this.#analysis.liveReads(profile, hearing.context);
     const partition = this.#classes.partition(reads, nowMs);
     const timed = reads.everything || reads.attributes.has('now');
     const request = `${stretch}${profileKey(profile, this.bundle)}${factsKey(facts, this.bundle)}`;
@@ -100,16 +106,20 @@ export class Decider {
     const verdicts = timed ? new Map<string, Verdict>() : this.#memo.of(request);
 
     const tally = new Tally();
+    let rested = 0;
     for (const [at, endpoint] of endpoints.entries()) {
-      if (at % ENDPOINTS_PER_STEP === ENDPOINTS_PER_STEP - 1) yield;
       const classKey = partition.classOf(endpoint);
       let verdict = verdicts.get(classKey);
       if (verdict === undefined) {
-        verdict = this.#evaluate(endpoint, profile, asked, nowMs);
+        verdict = this.#judge.judge(endpoint, hearing);
         verdicts.set(classKey, verdict);
-        yield;
       }
       tally.add(endpoint, verdict);
+      const spent = hearing.spent + at / ENDPOINTS_PER_EVALUATION;
+      if (spent - rested >= WORK_PER_TURN) {
+        rested = spent;
+        yield;
+      }
     }
     const validUntilMs = earliest(untilMs, timed ? nowMs + TIMED_DECISION_TTL_MS : undefined);
     return {
@@ -119,17 +129,14 @@ export class Decider {
       ...(validUntilMs !== undefined && { validUntilMs }),
     };
   }
-
-  #evaluate(endpoint: Endpoint, profile: PrincipalProfile, asked: Asked, nowMs: number): Verdict {
-    const facts = this.#classes.factsOf(endpoint, nowMs);
-    const entities = [...asked.principal, ...endpointEntities(facts)];
-    return this.#set.evaluate(keyUid(profile), endpointUid(facts), asked.context, entities);
-  }
 }
 
 /** Parses the bundle now, so that no request pays for it. Throws as the constructor does. */
-export const createDecider = (bundle: PolicyBundle, catalog: Catalog): Decider =>
-  new Decider(bundle, catalog);
+export const createDecider = (
+  bundle: PolicyBundle,
+  catalog: Catalog,
+  options?: DeciderOptions,
+): Decider => new Decider(bundle, catalog, options);
 
 /** Sorts endpoints by verdict as they come. */
 class Tally {

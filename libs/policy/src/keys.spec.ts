@@ -1,15 +1,29 @@
 import { describe, expect, it } from '@jest/globals';
 
+import { buildBundle } from './build-bundle.js';
 import { DecisionCache } from './decision-cache.js';
 import type { DecisionKey } from './decision-cache.js';
 import { factsKey, profileKey } from './keys.js';
 import { facts, NOW_MS, PROFILE } from './sample-catalog.spec-support.js';
-import { ANYBODY, policyText, shippedBundle } from './shipped-policies.spec-support.js';
+import {
+  ANYBODY,
+  policyText,
+  shippedBundle,
+  shippedSources,
+} from './shipped-policies.spec-support.js';
 import type { PolicyBundle, PrincipalProfile } from './types.js';
 
 const bundle = shippedBundle();
 const house = (head: string, body: string): PolicyBundle =>
   shippedBundle({ own: policyText('house.own', 'platform', head, body) });
+
+function withoutPack(regime: string): PolicyBundle {
+  const files = Object.entries(shippedSources.policies);
+  const policies = files.filter(([file]) => !file.startsWith(`packs/${regime}/`));
+  const built = buildBundle({ ...shippedSources, policies: Object.fromEntries(policies) });
+  if (!built.ok) throw new Error(JSON.stringify(built.faults));
+  return built.bundle;
+}
 
 describe('profileKey', () => {
   const differ = (b: PolicyBundle, other: Partial<PrincipalProfile>): boolean =>
@@ -18,11 +32,11 @@ describe('profileKey', () => {
   it('is shared by the keys of a workspace and by organisations nobody names', () => {
     expect(differ(bundle, { keyId: 'another' })).toBe(false);
     expect(differ(bundle, { workspaceId: 'another' })).toBe(false);
-    expect(differ(bundle, { organisationId: 'another', sector: 'bank' })).toBe(false);
+    expect(differ(bundle, { organisationId: 'another', environment: 'production' })).toBe(false);
   });
 
   it('tells an organisation apart that a policy names', () => {
-    expect(differ(bundle, { organisationId: 'example-eu-bank' })).toBe(true);
+    expect(differ(bundle, { organisationId: 'starter-eu-bank' })).toBe(true);
   });
 
   it('tells keys apart only where a policy names one', () => {
@@ -73,7 +87,9 @@ describe('factsKey', () => {
 
   it('leaves a purpose out that this bundle does not read', () => {
     const billing = facts({ purpose: 'billing' });
-    expect(factsKey(billing, bundle)).toBe(factsKey(facts(), bundle));
+    const blind = withoutPack('eu-ai-act');
+    expect(factsKey(billing, blind)).toBe(factsKey(facts(), blind));
+    expect(factsKey(billing, bundle)).not.toBe(factsKey(facts(), bundle));
     const reads = house(`forbid ${ANYBODY}`, 'when { context.purpose == "billing" }');
     expect(factsKey(billing, reads)).not.toBe(factsKey(facts(), reads));
   });

@@ -5,17 +5,19 @@ import { buildBundle } from './build-bundle.js';
 import type { BundleSources } from './build-bundle.js';
 import type { PolicyBundle } from './types.js';
 
-const DIR = join(import.meta.dirname, '../../../policies');
-const read = (file: string): string => readFileSync(join(DIR, file), 'utf8');
+export const POLICY_DIR = join(import.meta.dirname, '../../../policies');
+const read = (file: string): string => readFileSync(join(POLICY_DIR, file), 'utf8');
 
 export const shippedSources: BundleSources = {
-  policies: Object.fromEntries(globSync('**/*.cedar', { cwd: DIR }).map((f) => [f, read(f)])),
+  policies: Object.fromEntries(
+    globSync('**/*.cedar', { cwd: POLICY_DIR }).map((f) => [f, read(f)]),
+  ),
   schema: read('schema.cedarschema'),
 };
 
 export const caseFiles: readonly { readonly file: string; readonly text: string }[] = globSync(
-  'tests/*.cases.json',
-  { cwd: DIR },
+  '**/*.cases.json',
+  { cwd: POLICY_DIR },
 )
   .toSorted()
   .map((file) => ({ file, text: read(file) }));

@@ -87,6 +87,8 @@ const UIDS: readonly TypeAndId[] = [
 ];
 export const ACTION: TypeAndId = { type: 'T::Action', id: 'send' };
 
+const BRANCHES = ['if', 'then', 'else'] as const;
+
 /** Of every so many expressions one has a type other than wanted. */
 const WRONG_TYPE = 0.02;
 
@@ -96,7 +98,8 @@ function expression(dice: Dice, wanted: Type, depth: number): Expr {
   const sub = (t: Type): Expr => expression(dice, t, depth - 1);
   const both = (name: string, t: Type): Expr => ({ [name]: { left: sub(t), right: sub(t) } });
   if (dice.chance(0.06)) {
-    return { 'if-then-else': { if: sub('bool'), then: sub(type), else: sub(type) } };
+    const branches = BRANCHES.map((name) => [name, sub(name === 'if' ? 'bool' : type)]);
+    return { 'if-then-else': Object.fromEntries(branches) };
   }
   switch (type) {
     case 'bool':

@@ -1,0 +1,39 @@
+import type { Catalog, Endpoint } from '#libs/catalog';
+
+import { storeOf, uidOf } from './compiled/scene.js';
+import type { EntityStore } from './compiled/scene.js';
+import type { EntityUid } from './compiled/values.js';
+import { endpointFacts } from './endpoint-facts.js';
+import { endpointEntities, endpointUid } from './entities.js';
+
+/** An endpoint as the compiled evaluator reads it. */
+export interface EndpointHandle {
+  readonly uid: EntityUid;
+  readonly entities: EntityStore;
+}
+
+/** Endpoints' facts, converted once per stretch of time and not per decision. About 2 KB each. */
+export class EndpointHandles {
+  readonly #catalog: Catalog;
+  #stretch = -1;
+  #handles = new Map<Endpoint, EndpointHandle>();
+
+  constructor(catalog: Catalog) {
+    this.#catalog = catalog;
+  }
+
+  /** `stretch` from `EndpointClasses.enter`. Throws FAULT where a fact is no value of Cedar's. */
+  of(endpoint: Endpoint, stretch: number, nowMs: number): EndpointHandle {
+    if (stretch !== this.#stretch) {
+      this.#stretch = stretch;
+      this.#handles = new Map();
+    }
+    let handle = this.#handles.get(endpoint);
+    if (handle === undefined) {
+      const facts = endpointFacts(endpoint, this.#catalog, nowMs);
+      handle = { uid: uidOf(endpointUid(facts)), entities: storeOf(endpointEntities(facts)) };
+      this.#handles.set(endpoint, handle);
+    }
+    return handle;
+  }
+}

@@ -1,0 +1,171 @@
+// Who answers: the compiled evaluator, watched by cedar-wasm; or cedar-wasm alone, where a policy uses what
+// the compiled one does not have, and for ever after the two have once disagreed.
+import type { Catalog, Endpoint } from '#libs/catalog';
+import { DomainError } from '#libs/kernel';
+
+import { ParsedSet, SEND_PROMPT } from './cedar.js';
+import type { CedarValueJson, EntityJson, Verdict } from './cedar.js';
+import { verdictOf } from './compiled/compiled-set.js';
+import type { BoundSet, CompiledSet } from './compiled/compiled-set.js';
+import { isFault, recordOf, storeOf, uidOf } from './compiled/scene.js';
+import { EndpointHandles } from './endpoint-handles.js';
+import { endpointFacts } from './endpoint-facts.js';
+import { contextOf, endpointEntities, endpointUid, keyUid, principalEntities } from './entities.js';
+import type { PolicyErrorCode } from './errors.js';
+import { warmUp } from './probe.js';
+import type { PolicyBundle, PrincipalProfile, RequestFacts } from './types.js';
+
+/** Of the compiled evaluator's answers one in so many is also asked of cedar-wasm (0.4 ms). */
+export const SHADOW_ONE_IN = 1_000;
+/** And so are the first ones of a judge: a fault that shows at all mostly shows at once. */
+export const SHADOW_FIRST = 32;
+
+/** Compiled evaluations that weigh as much as one of cedar-wasm's. */
+const COMPILED_PER_WASM = 100;
+
+/** The compiled evaluator and cedar-wasm disagreed. Holds no content: ids and verdicts only. */
+export interface Mismatch {
+  readonly policyVersion: string;
+  readonly catalogVersion: string;
+  readonly endpointId: string;
+  readonly compiled: Verdict;
+  /** cedar-wasm's, which is the one that counted. */
+  readonly authority: Verdict;
+}
+
+export interface JudgeOptions {
+  /** Called once per bundle, inside the decision that found it. Decisions cached earlier are in doubt. */
+  readonly onMismatch?: (mismatch: Mismatch) => void;
+}
+
+/** Versions whose compiled form once gave a wrong answer in this process. Grows by faults of ours only. */
+const distrusted = new Set<string>();
+
+export class Judge {
+  readonly #bundle: PolicyBundle;
+  readonly #catalog: Catalog;
+  readonly #compiled: CompiledSet | undefined;
+  readonly #onMismatch: JudgeOptions['onMismatch'];
+  readonly #authority: ParsedSet;
+  readonly #handles: EndpointHandles;
+  #answers = 0;
+
+  /** Parses now. Throws `policy-bundle-unusable` where the bundle is not one that `buildBundle` made. */
+  constructor(
+    bundle: PolicyBundle,
+    catalog: Catalog,
+    compiled: CompiledSet | undefined,
+    options: JudgeOptions,
+  ) {
+    this.#bundle = bundle;
+    this.#catalog = catalog;
+    this.#compiled = compiled;
+    this.#onMismatch = options.onMismatch;
+    this.#handles = new EndpointHandles(catalog);
+    this.#authority = new ParsedSet(bundle.schema, bundle.policies);
+    const prepared = this.#authority.prepare();
+    if (!prepared.ok) {
+      const message = `not a bundle: ${prepared.messages.join('; ')}`;
+      throw new DomainError<PolicyErrorCode>('policy-bundle-unusable', message);
+    }
+    warmUp(this.#authority);
+  }
+
+  /** What answers now; `compiled` can become `cedar-wasm` at any answer, never the other way. */
+  get evaluator(): 'compiled' | 'cedar-wasm' {
+    return this.#compiled === undefined || distrusted.has(this.#bundle.version)
+      ? 'cedar-wasm'
+      : 'compiled';
+  }
+
+  /** Opens the case of one request; `stretch` from `EndpointClasses.enter`. */
+  hear(profile: PrincipalProfile, facts: RequestFacts, nowMs: number, stretch: number): Hearing {
+    const principal = principalEntities(profile);
+    const context = contextOf(facts, nowMs);
+    return {
+      context,
+      bound: this.evaluator === 'compiled' ? this.#bind(profile, principal, context) : undefined,
+      profile,
+      principal,
+      nowMs,
+      stretch,
+      spent: 0,
+    };
+  }
+
+  #bind(
+    profile: PrincipalProfile,
+    principal: readonly EntityJson[],
+    context: Hearing['context'],
+  ): BoundSet | undefined {
+    return unlessFault(() =>
+      this.#compiled?.bind({
+        principal: uidOf(keyUid(profile)),
+        action: uidOf(SEND_PROMPT),
+        context: recordOf(context),
+        entities: storeOf(principal),
+      }),
+    );
+  }
+
+  judge(endpoint: Endpoint, hearing: Hearing): Verdict {
+    const { bound, nowMs, stretch } = hearing;
+    const compiled =
+      bound === undefined || this.evaluator === 'cedar-wasm'
+        ? undefined
+        : unlessFault(() => {
+            const { uid, entities } = this.#handles.of(endpoint, stretch, nowMs);
+            return verdictOf(bound.evaluate(uid, entities));
+          });
+    if (compiled === undefined) return this.#ask(endpoint, hearing);
+    hearing.spent += 1 / COMPILED_PER_WASM;
+    this.#answers += 1;
+    if (this.#answers > SHADOW_FIRST && this.#answers % SHADOW_ONE_IN !== 0) return compiled;
+
+    const authority = this.#ask(endpoint, hearing);
+    if (!alike(compiled, authority)) {
+      const { version: policyVersion } = this.#bundle;
+      const { version: catalogVersion } = this.#catalog;
+      distrusted.add(policyVersion);
+      const endpointId = endpoint.id;
+      this.#onMismatch?.({ policyVersion, catalogVersion, endpointId, compiled, authority });
+    }
+    return authority;
+  }
+
+  #ask(endpoint: Endpoint, hearing: Hearing): Verdict {
+    hearing.spent += 1;
+    const facts = endpointFacts(endpoint, this.#catalog, hearing.nowMs);
+    const entities = [...hearing.principal, ...endpointEntities(facts)];
+    const { profile, context } = hearing;
+    return this.#authority.evaluate(keyUid(profile), endpointUid(facts), context, entities);
+  }
+}
+
+/** One request before the judge. */
+export interface Hearing {
+  readonly context: Record<string, CedarValueJson>;
+  readonly profile: PrincipalProfile;
+  readonly principal: readonly EntityJson[];
+  readonly bound: BoundSet | undefined;
+  readonly nowMs: number;
+  readonly stretch: number;
+  /** Work done so far, in evaluations of cedar-wasm's. */
+  spent: number;
+}
+
+/** A value that the compiled evaluator cannot hold is cedar-wasm's business. */
+function unlessFault<T>(answer: () => T): T | undefined {
+  try {
+    return answer();
+  } catch (error) {
+    if (isFault(error)) return undefined;
+    throw error;
+  }
+}
+
+const alike = (a: Verdict, b: Verdict): boolean =>
+  a.allowed === b.allowed &&
+  a.errored === b.errored &&
+  a.policyIds.length === b.policyIds.length &&
+  a.policyIds.every((id, at) => id === b.policyIds[at]);
