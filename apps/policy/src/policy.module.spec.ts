@@ -60,8 +60,8 @@ function principals(): InProcessSnapshotSource<PrincipalDirectory> {
   });
   const directory = new PrincipalDirectory(
     principalsSnapshot({
-      organisations: [organisation('org-default'), organisation('example-eu-bank')],
-      workspaces: [workspace('ws-default', 'org-default'), workspace('ws-bank', 'example-eu-bank')],
+      organisations: [organisation('org-default'), organisation('starter-eu-bank')],
+      workspaces: [workspace('ws-default', 'org-default'), workspace('ws-bank', 'starter-eu-bank')],
       keys: [
         key('k-auditor', 'ws-default', secrets.auditor, 'auditor'),
         key('k-user', 'ws-default', secrets.inference, 'inference'),

@@ -16,6 +16,7 @@ export type {
   Catalog,
   Dialect,
   Endpoint,
+  Evidence,
   EvidenceClass,
   FactGroup,
   Model,

@@ -18,16 +18,19 @@ describe('the shipped policies', () => {
 
   const cases = caseFiles.flatMap(({ text }) => readPolicyCases(text));
 
-  it.each(cases)('$name', (c) => {
-    if (!built.ok) throw new Error('the bundle does not build');
-    const [result] = runPolicyCases(built.bundle, [c]);
-    expect(result?.actual).toEqual({
-      decision: c.expect.decision,
-      policies: c.expect.policies.toSorted(),
-      errored: false,
-    });
-    expect(result?.holds).toBe(true);
-  });
+  const results = built.ok ? runPolicyCases(built.bundle, cases) : [];
+
+  it.each(cases.map((c, at) => ({ name: c.name, expect: c.expect, result: results[at] })))(
+    '$name',
+    ({ expect: expected, result }) => {
+      expect(result?.actual).toEqual({
+        decision: expected.decision,
+        policies: expected.policies.toSorted(),
+        errored: false,
+      });
+      expect(result?.holds).toBe(true);
+    },
+  );
 
   it('each rule has a case that it alone refuses', () => {
     if (!built.ok) throw new Error('the bundle does not build');
