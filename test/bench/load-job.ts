@@ -11,6 +11,8 @@ export interface ClosedJob extends Aim {
   readonly kind: 'closed';
   readonly connections: number;
   readonly stream?: StreamShape;
+  /** The connections begin one after the other over this time, so that streams do not march in step. */
+  readonly staggerMs?: number;
   /** Until then new requests are begun, and every one is finished; or `requestsEach` per connection. */
   readonly durationMs?: number;
   readonly requestsEach?: number;

@@ -1,4 +1,5 @@
 // The load generator: one process that lives through the run (so that its code is hot), a job per IPC message.
+import { setTimeout as pause } from 'node:timers/promises';
 import { chatBody } from './chat-request.js';
 import { Caller, requestBytes, type Answer } from './http-caller.js';
 import type { ClosedJob, LoadJob, LoadResult, OpenJob } from './load-job.js';
@@ -47,8 +48,9 @@ async function closed(job: ClosedJob): Promise<LoadResult> {
   const tally = new Tally();
   const untilMs = performance.now() + (job.durationMs ?? Number.POSITIVE_INFINITY);
   const requestsMax = job.requestsEach ?? Number.POSITIVE_INFINITY;
-  const connection = async (): Promise<void> => {
+  const connection = async (_: unknown, index: number): Promise<void> => {
     const caller = new Caller(url);
+    if (job.staggerMs !== undefined) await pause((index * job.staggerMs) / job.connections);
     for (let n = 0; n < requestsMax && performance.now() < untilMs; n++)
       tally.add(await caller.call(request, job.stream !== undefined));
     caller.close();
@@ -79,7 +81,7 @@ async function open(job: OpenJob): Promise<LoadResult> {
   const total = Math.round((job.perSecond * job.durationMs) / 1_000);
   for (let n = 0; n < total; n++) {
     const dueMs = startedMs + (n * 1_000) / job.perSecond;
-    while (performance.now() < dueMs) await new Promise((resolve) => setTimeout(resolve, 1));
+    while (performance.now() < dueMs) await pause(1);
     if (running.size >= OPEN_CALLS_MAX) {
       tally.requests++;
       tally.fail(0);

@@ -48,6 +48,8 @@ class Bench {
 
   async run(): Promise<void> {
     const { parts, logs } = this.options;
+    if (this.options.quick)
+      this.#note('A quick run: few short rounds, for looking and not for quoting.');
     if (!canPin) this.#note('Nothing is pinned: taskset or a second core is missing.');
     for (const log of logs)
       if (log === 'PostgreSQL') await this.#gatewayOn(log);
@@ -73,6 +75,7 @@ class Bench {
   }
 
   async #onKafka(): Promise<void> {
+    if (!this.options.isolate) moveSelf('both');
     const kafka = await startKafka(join(this.folder, 'kafka'), say);
     try {
       await this.#gatewayOn('Kafka', kafka);
@@ -82,11 +85,11 @@ class Bench {
   }
 
   async #gatewayOn(log: LogName, kafka?: KafkaBroker): Promise<void> {
-    const { parts, profile, effort, ingressFlags, spread } = this.options;
+    const { parts, profile, effort, ingressFlags, isolate } = this.options;
     if (!['cpu', 'latency', 'streams', 'lag'].some((part) => parts.has(part as 'cpu'))) return;
     say(`starting Custos on ${log}`);
     // What it starts inherits where we are; the ingress alone is told otherwise.
-    if (spread) moveSelf('both');
+    if (!isolate) moveSelf('both');
     const gateway = await startGateway({
       dataDir: join(this.folder, `custos-${log}`),
       upstreamUrl: this.mock.url,

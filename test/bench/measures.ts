@@ -108,6 +108,7 @@ export class Measures {
         this.#window(target, {
           connections: CONNECTIONS,
           requestsEach: LONG_STREAM / chunks,
+          staggerMs: SHORT_STREAM * STREAM_INTERVAL_MS,
           stream: { chunks, intervalMs: STREAM_INTERVAL_MS },
         });
       const short = await window(SHORT_STREAM);

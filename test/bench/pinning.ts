@@ -1,5 +1,5 @@
-// The gateway under test has core 0 for itself; everything else (mock, load, PostgreSQL, Kafka, ledger, control,
-// policy, routing, this program) shares core 1, so that nobody's work is paid from the gateway's core.
+// The gateway under test has core 0, mock and load core 1. PostgreSQL, Kafka and the processes behind the gateway may
+// use both, as they would on a machine of two cores: held to the load's core, they would be waited for.
 import { spawnSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 

@@ -55,26 +55,23 @@ function machine(): string {
   const gib = (totalmem() / 1024 ** 3).toFixed(0);
   return [
     `- ${first?.model ?? 'unknown CPU'}, ${cpus().length} cores, ${gib} GiB`,
-    `- Linux ${release()}, Node ${process.version}${javaOf()}`,
+    `- Linux ${release()}, Node ${process.version}`,
     `- ${new Date().toISOString().slice(0, 10)}, load average at the end ${loadAverage()}`,
   ].join('\n');
 }
-
-const javaOf = (): string =>
-  `, undici ${process.versions['undici'] ?? ''} built in (ours is of package.json)`;
 
 const loadAverage = (): string =>
   readFileSync('/proc/loadavg', 'utf8').split(' ').slice(0, 3).join(' ');
 
 const method = ({ rounds, windowMs, lagMs }: Effort): string =>
   `1. Three targets against one upstream mock: the mock called directly, a bare Node proxy (\`node:http\` in, undici \`dispatch\` out, bytes only) and Custos as six processes (the ingress and, beside it, control, policy, routing, ledger, PostgreSQL or Kafka). The bare proxy of the same run is the yardstick, because absolute times move from machine to machine.
-2. ${canPin ? 'Pinned: the bare proxy and the ingress have core 0 for themselves; mock, load generator, the other five processes, PostgreSQL and Kafka share core 1.' : '**Nothing was pinned**: `taskset` or a second core is missing, and the figures are worth less.'}
+2. ${canPin ? 'Pinned: bare proxy and ingress to core 0, mock and load generator to core 1. The other processes, PostgreSQL and Kafka use both, so that everything happens on two cores.' : '**Nothing was pinned**: `taskset` or a second core is missing, and the figures are worth less.'}
 3. Before it is measured each target returns one whole answer and one whole stream of 64 chunks with usage and \`[DONE]\`, looked at in full. One failed request ends the run.
 4. Requests of 1 KB, answers of about 1 KB; keep-alive connections; loopback; no TLS. Streams: an event every 5 ms, usage asked for.
 5. Targets take turns round by round (A B C A B C): ${rounds} rounds of ${windowMs / 1_000} s after a warm-up; medians, with the lowest and highest round beside. After each of its windows Custos may post what is outstanding, so that no other target pays for it.
 6. CPU is what the kernel charges the threads of the target's process (\`/proc/PID/task/*/schedstat\`), divided by the requests of the window: 32 connections in a closed loop, or 32 streams at once.
 7. CPU per event is the slope between streams of 64 and 512 events: what a stream costs once cancels out.
-8. Latency is that of one caller at a time; time to first token that of 32 streams at once, from the request's last byte to the first \`data:\`.
+8. Latency is that of one caller at a time; time to first token that of 32 streams at once, begun one after the other, from the request's last byte to the first \`data:\`.
 9. Billing lag: ${lagMs / 1_000} s of 300 generations/s at a constant rate, every third a stream of 64 events; from the last byte at the client to the ledger's posted entry, by one machine's clock, for every generation.
 10. RSS is the highest seen during that load. The standalone process has the simulator inside; PostgreSQL is beside it. Differences under about 10 % are noise.`;
 
