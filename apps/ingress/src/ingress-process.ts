@@ -89,6 +89,7 @@ export async function startIngress(config: IngressConfig, lifecycle: Lifecycle):
     targets: {
       mode: config.CUSTOS_PROVIDERS,
       plainHttp: config.CUSTOS_PROFILE !== 'production',
+      holdOutputTokens: config.CUSTOS_HOLD_OUTPUT_TOKENS,
       ...(config.CUSTOS_SIMULATOR_URL === undefined
         ? {}
         : { simulatorUrl: config.CUSTOS_SIMULATOR_URL }),
@@ -128,7 +129,12 @@ export async function startIngress(config: IngressConfig, lifecycle: Lifecycle):
       errors: HTTP_ERRORS,
       idleTimeoutMs: config.CUSTOS_TOTAL_TIMEOUT,
       prepare: (fastify) =>
-        registerCompletionRoutes(fastify, ingress.completions, config.CUSTOS_BODY_BYTES_MAX),
+        registerCompletionRoutes(
+          fastify,
+          ingress.completions,
+          config.CUSTOS_BODY_BYTES_MAX,
+          (error) => logger.error('completion.failed', describeError(error)),
+        ),
     },
   );
   lifecycle.onShutdown(30, 'http', () => http.close());

@@ -83,7 +83,7 @@ export class Ingress {
       onFatal: parts.onFatal,
     });
     this.#dispatcher = new UndiciDispatcher();
-    this.#cold = new ColdDecider(parts.catalogDir, parts.onFatal);
+    this.#cold = new ColdDecider(parts.catalogDir, catalog.version, parts.onFatal);
     const maxAgeMs = settings.CUSTOS_SNAPSHOT_MAX_AGE;
     const health = new RouteHealth(parts.routes, clock, maxAgeMs, parts.report);
     this.completions = new Completions({

@@ -33,6 +33,7 @@ function ask(dialect: Dialect, body: object): Promise<{ text: string; end: Attem
     upstreamModel: 'up',
     simulated: true,
     maxOutputTokens: 100,
+    unaskedOutputTokens: 100,
   };
   const timeouts = { connectMs: 1000, firstContentMs: 5000, idleMs: 5000, totalMs: 10_000 };
   return new Promise((resolve, reject) => {

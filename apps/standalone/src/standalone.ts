@@ -116,6 +116,7 @@ export async function startStandalone(
     targets: {
       mode: config.CUSTOS_PROVIDERS,
       plainHttp: config.CUSTOS_PROFILE !== 'production',
+      holdOutputTokens: config.CUSTOS_HOLD_OUTPUT_TOKENS,
       ...(simulator === undefined ? {} : { simulatorUrl: simulator }),
       ...providerCredentials(config.environment, catalog.providers.values()),
     },
@@ -169,7 +170,12 @@ export async function startStandalone(
     errors: STANDALONE_ERRORS,
     idleTimeoutMs: config.CUSTOS_TOTAL_TIMEOUT,
     prepare: (fastify) =>
-      registerCompletionRoutes(fastify, ingress.completions, config.CUSTOS_BODY_BYTES_MAX),
+      registerCompletionRoutes(
+        fastify,
+        ingress.completions,
+        config.CUSTOS_BODY_BYTES_MAX,
+        (error) => logger.error('completion.failed', describeError(error)),
+      ),
   });
   lifecycle.onShutdown(30, 'http', () => http.close());
   const control = http.app.get(ControlPlane, { strict: false });

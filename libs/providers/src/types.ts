@@ -13,6 +13,8 @@ export interface AttemptTarget {
   readonly simulated: boolean;
   /** Ceiling the dialect must send when the caller gave none (Anthropic requires max_tokens). */
   readonly maxOutputTokens: number;
+  /** Sent where the caller named no ceiling and the dialect needs one: no more than what was held. */
+  readonly unaskedOutputTokens: number;
 }
 
 /**

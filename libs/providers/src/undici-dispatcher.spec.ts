@@ -61,6 +61,7 @@ const target = (baseUrl: string, change: Partial<AttemptTarget> = {}): AttemptTa
   upstreamModel: 'up',
   simulated: true,
   maxOutputTokens: 10,
+  unaskedOutputTokens: 10,
   ...change,
 });
 

@@ -76,7 +76,7 @@ export function parsePreferences(provider: unknown): ParsedPreferences {
   try {
     for (const [field, value] of members('provider', provider)) {
       const read = FIELDS.get(field);
-      if (read === undefined) throw invalid(`provider.${field}`, 'unknown field');
+      if (read === undefined) throw invalid(`provider.${field.slice(0, 100)}`, 'unknown field');
       if (value !== null && value !== undefined) read(draft, value, `provider.${field}`);
     }
   } catch (error) {

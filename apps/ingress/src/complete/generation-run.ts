@@ -146,6 +146,7 @@ export class GenerationRun implements AttemptObserver, RunView {
   async #failOver(outcome: string, failure: AttemptFailure): Promise<void> {
     const next = this.parts.candidates[this.#candidate + 1]!;
     const number = this.#candidate + 2;
+    let recordedAtMs: number;
     try {
       const receipt = await this.ctx.audit.append(
         'custos.attempt.dispatched.v1',
@@ -164,7 +165,7 @@ export class GenerationRun implements AttemptObserver, RunView {
         },
         { admission: false },
       );
-      if (!this.#ended) this.#dispatchNext(receipt.acknowledgedAtMs);
+      recordedAtMs = receipt.acknowledgedAtMs;
     } catch {
       if (this.#ended) return;
       const r = refusal(
@@ -175,7 +176,9 @@ export class GenerationRun implements AttemptObserver, RunView {
         },
       );
       this.#fail(r, 'failed');
+      return;
     }
+    if (!this.#ended) this.#dispatchNext(recordedAtMs);
   }
 
   /**

@@ -12,6 +12,8 @@ export interface TargetSettings {
   readonly baseUrls: ReadonlyMap<string, string>;
   /** False in a production profile: a prompt never travels unencrypted. */
   readonly plainHttp: boolean;
+  /** What a hold reserves where the caller names no ceiling. */
+  readonly holdOutputTokens: number;
 }
 
 /** Turns an endpoint into where and how it is called: live with our credential, or at the simulator. */
@@ -60,6 +62,7 @@ export class TargetResolver {
       dialect: endpoint.dialect,
       upstreamModel: endpoint.upstreamModel,
       maxOutputTokens: endpoint.maxOutputTokens,
+      unaskedOutputTokens: Math.min(endpoint.maxOutputTokens, this.settings.holdOutputTokens),
     };
   }
 }

@@ -57,9 +57,9 @@ export class ColdDecider {
   #nextId = 0;
   #failed: Error | undefined;
 
-  constructor(catalogDir: string, onFailure: (error: Error) => void) {
+  constructor(catalogDir: string, catalogVersion: string, onFailure: (error: Error) => void) {
     this.#worker = new Worker(new URL('./decision-worker.js', import.meta.url), {
-      workerData: { catalogDir },
+      workerData: { catalogDir, catalogVersion },
       resourceLimits: { maxOldGenerationSizeMb: 256 },
     });
     this.#worker.on('message', (m: FromWorker) => this.#receive(m));

@@ -9,8 +9,10 @@ const DECIDERS_MAX = 2;
 
 const port = parentPort;
 if (!port) throw new Error('decision-worker runs as a worker thread');
-const { catalogDir } = workerData as { catalogDir: string };
+const { catalogDir, catalogVersion } = workerData as { catalogDir: string; catalogVersion: string };
 const catalog = readBuiltInCatalog(catalogDir);
+// Endpoints are exchanged by ordinal: files that were swapped in between would make them mean something else.
+if (catalog.version !== catalogVersion) throw new Error('the catalog changed while starting');
 const deciders = new Map<string, Decider>();
 const say = (m: FromWorker): void => port.postMessage(m);
 const ordinalsOf = (endpoints: readonly Endpoint[]): Int32Array =>
@@ -34,8 +36,13 @@ function answer(decider: Decider, q: ColdQuestion): ColdAnswer {
 
 port.on('message', (m: ToWorker) => {
   if (m.kind === 'bundle') {
-    if (!deciders.has(m.bundle.version))
-      deciders.set(m.bundle.version, createDecider(m.bundle, catalog));
+    try {
+      if (!deciders.has(m.bundle.version))
+        deciders.set(m.bundle.version, createDecider(m.bundle, catalog));
+    } catch {
+      // Questions under it are answered with a fault (503): streams under way must not end for a bad bundle.
+      return;
+    }
     for (const version of deciders.keys()) {
       if (deciders.size <= DECIDERS_MAX) break;
       if (version !== m.bundle.version) deciders.delete(version);

@@ -18,6 +18,7 @@ export async function registerCompletionRoutes(
   fastify: FastifyInstance,
   completions: Completions,
   bodyBytesMax: number,
+  onFault: (error: unknown) => void,
 ): Promise<void> {
   await fastify.register(async (scope) => {
     scope.removeAllContentTypeParsers();
@@ -37,11 +38,14 @@ export async function registerCompletionRoutes(
       scope.post(path, { bodyLimit: bodyBytesMax }, (request, reply) => {
         reply.hijack();
         const { body } = request;
-        return completions.complete(
-          request.raw,
-          reply.raw,
-          Buffer.isBuffer(body) ? body : Buffer.alloc(0),
-        );
+        // What fails before the request has an id is a fault of ours; the hijacked socket must not be left open.
+        return completions
+          .complete(request.raw, reply.raw, Buffer.isBuffer(body) ? body : Buffer.alloc(0))
+          .catch((error: unknown) => {
+            onFault(error);
+            const r = refusal('internal', 'An internal fault; nothing was sent.');
+            sendJson(reply.raw, statusOf(r), JSON.stringify(errorBody(r)), { connection: 'close' });
+          });
       });
   });
 }

@@ -14,6 +14,7 @@ const TARGET: AttemptTarget = {
   credential: 'sk-ant',
   simulated: false,
   maxOutputTokens: 4096,
+  unaskedOutputTokens: 4096,
 };
 
 function build(body: Record<string, unknown>) {

@@ -93,7 +93,7 @@ function translate(target: AttemptTarget, body: ChatBody): Record<string, unknow
     }
   }
   const { system, messages } = translateMessages(body.messages);
-  const asked = body.max_completion_tokens ?? body.max_tokens ?? target.maxOutputTokens;
+  const asked = body.max_completion_tokens ?? body.max_tokens ?? target.unaskedOutputTokens;
   const maxTokens = Math.min(asked, target.maxOutputTokens);
   const temperature = body['temperature'];
   return {

@@ -14,6 +14,7 @@ const TARGET: AttemptTarget = {
   upstreamModel: 'up/"stream',
   simulated: true,
   maxOutputTokens: 100,
+  unaskedOutputTokens: 100,
 };
 const MESSAGES = '[{"role":"user","content":"hi   \\u00e9"}]';
 
