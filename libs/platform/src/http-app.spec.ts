@@ -130,4 +130,21 @@ describe('createHttpApp', () => {
     offOther();
     expect((await fetch(`${http.url}/health/ready`)).status).toBe(200);
   });
+
+  it('is not held up at its end by a connection on which nothing was ever asked', async () => {
+    const other = await createHttpApp(ThingsModule, {
+      host: '127.0.0.1',
+      port: 0,
+      logger: new Logger({ app: 'test', level: 'error', write: () => undefined }),
+      errors: {},
+    });
+    const socket = connect(Number(new URL(other.url).port), '127.0.0.1');
+    socket.on('error', () => undefined);
+    await new Promise<void>((connected) => socket.once('connect', connected));
+    expect((await fetch(`${other.url}/health/live`)).status).toBe(200);
+    const startedAt = performance.now();
+    await other.close();
+    expect(performance.now() - startedAt).toBeLessThan(5_000);
+    socket.destroy();
+  });
 });

@@ -18,6 +18,8 @@ const HEADERS_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_MS = 65_000;
 /** A socket on which nothing moved for this long, also amid an answer; keep-alive comments move it. */
 const IDLE_MS = 120_000;
+/** At the end requests under way get this long. Node does not count a connection that was never used as idle. */
+const CLOSE_GRACE_MS = 2_000;
 
 export interface HttpAppOptions {
   readonly host: string;
@@ -37,7 +39,7 @@ export interface HttpApp {
   readonly fastify: FastifyInstance;
   /** Without a trailing slash. */
   readonly url: string;
-  /** Stops listening, lets running requests end, runs the modules' destroy hooks. */
+  /** Stops listening, lets running requests end for a moment, cuts the rest, runs the modules' destroy hooks. */
   close(): Promise<void>;
 }
 
@@ -70,5 +72,14 @@ export async function createHttpApp(
   const address = fastify.server.address();
   const port = typeof address === 'object' && address !== null ? address.port : options.port;
   const host = options.host.includes(':') ? `[${options.host}]` : options.host;
-  return { app, fastify, url: `http://${host}:${port}`, close: () => app.close() };
+  return { app, fastify, url: `http://${host}:${port}`, close: () => closeWithin(app, fastify) };
+}
+
+async function closeWithin(app: NestFastifyApplication, fastify: FastifyInstance): Promise<void> {
+  const cut = setTimeout(() => fastify.server.closeAllConnections(), CLOSE_GRACE_MS);
+  try {
+    await app.close();
+  } finally {
+    clearTimeout(cut);
+  }
 }
