@@ -1,0 +1,117 @@
+// One built app as a process of its own, with everything it ever said kept for searching.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { eventually } from './gateway.js';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const START_MS = 60_000;
+const STOP_MS = 15_000;
+/** What a failure message shows of the output. */
+const TAIL_CHARS = 3_000;
+
+export class AppProcess {
+  #child: ChildProcess | undefined;
+  #output = '';
+
+  private constructor(
+    readonly app: string,
+    readonly url: string,
+    private readonly environment: Readonly<Record<string, string>>,
+  ) {}
+
+  /** Launches; `ready` says when it serves. The port stays the same over restarts. */
+  static launch(
+    app: string,
+    port: number,
+    environment: Readonly<Record<string, string>>,
+  ): AppProcess {
+    const made = new AppProcess(app, `http://127.0.0.1:${port}`, {
+      PORT: String(port),
+      CUSTOS_METRICS_PORT: '0',
+      ...environment,
+    });
+    made.launch();
+    return made;
+  }
+
+  /** Everything on stdout and stderr since the first launch. */
+  get output(): string {
+    return this.#output;
+  }
+
+  launch(): void {
+    const { PATH = '', HOME = '', TMPDIR } = process.env;
+    const child = spawn(process.execPath, [join(ROOT, `dist/apps/${this.app}/src/main.js`)], {
+      cwd: ROOT,
+      // Not our whole environment: a provider's key in it would make that provider live.
+      env: {
+        PATH,
+        HOME,
+        ...(TMPDIR === undefined ? {} : { TMPDIR }),
+        CUSTOS_PARENT_IPC: '1',
+        ...this.environment,
+      },
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    });
+    this.#child = child;
+    child.channel?.unref();
+    for (const stream of [child.stdout, child.stderr])
+      stream?.on('data', (text: Buffer) => (this.#output += text.toString('utf8')));
+  }
+
+  /** Resolves when `/health/ready` answers 200. */
+  async ready(): Promise<void> {
+    await eventually(
+      async () => {
+        const child = this.#child;
+        if (child === undefined || child.exitCode !== null || child.signalCode !== null)
+          throw new Error(`${this.app} ended while starting:\n${this.#tail()}`);
+        const answer = await fetch(`${this.url}/health/ready`).catch(() => undefined);
+        return answer?.status === 200 ? true : undefined;
+      },
+      START_MS,
+      () => `${this.app} is not ready:\n${this.#tail()}`,
+    );
+  }
+
+  async kill9(): Promise<void> {
+    await this.#end('SIGKILL');
+  }
+
+  async stop(): Promise<void> {
+    await this.#end('SIGTERM');
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#child;
+    this.#child = undefined;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    child.kill(signal);
+    const late = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
+    await ended;
+    clearTimeout(late);
+  }
+
+  #tail(): string {
+    return this.#output.slice(-TAIL_CHARS);
+  }
+}
+
+/** Free at this moment; taken by another in between, the start says so. */
+export async function freePorts(count: number): Promise<readonly number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer();
+      await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+      return server;
+    }),
+  );
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  await Promise.all(
+    servers.map((server) => new Promise<void>((closed) => server.close(() => closed()))),
+  );
+  return ports;
+}
