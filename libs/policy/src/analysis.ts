@@ -10,7 +10,11 @@ import { readsOf, unionOf } from './reads.js';
 import type { Reads } from './reads.js';
 import type { PolicyBundle, PrincipalProfile } from './types.js';
 
+/** Sets of live policies whose reads are kept. Tags, classes and wants make some dozens. */
+const UNIONS_LIMIT = 256;
+
 interface AnalysedPolicy {
+  readonly id: string;
   readonly json: PolicyJson;
   readonly reads: Reads;
 }
@@ -18,6 +22,7 @@ interface AnalysedPolicy {
 /** What one bundle's policies read, found once per bundle. */
 export class BundleAnalysis {
   readonly #policies: readonly AnalysedPolicy[];
+  readonly #unions = new Map<string, Reads>();
   /** Of all policies together, whoever asks. */
   readonly reads: Reads;
   /** Undefined where a policy uses what only cedar-wasm has. */
@@ -32,7 +37,7 @@ export class BundleAnalysis {
         throw new DomainError<PolicyErrorCode>('policy-bundle-unusable', message);
       }
       jsons[id] = json.value;
-      return { json: json.value, reads: readsOf(json.value) };
+      return { id, json: json.value, reads: readsOf(json.value) };
     });
     const result = compilePolicies(jsons);
     this.compiled = result.ok ? result.set : undefined;
@@ -43,6 +48,19 @@ export class BundleAnalysis {
   liveReads(profile: PrincipalProfile, context: Readonly<Record<string, CedarValueJson>>): Reads {
     const live = this.#policies.filter(({ json }) => !isInert(json, profile, context));
     return unionOf(live.map((p) => p.reads));
+  }
+
+  /** Of these policies; the same object for the same ids, as long as it is remembered. */
+  readsOf(ids: readonly string[]): Reads {
+    const key = ids.join(' ');
+    let reads = this.#unions.get(key);
+    if (reads === undefined) {
+      const among = new Set(ids);
+      reads = unionOf(this.#policies.filter((p) => among.has(p.id)).map((p) => p.reads));
+      if (this.#unions.size >= UNIONS_LIMIT) this.#unions.clear();
+      this.#unions.set(key, reads);
+    }
+    return reads;
   }
 }
 

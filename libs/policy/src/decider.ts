@@ -8,8 +8,9 @@ import type { Verdict } from './cedar.js';
 import type { CompiledSet } from './compiled/compiled-set.js';
 import { EndpointClasses } from './endpoint-classes.js';
 import { Judge } from './judge.js';
-import type { JudgeOptions } from './judge.js';
+import type { Hearing, JudgeOptions } from './judge.js';
 import { factsKey, profileKey } from './keys.js';
+import type { Reads } from './reads.js';
 import type {
   Decision,
   ExclusionGroup,
@@ -98,9 +99,8 @@ export class Decider {
   *#pass({ profile, facts, endpoints, nowMs }: DecisionInput): Generator<void, Decision> {
     const { stretch, untilMs } = this.#classes.enter(nowMs);
     const hearing = this.#judge.hear(profile, facts, nowMs, stretch);
-    const reads = this.#analysis.liveReads(profile, hearing.context);
+    const { reads, timed } = this.#readBy(hearing);
     const partition = this.#classes.partition(reads, nowMs);
-    const timed = reads.everything || reads.attributes.has('now');
     const request = `${stretch}${profileKey(profile, this.bundle)}${factsKey(facts, this.bundle)}`;
     // A verdict that depends on the time serves this call only.
     const verdicts = timed ? new Map<string, Verdict>() : this.#memo.of(request);
@@ -128,6 +128,16 @@ export class Decider {
       ...tally.result(),
       ...(validUntilMs !== undefined && { validUntilMs }),
     };
+  }
+
+  /** What the policies that can match this request read of an endpoint, and whether time is part of it. */
+  #readBy({ bound, profile, context }: Hearing): {
+    readonly reads: Reads;
+    readonly timed: boolean;
+  } {
+    if (bound) return { reads: this.#analysis.readsOf(bound.liveIds), timed: bound.timed };
+    const reads = this.#analysis.liveReads(profile, context);
+    return { reads, timed: reads.everything || reads.attributes.has('now') };
   }
 }
 

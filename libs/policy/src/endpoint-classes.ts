@@ -18,6 +18,8 @@ export class EndpointClasses {
   readonly #expiriesMs: readonly number[];
   #stretch = -1;
   #partitions = new Map<string, Partition>();
+  /** The same partitions by the very object: spares naming what is read. */
+  #byReads = new WeakMap<Reads, Partition>();
 
   constructor(catalog: Catalog) {
     this.#catalog = catalog;
@@ -34,6 +36,7 @@ export class EndpointClasses {
     if (stretch !== this.#stretch) {
       this.#stretch = stretch;
       this.#partitions = new Map();
+      this.#byReads = new WeakMap();
     }
     return { stretch, untilMs: this.#expiriesMs[stretch] };
   }
@@ -44,6 +47,15 @@ export class EndpointClasses {
 
   /** The partition for what can be read; `nowMs` lies in the stretch last entered. */
   partition(reads: Reads, nowMs: number): Partition {
+    let partition = this.#byReads.get(reads);
+    if (!partition) {
+      partition = this.#partitionLike(reads, nowMs);
+      this.#byReads.set(reads, partition);
+    }
+    return partition;
+  }
+
+  #partitionLike(reads: Reads, nowMs: number): Partition {
     const key = JSON.stringify([
       [...reads.attributes].toSorted(),
       [...reads.identities].toSorted(),

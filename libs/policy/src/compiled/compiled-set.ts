@@ -1,7 +1,7 @@
 import type { PolicyJson, Verdict } from '../cedar.js';
 import { Unsupported } from './expression.js';
-import { compilePolicy } from './policy.js';
-import type { CompiledPolicy, Conjunct } from './policy.js';
+import { compilePolicy, restOf } from './policy.js';
+import type { CompiledPolicy, Conjunct, Rest } from './policy.js';
 import { isFault, NOT_YET } from './scene.js';
 import type { EntityStore, Scene } from './scene.js';
 import type { CedarRecord, EntityUid } from './values.js';
@@ -74,7 +74,7 @@ export class CompiledSet {
     for (const policy of this.policies) {
       const bound = bindPolicy(policy, scene);
       timed ||= bound.timed;
-      if (bound.conjuncts) live.push({ policy, conjuncts: bound.conjuncts });
+      if (bound.rest) live.push({ policy, conjuncts: bound.rest.conjuncts });
     }
     return new BoundSet(scene, live, timed);
   }
@@ -86,40 +86,41 @@ interface LivePolicy {
   readonly conjuncts: readonly Conjunct[];
 }
 
+/** `rest` undefined: it matches no endpoint. `timed`: what settled that, or is still to ask, reads the time. */
 interface BoundPolicy {
-  /** Undefined: it matches no endpoint. */
-  readonly conjuncts: readonly Conjunct[] | undefined;
-  /** Whether the answer so far, or one still to come, reads the time. */
+  readonly rest: Rest | undefined;
   readonly timed: boolean;
 }
 
-const NEVER: BoundPolicy = { conjuncts: undefined, timed: false };
+const NEVER: BoundPolicy = { rest: undefined, timed: false };
+const NEVER_NOW: BoundPolicy = { rest: undefined, timed: true };
 
 function bindPolicy(policy: CompiledPolicy, scene: Scene): BoundPolicy {
   const { principal, actionKey, resource, conditions } = policy;
   if (actionKey !== undefined && actionKey !== scene.action.key) return NEVER;
   for (const [at, conjunct] of principal.entries()) {
     const held = heldAlready(conjunct, scene);
-    if (held === 'later') return late([...principal.slice(at), ...resource, ...conditions], false);
+    if (held === 'later') {
+      return late(restOf([...principal.slice(at), ...resource, ...conditions]), false);
+    }
     // Scopes cannot fail.
     if (held !== 'yes') return NEVER;
   }
   let timed = false;
-  for (const [at, conjunct] of conditions.entries()) {
+  let known = 0;
+  for (const conjunct of conditions) {
     const held = heldAlready(conjunct, scene);
-    if (held === 'later') return late([...resource, ...conditions.slice(at)], timed);
+    if (held === 'later') break;
     timed ||= conjunct.timed;
-    if (held === 'no') return { ...NEVER, timed };
+    if (held === 'no') return timed ? NEVER_NOW : NEVER;
     // It fails for the endpoints in its scope only.
-    if (held === 'fault') return late([...resource, conjunct], timed);
+    if (held === 'fault') return late(restOf([...resource, conjunct]), timed);
+    known += 1;
   }
-  return late(resource, timed);
+  return late(policy.rest[known] ?? restOf(resource), timed);
 }
 
-const late = (conjuncts: readonly Conjunct[], timed: boolean): BoundPolicy => ({
-  conjuncts,
-  timed: timed || conjuncts.some((c) => c.timed),
-});
+const late = (rest: Rest, timed: boolean): BoundPolicy => ({ rest, timed: timed || rest.timed });
 
 function heldAlready(conjunct: Conjunct, scene: Scene): 'yes' | 'no' | 'fault' | 'later' {
   if (conjunct.late) return 'later';

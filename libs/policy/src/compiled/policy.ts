@@ -19,19 +19,38 @@ export interface CompiledPolicy {
   readonly actionKey: string | undefined;
   readonly resource: readonly Conjunct[];
   readonly conditions: readonly Conjunct[];
+  /** By how many conditions are known to hold already: what is left to ask of an endpoint. */
+  readonly rest: readonly Rest[];
+}
+
+export interface Rest {
+  readonly conjuncts: readonly Conjunct[];
+  readonly timed: boolean;
 }
 
 /** Throws `Unsupported`. */
 export function compilePolicy(id: string, json: PolicyJson): CompiledPolicy {
+  const resource = scope('resource', json.resource);
+  const conditions = json.conditions.flatMap(({ kind, body }) =>
+    conjuncts(body, kind === 'unless'),
+  );
   return {
     id,
     effect: json.effect,
     principal: scope('principal', json.principal),
     actionKey: action(json.action),
-    resource: scope('resource', json.resource),
-    conditions: json.conditions.flatMap(({ kind, body }) => conjuncts(body, kind === 'unless')),
+    resource,
+    conditions,
+    rest: Array.from({ length: conditions.length + 1 }, (_, known) =>
+      restOf([...resource, ...conditions.slice(known)]),
+    ),
   };
 }
+
+export const restOf = (conjuncts: readonly Conjunct[]): Rest => ({
+  conjuncts,
+  timed: conjuncts.some((c) => c.timed),
+});
 
 /** `a && b` is asked as a, then b, and `!(a || b)` as !a, then !b: the first may settle it early. */
 function conjuncts(expr: unknown, negated: boolean): Conjunct[] {
