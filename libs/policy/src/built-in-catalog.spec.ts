@@ -61,6 +61,37 @@ describe('the shipped policies over the built-in catalog', () => {
     expect(without.map((e) => String(e.id))).toContain('openai:gpt-4o-mini:global:default');
   });
 
+  it('open the EU profile of a host for personal data once its operator recorded what is missing', () => {
+    const asked = facts({ dataTags: ['personal'], subjectRegions: ['EEA'] });
+    expect(permitted(asked)).toEqual(new Set());
+    const rows = JSON.parse(readFileSync(join(DATA, 'provider-facts.json'), 'utf8')) as object[];
+    const signed = { class: 'contract', source: 'order form', readOn: '2026-11-21' } as const;
+    const recorded = {
+      operatorAccess: ['IE'],
+      storageRegions: ['DE'],
+      contractTerms: ['dpa'],
+      evidence: { access: { ...signed, expiresOn: '2027-01-31' } },
+    };
+    const own = loadCatalog((name) =>
+      name === 'provider-facts.json'
+        ? JSON.stringify(
+            rows.map((row) =>
+              'provider' in row && row.provider === 'amazon-bedrock'
+                ? { ...row, ...recorded }
+                : row,
+            ),
+          )
+        : readFileSync(join(DATA, name), 'utf8'),
+    );
+    const over = (nowMs: number): Set<string> => {
+      const input = { profile: PROFILE, facts: asked, endpoints: own.endpoints, nowMs };
+      const decided = new Decider(shippedBundle(), own).decide(input).permitted;
+      return new Set(decided.map((e) => `${e.providerId}/${e.region}`));
+    };
+    expect(over(NOW_MS)).toEqual(new Set(['amazon-bedrock/eu']));
+    expect(over(Date.parse('2027-02-01'))).toEqual(new Set());
+  });
+
   it('leave nothing but public data once the facts have expired', () => {
     const nowMs = Date.parse('2100-01-01');
     const ask = (dataClass: 'public' | 'internal'): number =>
