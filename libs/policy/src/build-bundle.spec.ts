@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 
-import { DomainError } from '#libs/kernel';
+import { canonicalJson, DomainError, sha256 } from '#libs/kernel';
 
 import { buildBundle } from './build-bundle.js';
 import type { BuiltBundle } from './build-bundle.js';
@@ -85,6 +85,26 @@ describe('buildBundle', () => {
       'policy-syntax',
     ],
     [
+      'an operator outside the subset',
+      policyText(
+        'x.y',
+        'platform',
+        `forbid ${ANYBODY}`,
+        'when { decimal("1.0").lessThan(decimal("2.0")) && resource.contract == "x" }',
+      ),
+      'operator',
+    ],
+    [
+      'a set that passes by being empty',
+      policyText(
+        'x.y',
+        'platform',
+        `forbid ${ANYBODY}`,
+        'unless { resource has regions && ["EEA"].containsAll(resource.regions) }',
+      ),
+      'empty-set',
+    ],
+    [
       'an unknown code',
       `@code("whim") ${policyText('x.y', 'platform', `forbid ${ANYBODY}`, '')}`,
       'annotation',
@@ -123,6 +143,15 @@ describe('a published bundle', () => {
   it('is refused when its contents are not of the version claimed', () => {
     const { 'req.zdr': _dropped, ...fewer } = bundle.policies;
     expect(() => decodeBundle({ ...sent(), policies: fewer })).toThrow(/contents have version/);
+  });
+
+  it('is read even where its rules would be written otherwise today', () => {
+    const id = 'x.y';
+    const condition = 'unless { resource has regions && ["EEA"].containsAll(resource.regions) }';
+    const text = policyText(id, 'platform', `forbid ${ANYBODY}`, condition);
+    const policies = { ...bundle.policies, [id]: text.trim() };
+    const version = sha256(canonicalJson({ policies, schema: bundle.schema }));
+    expect(decodeBundle({ version, policies, schema: bundle.schema }).citations[id]?.id).toBe(id);
   });
 
   it('is refused when a text would not have been published', () => {

@@ -2,6 +2,7 @@ import { canonicalJson, sha256 } from '#libs/kernel';
 
 import { checkSchema, policyJson, splitPolicies, validateStrictly } from './cedar.js';
 import type { BundleFault, ReadPolicy } from './read-policy.js';
+import { lintConditions } from './lint-conditions.js';
 import { lintPolicy, lintSet } from './lint.js';
 import { schemaFits } from './probe.js';
 import type { PolicyBundle } from './types.js';
@@ -21,7 +22,10 @@ export type BuiltBundle =
  * The version covers the text of each policy (without the comments between policies) and the schema, not
  * the names of files: moving a policy to another file changes nothing.
  */
-export function buildBundle(sources: BundleSources): BuiltBundle {
+export const buildBundle = (sources: BundleSources): BuiltBundle => assemble(sources, true);
+
+/** `authoring`: the rules of writing apply too; they bind what is published from now on. */
+function assemble(sources: BundleSources, authoring: boolean): BuiltBundle {
   const faults: BundleFault[] = [];
   const parsed = checkSchema(sources.schema);
   const schema = parsed.ok ? schemaFits(sources.schema) : parsed;
@@ -32,6 +36,7 @@ export function buildBundle(sources: BundleSources): BuiltBundle {
   }
   const read = readPolicies(sources.policies, faults);
   faults.push(...lintSet(read));
+  if (authoring) faults.push(...read.flatMap(writingFaults));
   const texts = Object.fromEntries(read.map((p) => [p.id, p.text]));
   if (schema.ok) faults.push(...validationFaults(sources.schema, texts, read));
   if (faults.length > 0) return { ok: false, faults };
@@ -49,12 +54,13 @@ export function buildBundle(sources: BundleSources): BuiltBundle {
 
 /**
  * Opens a bundle that came from elsewhere (a snapshot over HTTP, a stored version): everything is built
- * again from its texts, citations too, and the result must have the version it claims.
+ * again from its texts, citations too, and the result must have the version it claims. How rules are
+ * written today does not close a bundle that was published before.
  */
 export function openBundle(
   claimed: Pick<PolicyBundle, 'version' | 'policies' | 'schema'>,
 ): BuiltBundle {
-  const built = buildBundle({ policies: claimed.policies, schema: claimed.schema });
+  const built = assemble({ policies: claimed.policies, schema: claimed.schema }, false);
   if (!built.ok || built.bundle.version === claimed.version) return built;
   const message = `contents have version ${built.bundle.version}, not ${claimed.version}`;
   return { ok: false, faults: [{ code: 'version', file: 'bundle', message }] };
@@ -90,6 +96,9 @@ function readPolicies(
   }
   return [...read.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1));
 }
+
+const writingFaults = ({ id, file, json }: ReadPolicy): BundleFault[] =>
+  lintConditions(json).map((fault) => ({ ...fault, file, policyId: id }));
 
 function validationFaults(
   schema: string,

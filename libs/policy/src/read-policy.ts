@@ -17,6 +17,10 @@ export type BundleFaultCode =
   | 'annotation'
   | 'duplicate-id'
   | 'layering'
+  /** An operator outside the subset that the compiled evaluator holds equal to cedar-wasm. */
+  | 'operator'
+  /** `[…].containsAll(resource.x)` where `resource.x` may be empty: nothing would pass for everything. */
+  | 'empty-set'
   | 'validation'
   | 'version';
 
