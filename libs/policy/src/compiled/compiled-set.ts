@@ -47,7 +47,7 @@ export function compilePolicies(policies: Readonly<Record<string, PolicyJson>>):
 export interface Asked {
   readonly principal: EntityUid;
   readonly action: EntityUid;
-  /** Undefined where only the asker is known: see `BoundSet.live`. */
+  /** Undefined where only the asker is known: see `couldMatch`. */
   readonly context: CedarRecord | undefined;
   /** The principal and all that it is in. Nothing in it may be in an entity of the endpoint's. */
   readonly entities: EntityStore;
@@ -61,14 +61,7 @@ export class CompiledSet {
    * context and principal already fail, is not asked again.
    */
   bind(asked: Asked): BoundSet {
-    const scene: Scene = {
-      principal: asked.principal,
-      action: asked.action,
-      resource: undefined,
-      context: asked.context,
-      asker: asked.entities,
-      asked: undefined,
-    };
+    const scene = sceneOf(asked);
     const live: LivePolicy[] = [];
     let timed = false;
     for (const policy of this.policies) {
@@ -78,6 +71,24 @@ export class CompiledSet {
     }
     return new BoundSet(scene, live, timed);
   }
+
+  /**
+   * Ids of policies that some context and endpoint may match, sorted: no part of them is known to fail.
+   * A part that cannot be evaluated counts as one that may hold.
+   */
+  couldMatch(asked: Asked): readonly string[] {
+    const scene = sceneOf(asked);
+    const could = this.policies.filter(
+      ({ principal, actionKey, conditions }) =>
+        (actionKey === undefined || actionKey === asked.action.key) &&
+        [...principal, ...conditions].every((c) => heldAlready(c, scene) !== 'no'),
+    );
+    return could.map((p) => p.id);
+  }
+}
+
+function sceneOf({ principal, action, context, entities }: Asked): Scene {
+  return { principal, action, resource: undefined, context, asker: entities, asked: undefined };
 }
 
 interface LivePolicy {
