@@ -52,26 +52,38 @@ class Bench {
       this.#note('A quick run: few short rounds, for looking and not for quoting.');
     if (!canPin) this.#note('Nothing is pinned: taskset or a second core is missing.');
     for (const log of logs)
-      if (log === 'PostgreSQL') await this.#gatewayOn(log);
-      else if (kafkaIsPossible()) await this.#onKafka();
+      if (log === 'PostgreSQL') await this.#orNote(log, () => this.#gatewayOn(log));
+      else if (kafkaIsPossible()) await this.#orNote(log, () => this.#onKafka());
       else this.#note('**Kafka was not measured**: Java 17 and Maven are needed for the broker.');
     if (this.options.profile) return;
-    const { effort } = this.options;
-    if (parts.has('standalone')) {
-      say('standalone under load');
-      const dataDir = join(this.folder, 'standalone');
-      const residentMb = await residentOfStandalone(this.load, dataDir, effort.lagMs);
-      this.#figures.push(memoryFigure('standalone', residentMb, 'highest seen, PostgreSQL log'));
-    }
-    if (parts.has('start')) {
-      say('npm start');
-      const { firstSeconds, againSeconds } = await timeOfNpmStart(
-        join(this.folder, 'start'),
-        STARTS,
-      );
-      this.#figures.push(startFigure(firstSeconds, againSeconds));
-    }
+    if (parts.has('standalone')) await this.#orNote('standalone', () => this.#standalone());
+    if (parts.has('start')) await this.#orNote('npm start', () => this.#npmStart());
     await this.#report();
+  }
+
+  async #standalone(): Promise<void> {
+    const dataDir = join(this.folder, 'standalone');
+    const { lagMs } = this.options.effort;
+    const residentMb = await residentOfStandalone(this.load, dataDir, lagMs);
+    this.#figures.push(memoryFigure('standalone', residentMb, 'highest seen, PostgreSQL log'));
+  }
+
+  async #npmStart(): Promise<void> {
+    const { firstSeconds, againSeconds } = await timeOfNpmStart(join(this.folder, 'start'), STARTS);
+    this.#figures.push(startFigure(firstSeconds, againSeconds));
+  }
+
+  /** What fails must not take along what has been measured; the run ends with a failure all the same. */
+  async #orNote(what: string, work: () => Promise<void>): Promise<void> {
+    say(what);
+    try {
+      await work();
+    } catch (error) {
+      const reason = error instanceof Error ? error.message.split('\n')[0] : String(error);
+      if (error instanceof Error) say(error.message);
+      this.#note(`**Not measured: ${what}.** ${reason}`);
+      process.exitCode = 1;
+    }
   }
 
   async #onKafka(): Promise<void> {

@@ -1,7 +1,7 @@
 // The product as a user starts it: one process, embedded PostgreSQL, simulated providers.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -39,14 +39,22 @@ export async function residentOfStandalone(
   const main = join(ROOT, 'dist/apps/standalone/src/main.js');
   const { child, ...started } = await startAndWait([process.execPath, main], dataDir);
   try {
-    const { apiKey } = JSON.parse(readFileSync(join(dataDir, 'bootstrap.json'), 'utf8')) as {
-      apiKey: string;
-    };
+    const apiKey = await firstKey(join(dataDir, 'bootstrap.json'));
     const aim = { name: 'standalone', url: `${started.baseUrl}/v1/chat/completions`, key: apiKey };
     return (await underRatedLoad(load, aim, child.pid!, durationMs)).residentMb;
   } finally {
     await started.stop();
   }
+}
+
+/** The file with the keys is written just after the first request could be answered. */
+async function firstKey(path: string): Promise<string> {
+  const untilMs = performance.now() + READY_MS;
+  while (!existsSync(path)) {
+    if (performance.now() > untilMs) throw new Error(`there is no ${path}`);
+    await pause(LOOK_EVERY_MS);
+  }
+  return (JSON.parse(readFileSync(path, 'utf8')) as { apiKey: string }).apiKey;
 }
 
 /** Seconds from `npm start` to `/health/ready`, once on an empty data directory and then again on its data. */
