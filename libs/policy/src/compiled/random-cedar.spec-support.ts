@@ -60,8 +60,33 @@ const ATTRIBUTES: Readonly<Record<Type, readonly string[]>> = {
   datetime: ['d1'],
   duration: ['u1'],
 };
-const STRINGS = ['', 'a', 'ab', 'ba', 'aba', 'EEA', 'US', 'a*b', 'é😀', 'constructor'];
-const LONGS = [0, 1, 2, -1, -3, 7, 100, 9_007_199_254_740_991, -9_007_199_254_740_991];
+const STRINGS = [
+  '',
+  'a',
+  'aa',
+  'ab',
+  'ba',
+  'aba',
+  'abab',
+  'EEA',
+  'US',
+  'a*b',
+  'é😀',
+  'constructor',
+];
+const LONGS = [
+  0,
+  1,
+  2,
+  -1,
+  -3,
+  7,
+  2 ** 31,
+  2 ** 32,
+  -(2 ** 31),
+  9_007_199_254_740_991,
+  -9_007_199_254_740_991,
+];
 const DATETIMES = [
   '2026-11-21',
   '2026-11-21T12:00:00Z',
@@ -90,7 +115,7 @@ export const ACTION: TypeAndId = { type: 'T::Action', id: 'send' };
 const BRANCHES = ['if', 'then', 'else'] as const;
 
 /** Of every so many expressions one has a type other than wanted. */
-const WRONG_TYPE = 0.02;
+const WRONG_TYPE = 0.03;
 
 function expression(dice: Dice, wanted: Type, depth: number): Expr {
   const type = dice.chance(WRONG_TYPE) ? dice.pick(TYPES) : wanted;
