@@ -32,6 +32,10 @@ export async function openStage(
     ...onDatabase(database),
     CUSTOS_SIMULATOR_URL: simulator.url,
     ...environment,
+  }).catch(async (error: unknown) => {
+    // Nobody else knows of it, and a child that runs keeps Jest from ending.
+    await simulator.stop();
+    throw error;
   });
   const pool = new pg.Pool({ connectionString: database.superuserUrl, max: 2 });
   // The server may be killed under it: the next query says so.
