@@ -21,14 +21,14 @@ export interface BenchOptions {
 
 export const USAGE = `npm run bench -- [--quick] [--only cpu,latency,streams,lag,standalone,start]
                  [--log postgres|kafka|both] [--out docs/benchmarks.md] [--profile cpu] [--keep] [--isolate]
-                 [--ingress-flags <flags>]
+                 [--ingress-flags=<flags>]
 
   --quick    short rounds, for looking, not for quoting
   --only     some figures; printed, not written, unless --out is given
   --log      which audit log; both where Java 17 and Maven are found
   --profile  runs the ingress under load with the CPU profiler and prints where the time goes
   --isolate  PostgreSQL, Kafka and the other processes on the load's core alone, in place of both
-  --ingress-flags  for the ingress's Node, such as "--max-semi-space-size=64", to try them out
+  --ingress-flags=--max-semi-space-size=64  for the Node of the ingress, to try them out
   --keep     leaves the temporary folder for a look
 `;
 
