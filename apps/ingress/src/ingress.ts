@@ -12,6 +12,7 @@ import type { Outcome, RouteTable } from '#libs/routing';
 import { Authenticator } from './complete/authenticate.js';
 import { AvailableEndpoints } from './complete/available-endpoints.js';
 import { Completions } from './complete/complete.js';
+import { KeyedDigest } from './complete/keyed-digest.js';
 import { OncePerWriter } from './complete/once-per-writer.js';
 import { RouteHealth } from './complete/route-health.js';
 import { RunRegistry } from './complete/run-registry.js';
@@ -97,7 +98,7 @@ export class Ingress {
       audit: this.#writer,
       said: new OncePerWriter(),
       runs: this.#runs,
-      digestKey: parts.digestKey,
+      digest: new KeyedDigest(parts.digestKey),
       limits: {
         jsonDepthMax: settings.CUSTOS_JSON_DEPTH_MAX,
         holdOutputTokensMax: settings.CUSTOS_HOLD_OUTPUT_TOKENS,

@@ -8,6 +8,7 @@ import { DomainError, SystemClock } from '#libs/kernel';
 import { packageRoot } from '#libs/platform';
 import type { Verdict } from '../decide/verdict.js';
 import { readBuiltInCatalog } from '../snapshots/read-catalog.js';
+import { KeyedDigest } from './keyed-digest.js';
 import { Completions, type CompleteDeps } from './complete.js';
 import { OncePerWriter } from './once-per-writer.js';
 import { RunRegistry } from './run-registry.js';
@@ -82,7 +83,7 @@ describe('Completions, between the hold and the acknowledgement', () => {
       audit,
       said: new OncePerWriter(),
       runs,
-      digestKey: Buffer.alloc(32),
+      digest: new KeyedDigest(Buffer.alloc(32)),
       limits: { jsonDepthMax: 64, holdOutputTokensMax: 100, retryAfterSeconds: 2 },
       count: () => undefined,
       onInternalFault: (error: Error) => void faults.push(error.message),

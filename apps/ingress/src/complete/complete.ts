@@ -1,4 +1,3 @@
-import { createHmac } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AppendReceipt, EventAppender } from '#libs/audit-log';
 import type { Catalog } from '#libs/catalog';
@@ -16,6 +15,7 @@ import type { Authenticator } from './authenticate.js';
 import type { AvailableEndpoints } from './available-endpoints.js';
 import { GenerationRun } from './generation-run.js';
 import type { PlannedCandidate, RunContext } from './run-parts.js';
+import type { KeyedDigest } from './keyed-digest.js';
 import { placeHold, type Placed } from './hold.js';
 import { readAsk, type Ask } from './read-ask.js';
 import {
@@ -46,7 +46,7 @@ export interface CompleteDeps {
   readonly said: OncePerWriter;
   readonly runs: RunRegistry;
   readonly run: RunContext;
-  readonly digestKey: Buffer;
+  readonly digest: KeyedDigest;
   readonly limits: {
     readonly jsonDepthMax: number;
     readonly holdOutputTokensMax: number;
@@ -166,7 +166,7 @@ export class Completions {
         model: first.model.id,
         stream: ask.stream,
         requestBytes: ask.request.bytes.length,
-        requestDigest: `hmac-sha256:${createHmac('sha256', deps.digestKey).update(ask.request.bytes).digest('hex')}`,
+        requestDigest: deps.digest.of(ask.request.bytes),
         facts: ask.factsData,
         versions: {
           policy: verdict.decision.policyVersion,
