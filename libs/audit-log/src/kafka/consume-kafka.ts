@@ -10,8 +10,9 @@ import { fromKafka } from './kafka-client.js';
 const FETCH_WAIT_MS = 100;
 const SESSION_TIMEOUT_MS = 30_000;
 /**
- * kafkajs begins again by itself after a passing failure (a coordinator still loading, a leader election); when
- * nothing has been fetched for this long it may not, and the caller is told.
+ * Until it has joined, kafkajs begins again by itself after a passing failure (a coordinator still loading, a leader
+ * election), for this long. Later the caller is told and begins in a new group: in the old one the broker would wait
+ * for the session of the member that we were.
  */
 const SILENCE_MAX_MS = 30_000;
 
@@ -29,8 +30,8 @@ export async function consumeKafka(
   if (options.from.length === 0 || signal.aborted) return;
   const next = new Map(options.from.map((p) => [placeOf(p), { ...p }]));
   const topics = [...new Set(options.from.map((p) => p.topic))];
-  let heardAtMs = performance.now();
-  const hear = () => (heardAtMs = performance.now());
+  const begunAtMs = performance.now();
+  let joined = false;
   const consumer = kafka.consumer({
     groupId: `custos-log-${randomUUID()}`,
     sessionTimeout: SESSION_TIMEOUT_MS,
@@ -38,7 +39,8 @@ export async function consumeKafka(
     maxWaitTimeInMs: FETCH_WAIT_MS,
     allowAutoTopicCreation: false,
     retry: {
-      restartOnFailure: () => Promise.resolve(performance.now() - heardAtMs < SILENCE_MAX_MS),
+      restartOnFailure: () =>
+        Promise.resolve(!joined && performance.now() - begunAtMs < SILENCE_MAX_MS),
     },
   });
   const ended = Promise.withResolvers<void>();
@@ -49,8 +51,8 @@ export async function consumeKafka(
   consumer.on(consumer.events.CRASH, ({ payload }) => {
     if (!payload.restart) fail(payload.error);
   });
-  consumer.on(consumer.events.FETCH, hear);
   consumer.on(consumer.events.GROUP_JOIN, () => {
+    joined = true;
     for (const { topic, partition, next: at } of next.values())
       consumer.seek({ topic, partition, offset: at.toString() });
   });
