@@ -14,7 +14,6 @@ import { CONTROL_OPTIONS, type ControlOptions } from './control-options.js';
 import { ControlPlane } from './control-plane.js';
 import { CONTROL_ENTITIES } from './entities/index.js';
 import { AdminGuard, ControlInternalGuard } from './guards.js';
-import { OutboxRelay } from './outbox-relay.js';
 import { Outbox } from './outbox.js';
 import { SnapshotsController } from './snapshots.controller.js';
 
@@ -43,7 +42,6 @@ export class ControlModule {
         ControlInternalGuard,
         ControlPlane,
         Outbox,
-        OutboxRelay,
         CreateApiKeyHandler,
         CreateOrganisationHandler,
         CreateWorkspaceHandler,
