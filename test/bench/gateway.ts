@@ -14,7 +14,8 @@ export interface GatewayOptions {
   readonly dataDir: string;
   readonly upstreamUrl: string;
   readonly kafkaBrokers?: readonly string[];
-  readonly inspect: boolean;
+  readonly kafkaPid?: number;
+  readonly ingressFlags: readonly string[];
 }
 
 export interface Gateway {
@@ -38,7 +39,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         OPENAI_BASE_URL: `${upstreamUrl}/v1`,
       },
     },
-    nodeFlags: { ingress: options.inspect ? ['--inspect=127.0.0.1:0'] : [] },
+    nodeFlags: { ingress: options.ingressFlags },
     prefix: { ingress: onCore(0) },
   });
   const database = new pg.Client({ connectionString: processes.databases.ownerUrl });
@@ -49,6 +50,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       url: `${processes.url('ingress')}/v1/chat/completions`,
       key: processes.keys.apiKey,
       pid: processes.pid('ingress'),
+      behind: {
+        ledger: processes.pid('ledger'),
+        PostgreSQL: processes.databasePid!,
+        ...(options.kafkaPid === undefined ? {} : { Kafka: options.kafkaPid }),
+      },
       settle: () => ledgerHasCaughtUp(processes),
     },
     inspectorUrl: /Debugger listening on (ws:\S+)/.exec(processes.output('ingress'))?.[1],

@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { packageRoot } from '#libs/platform';
+import { cpuMicrosByThread } from './accounting.js';
 import { startLoadGenerator, startServer, type LoadGenerator, type Server } from './children.js';
 import {
   cpuFigure,
@@ -16,7 +17,7 @@ import {
   type LogName,
 } from './figures.js';
 import { startGateway } from './gateway.js';
-import { kafkaIsPossible, startKafka } from './kafka.js';
+import { kafkaIsPossible, startKafka, type KafkaBroker } from './kafka.js';
 import { Measures, Samples } from './measures.js';
 import { readOptions, type BenchOptions } from './options.js';
 import { canPin, moveSelf } from './pinning.js';
@@ -74,22 +75,25 @@ class Bench {
   async #onKafka(): Promise<void> {
     const kafka = await startKafka(join(this.folder, 'kafka'), say);
     try {
-      await this.#gatewayOn('Kafka', kafka.brokers);
+      await this.#gatewayOn('Kafka', kafka);
     } finally {
       await kafka.stop();
     }
   }
 
-  async #gatewayOn(log: LogName, kafkaBrokers?: readonly string[]): Promise<void> {
-    const { parts, profile, effort } = this.options;
+  async #gatewayOn(log: LogName, kafka?: KafkaBroker): Promise<void> {
+    const { parts, profile, effort, ingressFlags, spread } = this.options;
     if (!['cpu', 'latency', 'streams', 'lag'].some((part) => parts.has(part as 'cpu'))) return;
     say(`starting Custos on ${log}`);
+    // What it starts inherits where we are; the ingress alone is told otherwise.
+    if (spread) moveSelf('both');
     const gateway = await startGateway({
       dataDir: join(this.folder, `custos-${log}`),
       upstreamUrl: this.mock.url,
-      ...(kafkaBrokers === undefined ? {} : { kafkaBrokers }),
-      inspect: profile,
+      ...(kafka === undefined ? {} : { kafkaBrokers: kafka.brokers, kafkaPid: kafka.pid }),
+      ingressFlags: [...ingressFlags, ...(profile ? ['--inspect=127.0.0.1:0'] : [])],
     });
+    moveSelf(1);
     try {
       const targets = this.#targets(gateway.target);
       for (const target of targets) await preflight(target);
@@ -138,17 +142,27 @@ class Bench {
   }
 
   async #profile(target: Target, inspectorUrl: string): Promise<void> {
-    const { url, key } = target;
-    let requests = 0;
-    const profile = await profileWhile(inspectorUrl, async () => {
+    const { url, key, pid } = target;
+    const work = async (): Promise<number> => {
       const job = { kind: 'closed', url, connections: 32, durationMs: PROFILE_MS } as const;
       const result = await this.load.run(key === undefined ? job : { ...job, key });
-      requests = result.requests;
-      say(
-        `${requests} requests, ${result.errors} errors, ${((requests * 1_000) / result.elapsedMs).toFixed(0)}/s`,
-      );
+      const perSecond = (result.requests * 1_000) / result.elapsedMs;
+      say(`${result.requests} requests, ${result.errors} errors, ${perSecond.toFixed(0)}/s`);
+      return result.requests;
+    };
+    const before = cpuMicrosByThread(pid);
+    const plain = await work();
+    console.log('CPU by thread, µs per request, not profiled');
+    for (const [thread, micros] of cpuMicrosByThread(pid)) {
+      const each = (micros - (before.get(thread) ?? 0)) / plain;
+      if (each >= 0.05) console.log(`${each.toFixed(2).padStart(8)} µs  ${thread}`);
+    }
+    await target.settle();
+    let requests = 0;
+    const profile = await profileWhile(inspectorUrl, async () => {
+      requests = await work();
     });
-    console.log(describeProfile(profile, requests));
+    console.log(`\n${describeProfile(profile, requests)}`);
   }
 
   async #report(): Promise<void> {

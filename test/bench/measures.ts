@@ -1,7 +1,7 @@
 // The windows of one round. Each target gets the same, one after the other, round by round: what the machine does
 // meanwhile hits all of them alike.
 import { setTimeout as pause } from 'node:timers/promises';
-import { cpuMicrosOf } from './accounting.js';
+import { cpuMicrosOf, cpuMicrosOfTree, usedBetween } from './accounting.js';
 import type { LoadGenerator } from './children.js';
 import type { ClosedJob, LoadResult } from './load-job.js';
 import { spreadOf, type Spread } from './statistics.js';
@@ -10,12 +10,13 @@ import type { Target } from './targets.js';
 export interface Effort {
   readonly rounds: number;
   readonly windowMs: number;
-  readonly warmUpMs: number;
+  /** Requests that each target answers before it is measured: V8 compiles what is hot only after thousands. */
+  readonly warmUpRequests: number;
   readonly lagMs: number;
 }
 
-export const FULL: Effort = { rounds: 7, windowMs: 2_500, warmUpMs: 4_000, lagMs: 20_000 };
-export const QUICK: Effort = { rounds: 3, windowMs: 1_200, warmUpMs: 2_000, lagMs: 6_000 };
+export const FULL: Effort = { rounds: 7, windowMs: 2_500, warmUpRequests: 40_000, lagMs: 20_000 };
+export const QUICK: Effort = { rounds: 3, windowMs: 1_200, warmUpRequests: 15_000, lagMs: 6_000 };
 
 /** Closed records ride with the next batch; they belong to the window that made them. */
 const AFTERMATH_MS = 100;
@@ -28,9 +29,9 @@ interface Window {
   readonly cpuMicrosPerRequest: number;
   readonly perSecond: number;
   readonly load: LoadResult;
+  /** Until everything that the window left behind was worked off. */
+  readonly behindMicrosPerRequest: Readonly<Record<string, number>>;
 }
-
-export type Series = Readonly<Record<string, readonly number[]>>;
 
 /** By target and quantity, one number per round. */
 export class Samples {
@@ -65,8 +66,9 @@ export class Measures {
 
   async warmUp(targets: readonly Target[]): Promise<void> {
     for (const target of targets) {
-      await this.#window(target, { connections: CONNECTIONS, durationMs: this.effort.warmUpMs });
-      await this.#window(target, { connections: 1, durationMs: this.effort.warmUpMs / 4 });
+      const requestsEach = Math.ceil(this.effort.warmUpRequests / CONNECTIONS);
+      await this.#window(target, { connections: CONNECTIONS, requestsEach });
+      await this.#window(target, { connections: 1, durationMs: this.effort.windowMs });
       const stream = { chunks: SHORT_STREAM, intervalMs: STREAM_INTERVAL_MS };
       await this.#window(target, { connections: CONNECTIONS, requestsEach: 4, stream });
     }
@@ -76,7 +78,12 @@ export class Measures {
   cpuPerRequest(targets: readonly Target[], samples: Samples): Promise<void> {
     return this.#rounds('CPU per request', targets, async (target) => {
       const job = { connections: CONNECTIONS, durationMs: this.effort.windowMs };
-      const { cpuMicrosPerRequest, perSecond, load } = await this.#window(target, job);
+      const { cpuMicrosPerRequest, perSecond, load, behindMicrosPerRequest } = await this.#window(
+        target,
+        job,
+      );
+      for (const [name, micros] of Object.entries(behindMicrosPerRequest))
+        samples.add(`${target.name}'s ${name}`, 'CPU µs/request', micros);
       samples.add(target.name, 'CPU µs/request', cpuMicrosPerRequest);
       samples.add(target.name, 'requests/s', perSecond);
       samples.add(target.name, 'p50 ms, 32 callers', load.durationMs.p50);
@@ -128,6 +135,8 @@ export class Measures {
 
   async #window(target: Target, shape: Omit<ClosedJob, 'kind' | 'url' | 'key'>): Promise<Window> {
     const { url, key, pid } = target;
+    const behind = Object.entries(target.behind ?? {});
+    const behindBefore = behind.map(([, root]) => cpuMicrosOfTree(root));
     const before = cpuMicrosOf(pid);
     const load = await this.load.run({
       kind: 'closed',
@@ -143,6 +152,12 @@ export class Measures {
       cpuMicrosPerRequest: cpuMicros / load.requests,
       perSecond: (load.requests * 1_000) / load.elapsedMs,
       load,
+      behindMicrosPerRequest: Object.fromEntries(
+        behind.map(([name, root], n) => [
+          name,
+          usedBetween(behindBefore[n]!, cpuMicrosOfTree(root)) / load.requests,
+        ]),
+      ),
     };
   }
 }

@@ -12,15 +12,22 @@ export interface BenchOptions {
   readonly out: string | undefined;
   readonly profile: boolean;
   readonly keep: boolean;
+  /** For the ingress's Node, to try them out. */
+  readonly ingressFlags: readonly string[];
+  /** PostgreSQL and the other processes may use the gateway's core as well. */
+  readonly spread: boolean;
 }
 
 export const USAGE = `npm run bench -- [--quick] [--only cpu,latency,streams,lag,standalone,start]
-                 [--log postgres|kafka|both] [--out docs/benchmarks.md] [--profile cpu] [--keep]
+                 [--log postgres|kafka|both] [--out docs/benchmarks.md] [--profile cpu] [--keep] [--spread]
+                 [--ingress-flags <flags>]
 
   --quick    short rounds, for looking, not for quoting
   --only     some figures; printed, not written, unless --out is given
   --log      which audit log; both where Java 17 and Maven are found
   --profile  runs the ingress under load with the CPU profiler and prints where the time goes
+  --spread   PostgreSQL, Kafka and the other processes on both cores, in place of the load's core alone
+  --ingress-flags  for the ingress's Node, such as "--max-semi-space-size=64", to try them out
   --keep     leaves the temporary folder for a look
 `;
 
@@ -34,6 +41,8 @@ export function readOptions(argv: readonly string[]): BenchOptions {
       log: { type: 'string', default: 'both' },
       out: { type: 'string' },
       profile: { type: 'string' },
+      spread: { type: 'boolean', default: false },
+      'ingress-flags': { type: 'string' },
       keep: { type: 'boolean', default: false },
     },
   });
@@ -42,7 +51,8 @@ export function readOptions(argv: readonly string[]): BenchOptions {
     if (!PARTS.some((part) => part === name)) throw new Error(`no figure ${name}\n\n${USAGE}`);
   if (!['postgres', 'kafka', 'both'].includes(values.log)) throw new Error(USAGE);
   if (values.profile !== undefined && values.profile !== 'cpu') throw new Error(USAGE);
-  const whole = only === undefined && values.log === 'both' && !values.quick;
+  const tried = values.spread || values['ingress-flags'] !== undefined;
+  const whole = only === undefined && values.log === 'both' && !values.quick && !tried;
   return {
     effort: values.quick ? QUICK : FULL,
     parts: new Set(PARTS.filter((part) => only === undefined || only.includes(part))),
@@ -53,5 +63,7 @@ export function readOptions(argv: readonly string[]): BenchOptions {
     out: values.out ?? (whole ? 'docs/benchmarks.md' : undefined),
     profile: values.profile === 'cpu',
     keep: values.keep,
+    ingressFlags: values['ingress-flags']?.split(' ') ?? [],
+    spread: values.spread,
   };
 }

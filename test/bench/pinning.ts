@@ -18,6 +18,7 @@ export const onCore = (core: Core): readonly string[] =>
 export const onBothCores = (): readonly string[] => (pinned ? ['taskset', '-c', '0,1'] : []);
 
 /** Moves this process with all its threads; what it starts later begins there too. */
-export function moveSelf(core: Core): void {
-  if (pinned) spawnSync('taskset', ['-a', '-p', '-c', String(core), String(process.pid)]);
+export function moveSelf(to: Core | 'both'): void {
+  const list = to === 'both' ? '0,1' : String(to);
+  if (pinned) spawnSync('taskset', ['-a', '-p', '-c', list, String(process.pid)]);
 }

@@ -9,8 +9,14 @@ interface CallFrame {
   readonly lineNumber: number;
 }
 
+interface ProfileNode {
+  readonly id: number;
+  readonly callFrame: CallFrame;
+  readonly children?: readonly number[];
+}
+
 export interface CpuProfile {
-  readonly nodes: readonly { readonly id: number; readonly callFrame: CallFrame }[];
+  readonly nodes: readonly ProfileNode[];
   readonly samples: readonly number[];
   readonly timeDeltas: readonly number[];
 }
@@ -49,63 +55,77 @@ export async function profileWhile(
   }
 }
 
-/** The heaviest functions and files, in µs of self time per request. */
+const IDLE = '(idle)';
+
+/** The heaviest functions, files and rooms, in µs per request. */
 export function describeProfile(profile: CpuProfile, requests: number): string {
-  const frames = new Map(profile.nodes.map(({ id, callFrame }) => [id, callFrame]));
-  const functions = new Map<string, number>();
-  const files = new Map<string, number>();
-  const rooms = new Map<string, number>();
+  const nodes = new Map(profile.nodes.map((node) => [node.id, node]));
+  const parents = new Map<number, number>();
+  for (const { id, children = [] } of profile.nodes) for (const c of children) parents.set(c, id);
+  const counts = { functions: new Counts(), owners: new Counts(), files: new Counts() };
+  const rooms = new Counts();
   let busyMicros = 0;
   for (const [n, id] of profile.samples.entries()) {
-    const frame = frames.get(id);
+    const node = nodes.get(id);
     // The time between two samples belongs to the earlier one.
     const micros = profile.timeDeltas[n + 1] ?? 0;
-    if (frame === undefined || frame.functionName === '(idle)') continue;
+    if (node === undefined || node.callFrame.functionName === IDLE) continue;
     busyMicros += micros;
-    const file = fileOf(frame);
-    add(
-      functions,
-      `${frame.functionName || '(anonymous)'}  ${file}:${frame.lineNumber + 1}`,
-      micros,
-    );
-    add(files, file, micros);
-    add(rooms, roomOf(file), micros);
+    counts.functions.add(nameOf(node.callFrame), micros);
+    counts.files.add(fileOf(node.callFrame), micros);
+    let owner: ProfileNode | undefined = node;
+    while (owner !== undefined && !isOurs(owner.callFrame))
+      owner = nodes.get(parents.get(owner.id) ?? -1);
+    counts.owners.add(nameOf((owner ?? node).callFrame), micros);
+    rooms.add(roomOf(fileOf((owner ?? node).callFrame)), micros);
   }
-  const table = (title: string, counts: Map<string, number>, rows: number): string => {
-    const heaviest = [...counts].sort((a, b) => b[1] - a[1]).slice(0, rows);
-    const lines = heaviest.map(
-      ([name, micros]) =>
-        `${(micros / requests).toFixed(2).padStart(8)} µs ${((100 * micros) / busyMicros).toFixed(1).padStart(5)} %  ${name}`,
-    );
-    return `${title}\n${lines.join('\n')}`;
-  };
+  const table = (title: string, heaviest: readonly (readonly [string, number])[]): string =>
+    [
+      title,
+      ...heaviest.map(([name, micros]) => {
+        const each = (micros / requests).toFixed(2).padStart(8);
+        return `${each} µs ${((100 * micros) / busyMicros).toFixed(1).padStart(5)} %  ${name}`;
+      }),
+    ].join('\n');
   return [
-    `${(busyMicros / requests).toFixed(1)} µs of the main thread per request, ${requests} requests, self time`,
-    table('By function', functions, 45),
-    table('By file', files, 40),
-    table('By room', rooms, 30),
+    `${(busyMicros / requests).toFixed(1)} µs of the main thread per request, ${requests} requests`,
+    table('Self time by function', counts.functions.heaviest(45)),
+    table('Self time by file', counts.files.heaviest(30)),
+    table(
+      'Self time of Node, natives and packages charged to the nearest function of ours above',
+      counts.owners.heaviest(45),
+    ),
+    table('The same by room', rooms.heaviest(30)),
   ].join('\n\n');
 }
 
-function add(counts: Map<string, number>, name: string, micros: number): void {
-  counts.set(name, (counts.get(name) ?? 0) + micros);
+class Counts {
+  readonly #micros = new Map<string, number>();
+
+  add(name: string, micros: number): void {
+    this.#micros.set(name, (this.#micros.get(name) ?? 0) + micros);
+  }
+
+  heaviest(count: number): readonly (readonly [string, number])[] {
+    return [...this.#micros].sort((a, b) => b[1] - a[1]).slice(0, count);
+  }
 }
 
-const fileOf = ({ url, functionName }: CallFrame): string =>
-  url === ''
-    ? functionName.startsWith('(')
-      ? functionName
-      : '(native)'
-    : url.replace(/^.*\/(dist|node_modules)\//, (_, top: string) =>
-        top === 'dist' ? '' : 'node_modules/',
-      );
+const isOurs = ({ url }: CallFrame): boolean =>
+  url.includes('/dist/') && !url.includes('/node_modules/');
+
+const nameOf = (frame: CallFrame): string =>
+  `${frame.functionName || '(anonymous)'}  ${fileOf(frame)}:${frame.lineNumber + 1}`;
+
+/** From `dist` or `node_modules` on; natives and V8's own work have no file. */
+function fileOf({ url, functionName }: CallFrame): string {
+  if (url === '') return functionName.startsWith('(') ? functionName : '(native)';
+  return url.replace(/^.*\/dist\//, '').replace(/^.*\/node_modules\//, 'node_modules/');
+}
 
 /** The lib, the app, the package, or Node. */
 function roomOf(file: string): string {
-  if (file.startsWith('node:'))
-    return file.startsWith('node:internal/') ? file.split('/').slice(0, 2).join('/') : file;
   const parts = file.split('/');
-  if (parts[0] === 'node_modules')
-    return parts.slice(0, parts[1]?.startsWith('@') ? 3 : 2).join('/');
-  return parts.slice(0, 2).join('/');
+  const depth = parts[0] === 'node_modules' && parts[1]?.startsWith('@') ? 3 : 2;
+  return parts.slice(0, depth).join('/');
 }

@@ -7,6 +7,8 @@ export interface Target {
   readonly url: string;
   readonly key?: string;
   readonly pid: number;
+  /** Processes that work for it elsewhere, each counted with its children. */
+  readonly behind?: Readonly<Record<string, number>>;
   /** Waits until what a window left behind (records to post) is worked off, so that the next one does not pay for it. */
   readonly settle: () => Promise<void>;
 }

@@ -67,6 +67,8 @@ export class Processes {
   private constructor(
     private readonly options: ProcessesOptions,
     readonly databases: Roles,
+    /** The embedded server's, where there is one. */
+    readonly databasePid: number | undefined,
     private readonly stopDatabase: () => Promise<void>,
   ) {}
 
@@ -78,7 +80,8 @@ export class Processes {
       ? undefined
       : await startEmbeddedPostgres({ dataDir: join(options.dataDir, 'postgres') });
     const databases = options.databases ?? server!;
-    const all = new Processes(options, databases, () => server?.stop() ?? Promise.resolve());
+    const stop = (): Promise<void> => server?.stop() ?? Promise.resolve();
+    const all = new Processes(options, databases, server?.pid, stop);
     try {
       if (options.simulator ?? true) await all.startOne('simulator');
       await all.startOne('control');

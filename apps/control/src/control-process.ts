@@ -1,6 +1,6 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { TOPICS } from '#libs/audit-events';
-import { auditLogMigrations, AuditWriter, openAppendLog } from '#libs/audit-log';
+import { auditLogMigrations, AuditWriter, logOptions, openAppendLog } from '#libs/audit-log';
 import type { PrincipalsSnapshot } from '#libs/identity';
 import { SystemClock } from '#libs/kernel';
 import {
@@ -63,8 +63,7 @@ export async function startControl(config: ControlConfig, lifecycle: Lifecycle):
 
 async function openWriter(config: ControlConfig, lifecycle: Lifecycle): Promise<AuditWriter> {
   const ownerUrl = config.CUSTOS_MIGRATION_DATABASE_URL ?? config.CUSTOS_DATABASE_URL;
-  const brokers = config.CUSTOS_KAFKA_BROKERS;
-  if (brokers === undefined)
+  if (config.CUSTOS_KAFKA_BROKERS === undefined)
     await runMigrations({
       url: ownerUrl,
       migrations: auditLogMigrations,
@@ -76,9 +75,9 @@ async function openWriter(config: ControlConfig, lifecycle: Lifecycle): Promise<
     tableName: 'control_migrations',
   });
   const log = await openAppendLog(
-    brokers === undefined
-      ? { postgres: { url: config.CUSTOS_DATABASE_URL, applicationName: 'custos control' } }
-      : { kafka: { brokers, clientId: 'custos-control' } },
+    logOptions(config, 'control', config.CUSTOS_DATABASE_URL, (reason) =>
+      lifecycle.logger.warn('audit.log', { reason }),
+    ),
   );
   lifecycle.onShutdown(90, 'audit log', () => log.close());
   const writer = new AuditWriter({

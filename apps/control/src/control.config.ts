@@ -1,17 +1,18 @@
 import { z } from 'zod';
+import { logVariables } from '#libs/audit-log';
 import { LOG_LEVELS, parseConfig, variable, type Environment } from '#libs/platform';
 
 const database = () => variable.url('postgres', 'postgresql');
 
 /** Settings of control as a process of its own. */
 const schema = z.object({
+  ...logVariables,
   /** Loopback: keys travel here, and TLS is the business of whoever puts a proxy before it. */
   HOST: z.string().default('127.0.0.1'),
   PORT: variable.port().default(8083),
   CUSTOS_DATABASE_URL: database(),
   /** The owner's role, for migrations only; the app's where absent. */
   CUSTOS_MIGRATION_DATABASE_URL: database().optional(),
-  CUSTOS_KAFKA_BROKERS: variable.list().optional(),
   /** Shared by our own processes. */
   CUSTOS_INTERNAL_TOKEN: variable.secret(),
   /** Gets `bootstrap.json` with the first keys. */

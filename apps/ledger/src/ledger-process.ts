@@ -1,8 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { TOPICS } from '#libs/audit-events';
-import { auditLogMigrations, AuditWriter, openAppendLog, type AppendLog } from '#libs/audit-log';
+import { auditLogMigrations, AuditWriter, logOptions, openAppendLog } from '#libs/audit-log';
 import { loadCatalog, type Catalog } from '#libs/catalog';
 import { decodePrincipals, PrincipalDirectory } from '#libs/identity';
 import { SystemClock } from '#libs/kernel';
@@ -14,6 +14,7 @@ import {
   HttpSnapshotSource,
   Logger,
   MappedSnapshotSource,
+  packageRoot,
   runMigrations,
   startTelemetry,
   type HttpApp,
@@ -25,7 +26,6 @@ import { LedgerModule, type LedgerModuleOptions } from './ledger.module.js';
 import { Ledger } from './ledger.js';
 
 const POLL_TIMEOUT_MS = 5_000;
-const CATALOG_FOLDER = join('libs', 'catalog', 'data');
 
 @Module({})
 class LedgerProcessModule {
@@ -50,7 +50,11 @@ export async function startLedger(config: LedgerConfig, lifecycle: Lifecycle): P
   });
   lifecycle.onShutdown(95, 'telemetry', () => telemetry.shutdown());
   await migrate(config);
-  const log = await openLog(config);
+  const log = await openAppendLog(
+    logOptions(config, 'ledger', config.CUSTOS_DATABASE_URL, (reason) =>
+      logger.warn('audit.log', { reason }),
+    ),
+  );
   lifecycle.onShutdown(90, 'audit log', () => log.close());
   const audit = new AuditWriter({ log, topic: TOPICS.audit, app: 'ledger', clock });
   await audit.start();
@@ -71,7 +75,7 @@ export async function startLedger(config: LedgerConfig, lifecycle: Lifecycle): P
     databaseUrl: config.CUSTOS_DATABASE_URL,
     log,
     audit,
-    catalog: readCatalog(config.CUSTOS_CATALOG ?? builtInCatalog(import.meta.dirname)),
+    catalog: readCatalog(config),
     principals,
     clock,
     logger,
@@ -111,20 +115,8 @@ async function migrate(config: LedgerConfig): Promise<void> {
   await runMigrations({ url, migrations: ledgerMigrations, tableName: 'ledger_migrations' });
 }
 
-const openLog = (config: LedgerConfig): Promise<AppendLog> =>
-  openAppendLog(
-    config.CUSTOS_KAFKA_BROKERS === undefined
-      ? { postgres: { url: config.CUSTOS_DATABASE_URL, applicationName: 'custos ledger log' } }
-      : { kafka: { brokers: config.CUSTOS_KAFKA_BROKERS, clientId: 'custos-ledger' } },
-  );
-
-const readCatalog = (folder: string): Catalog =>
-  loadCatalog((name) => readFileSync(join(folder, name), 'utf8'));
-
-/** The catalog that comes with the product: found from the sources and from the build alike. */
-function builtInCatalog(from: string): string {
-  const folder = join(from, CATALOG_FOLDER);
-  if (existsSync(folder)) return folder;
-  if (dirname(from) === from) throw new Error('the built-in catalog is not where it should be');
-  return builtInCatalog(dirname(from));
+function readCatalog(config: LedgerConfig): Catalog {
+  const builtIn = join(packageRoot(import.meta.dirname), 'libs', 'catalog', 'data');
+  const folder = config.CUSTOS_CATALOG ?? builtIn;
+  return loadCatalog((name) => readFileSync(join(folder, name), 'utf8'));
 }

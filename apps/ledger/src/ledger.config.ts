@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { logVariables } from '#libs/audit-log';
 import { LOG_LEVELS, parseConfig, variable, type Environment } from '#libs/platform';
 
 /** Silence of a writer after which it counts as dead: seven missed heartbeats. */
@@ -11,11 +12,11 @@ export const ledgerVariables = {
 
 /** Settings of the ledger as a process of its own. */
 const schema = z.object({
+  ...logVariables,
   HOST: z.string().default('127.0.0.1'),
   PORT: variable.port().default(8084),
   CUSTOS_DATABASE_URL: variable.url('postgres', 'postgresql'),
   CUSTOS_MIGRATION_DATABASE_URL: variable.url('postgres', 'postgresql').optional(),
-  CUSTOS_KAFKA_BROKERS: variable.list().optional(),
   /** Shared by our own processes. */
   CUSTOS_INTERNAL_TOKEN: variable.secret(),
   /** Base of the control service: keys and limits come from there. */

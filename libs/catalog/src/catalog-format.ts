@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { CatalogError } from './errors.js';
+import { EVIDENCE_CLASSES, FACT_GROUPS } from './types.js';
 
 /** The files of a catalog, in our own format; the built-in one is `libs/catalog/data`. */
 export const CATALOG_FILE_NAMES = [
@@ -84,6 +85,23 @@ const facts = z.strictObject({
   trainsOnApiData: z.union([z.boolean(), z.enum(['opt-out', 'free-tier-only'])]).nullable(),
   baaOffered: z.boolean().nullable(),
   certifications: strings.nullable(),
+  storageRegions: strings.nullable().optional(),
+  subProcessors: strings.nullable().optional(),
+  baaSigned: z.boolean().nullable().optional(),
+  contractTerms: strings.nullable().optional(),
+  transferTools: strings.nullable().optional(),
+  exportControl: strings.nullable().optional(),
+  evidence: z
+    .partialRecord(
+      z.enum(FACT_GROUPS),
+      z.strictObject({
+        class: z.enum(EVIDENCE_CLASSES),
+        source: text,
+        readOn: date,
+        expiresOn: date,
+      }),
+    )
+    .optional(),
   sources: strings,
   readOn: date,
   expiresOn: date,

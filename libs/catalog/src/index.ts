@@ -16,6 +16,8 @@ export type {
   Catalog,
   Dialect,
   Endpoint,
+  EvidenceClass,
+  FactGroup,
   Model,
   Price,
   PriceBook,

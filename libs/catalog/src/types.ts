@@ -89,8 +89,47 @@ export interface ProviderFacts {
   readonly trainsOnApiData: boolean | 'opt-out' | 'free-tier-only' | null;
   readonly baaOffered: boolean | null;
   readonly certifications: readonly string[] | null;
+  /** Where prompts and answers rest. */
+  readonly storageRegions?: readonly string[] | null | undefined;
+  /** Provider ids of those who also see content. */
+  readonly subProcessors?: readonly string[] | null | undefined;
+  /** What only the customer can state of the own contract: a catalog of one's own has it, the built-in one never. */
+  readonly baaSigned?: boolean | null | undefined;
+  readonly contractTerms?: readonly string[] | null | undefined;
+  readonly transferTools?: readonly string[] | null | undefined;
+  readonly exportControl?: readonly string[] | null | undefined;
+  /** Groups that are better founded, or expire at another date, than the row says; any other is asserted. */
+  readonly evidence?: Readonly<Partial<Record<FactGroup, Evidence | undefined>>> | undefined;
   readonly sources: readonly string[];
   /** ISO date of the reading; a fact older than its expiry reads as unknown. */
+  readonly readOn: string;
+  readonly expiresOn: string;
+}
+
+/** Facts that stand or fall together. Six of them are often merged in the market and are never merged here. */
+export const FACT_GROUPS = [
+  'seat',
+  'ownership',
+  'place',
+  'storage',
+  'access',
+  'retention',
+  'training',
+  'subProcessors',
+  'certifications',
+  'contract',
+  'transfer',
+  'exportControl',
+] as const;
+export type FactGroup = (typeof FACT_GROUPS)[number];
+
+/** Weakest first: said on a public page, signed with us, read from the provider's interface, measured. */
+export const EVIDENCE_CLASSES = ['asserted', 'contract', 'api-verified', 'attested'] as const;
+export type EvidenceClass = (typeof EVIDENCE_CLASSES)[number];
+
+export interface Evidence {
+  readonly class: EvidenceClass;
+  readonly source: string;
   readonly readOn: string;
   readonly expiresOn: string;
 }

@@ -1,7 +1,8 @@
 import type { Catalog, Endpoint } from '#libs/catalog';
 
-import { endpointFacts, expiryMs, modelFacts, offerFacts } from './endpoint-facts.js';
+import { endpointFacts, modelFacts, offerFacts } from './endpoint-facts.js';
 import type { EndpointFacts } from './endpoint-facts.js';
+import { expiriesMs } from './facts-evidence.js';
 import type { Reads } from './reads.js';
 
 /** Sets of reads whose partitions are kept; a bundle has few, a hostile mixture of wants cannot make many. */
@@ -21,7 +22,7 @@ export class EndpointClasses {
   constructor(catalog: Catalog) {
     this.#catalog = catalog;
     const expiries = [...catalog.providers.values()].flatMap(({ facts }) =>
-      facts ? [expiryMs(facts.expiresOn)] : [],
+      facts ? expiriesMs(facts) : [],
     );
     this.#expiriesMs = [...new Set(expiries)].toSorted((a, b) => a - b);
   }

@@ -1,5 +1,7 @@
 import type { Catalog, Endpoint, Model, Provider, ProviderFacts } from '#libs/catalog';
 
+import { currentFacts, evidenceLevels, isStale } from './facts-evidence.js';
+import type { FactEvidence } from './facts-evidence.js';
 import { asBlocs, overlap, placeOf } from './places.js';
 
 /**
@@ -28,8 +30,14 @@ export interface EndpointFacts {
   readonly zdr?: boolean;
   readonly trains?: boolean;
   readonly baaSigned?: boolean;
+  /** What the signed contract holds: `dpa`, `locations`, … */
+  readonly contractTerms?: readonly string[];
+  readonly subProcessors?: readonly string[];
   readonly transferTools?: readonly string[];
   readonly certifications?: readonly string[];
+  readonly exportControl?: readonly string[];
+  /** Level by group of facts, 1 asserted … 4 attested; a group that is absent is at 0. */
+  readonly evidence?: FactEvidence;
   readonly tee?: TeeFact;
 }
 
@@ -41,17 +49,6 @@ export interface TeeFact {
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
-
-const DAY_MS = 86_400_000;
-
-/**
- * Unix ms from which facts that expire on this ISO date are no longer read: the end of that day, UTC.
- * A date that does not parse gives 0: such facts have always been expired.
- */
-export function expiryMs(expiresOn: string): number {
-  const startMs = Date.parse(expiresOn);
-  return Number.isNaN(startMs) ? 0 : startMs + DAY_MS;
-}
 
 /** The catalog's facts about one endpoint as they may be read at `nowMs`. */
 export function endpointFacts(endpoint: Endpoint, catalog: Catalog, nowMs: number): EndpointFacts {
@@ -85,12 +82,18 @@ export function offerFacts(
     contract,
     slugs: region === 'global' ? [providerId] : [providerId, `${providerId}/${region}`],
   };
-  const stated = provider?.facts;
-  if (stated === undefined || nowMs >= expiryMs(stated.expiresOn)) return base;
-  const owned = { ...base, ...ownershipFacts(stated) };
-  // Practice was read for the default contract; what another contract says, nobody has read.
-  if (contract !== 'default') return owned;
-  return { ...owned, ...practiceFacts(stated), ...processing(region, stated, provider?.regions) };
+  const stated = currentFacts(provider?.facts, nowMs);
+  if (stated === undefined) return base;
+  const known = {
+    ...ownershipFacts(stated),
+    // Practice was read for the default contract; what another contract says, nobody has read.
+    ...(contract === 'default' && {
+      ...practiceFacts(stated),
+      ...contractFacts(stated),
+      ...(!isStale(stated, 'place', nowMs) && processing(region, stated, provider?.regions)),
+    }),
+  };
+  return { ...base, ...known, evidence: evidenceLevels(known, stated.evidence) };
 }
 
 function ownershipFacts(stated: ProviderFacts): Pick<EndpointFacts, 'hq' | 'controlledFrom'> {
@@ -113,6 +116,20 @@ function practiceFacts(stated: ProviderFacts): Partial<EndpointFacts> {
     facts.trains = stated.trainsOnApiData !== false;
   }
   return facts;
+}
+
+/** What only a party to the contract can know; a catalog of one's own states it. */
+function contractFacts(stated: ProviderFacts): Partial<EndpointFacts> {
+  const { storageRegions, subProcessors, transferTools, contractTerms, exportControl } = stated;
+  const { baaSigned } = stated;
+  return {
+    ...(storageRegions && { storageRegions }),
+    ...(subProcessors && { subProcessors }),
+    ...(transferTools && { transferTools }),
+    ...(contractTerms && { contractTerms }),
+    ...(exportControl && { exportControl }),
+    ...(typeof baaSigned === 'boolean' && { baaSigned }),
+  };
 }
 
 /**

@@ -1,7 +1,8 @@
 import { NAMESPACE } from './cedar.js';
 import type { CedarValueJson, EntityJson, TypeAndId } from './cedar.js';
 import type { EndpointFacts } from './endpoint-facts.js';
-import { admitted, subjectPlaces } from './places.js';
+import { FACT_GROUPS } from './facts-evidence.js';
+import { admitted, comparable, countries, jurisdictionOf, subjectPlaces } from './places.js';
 import type { PrincipalProfile, RequestFacts } from './types.js';
 
 export const entityUid = (type: string, id: string): TypeAndId => ({
@@ -15,6 +16,10 @@ export const endpointUid = (facts: EndpointFacts): TypeAndId =>
 
 /** Names are what callers and catalogs spell in lower case. */
 const lower = (names: readonly string[]): string[] => names.map((n) => n.toLowerCase());
+
+/** Certificates as rules name them: `FedRAMP High` → `fedramp-high`. */
+const hyphenated = (names: readonly string[]): string[] =>
+  lower(names).map((n) => n.trim().replaceAll(/\s+/g, '-'));
 
 /** The request as rules see it. Nothing of the prompt itself. */
 export function contextOf(facts: RequestFacts, nowMs: number): Record<string, CedarValueJson> {
@@ -39,7 +44,8 @@ export function contextOf(facts: RequestFacts, nowMs: number): Record<string, Ce
 export function principalEntities(profile: PrincipalProfile): EntityJson[] {
   const organisation = entityUid('Organisation', profile.organisationId);
   const workspace = entityUid('Workspace', profile.workspaceId);
-  const { sector, jurisdiction, environment } = profile;
+  const { sector, environment } = profile;
+  const jurisdiction = jurisdictionOf(profile.jurisdiction);
   return [
     {
       uid: keyUid(profile),
@@ -64,30 +70,37 @@ export function endpointEntities(facts: EndpointFacts): EntityJson[] {
         model: { __entity: model },
         contract: facts.contract,
         slugs: lower(facts.slugs),
-        ...known('regions', facts.regions),
+        ...known('regions', facts.regions && comparable(facts.regions)),
         ...known('places', facts.places),
         ...known('pinned', facts.pinned),
-        ...known('storageRegions', facts.storageRegions),
-        ...known('operatorAccess', facts.operatorAccess),
+        ...known('storageRegions', facts.storageRegions && comparable(facts.storageRegions)),
+        ...known('operatorAccess', facts.operatorAccess && comparable(facts.operatorAccess)),
         ...known('retentionDays', facts.retentionDays),
         ...known('zdr', facts.zdr),
         ...known('trains', facts.trains),
         ...known('baaSigned', facts.baaSigned),
-        ...known('transferTools', facts.transferTools),
-        ...known('certifications', facts.certifications),
+        ...known('contractTerms', facts.contractTerms && lower(facts.contractTerms)),
+        ...known('subProcessors', facts.subProcessors && lower(facts.subProcessors)),
+        ...known('transferTools', facts.transferTools && lower(facts.transferTools)),
+        ...known('certifications', facts.certifications && hyphenated(facts.certifications)),
+        ...known('exportControl', facts.exportControl && lower(facts.exportControl)),
+        evidence: Object.fromEntries(FACT_GROUPS.map((g) => [g, facts.evidence?.[g] ?? 0])),
         ...(tee && { tee: { ...tee, kinds: [...tee.kinds] } }),
       },
       parents: [provider],
     },
     {
       uid: provider,
-      attrs: { ...known('hq', facts.hq), ...known('controlledFrom', facts.controlledFrom) },
+      attrs: {
+        ...known('hq', facts.hq?.toUpperCase()),
+        ...known('controlledFrom', facts.controlledFrom && countries(facts.controlledFrom)),
+      },
       parents: [],
     },
     {
       uid: model,
       attrs: {
-        ...known('originCountry', facts.originCountry),
+        ...known('originCountry', facts.originCountry?.toUpperCase()),
         ...known('openWeights', facts.openWeights),
       },
       parents: [],

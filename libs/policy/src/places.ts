@@ -29,6 +29,24 @@ export function placeOf(token: string): string | undefined {
 export const asBlocs = (places: readonly string[]): string[] =>
   [...new Set(places.map((p) => (eea.has(p) ? 'EEA' : p)))].toSorted();
 
+/**
+ * Places as rules compare them: spelt one way, members of the EEA as EEA. Undefined where a word names no
+ * place we know ("China", "worldwide"): it could be any, so nothing is known.
+ */
+export function comparable(stated: readonly string[]): string[] | undefined {
+  const places = stated.map((word) => placeOf(word));
+  return places.every((p) => p !== undefined) ? asBlocs(places) : undefined;
+}
+
+/** Countries of seat and ownership, never merged into a bloc. Undefined as above. */
+export function countries(stated: readonly string[]): string[] | undefined {
+  const named = stated.map((word) => placeOf(word));
+  return named.every((p) => p !== undefined) ? [...new Set(named)].toSorted() : undefined;
+}
+
+/** The organisation's jurisdiction: the EEA for its members, a word we do not know as it stands. */
+export const jurisdictionOf = (stated: string): string => comparable([stated])?.[0] ?? stated;
+
 /** Whether the two can be the same place: equal, or one a bloc that holds the other. */
 export const overlap = (a: string, b: string): boolean =>
   a === b || (BLOCS[a]?.includes(b) ?? false) || (BLOCS[b]?.includes(a) ?? false);

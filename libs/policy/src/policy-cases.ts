@@ -9,6 +9,7 @@ import { ParsedSet } from './cedar.js';
 import type { EndpointFacts } from './endpoint-facts.js';
 import { contextOf, endpointEntities, endpointUid, keyUid, principalEntities } from './entities.js';
 import type { PolicyErrorCode } from './errors.js';
+import { evidenceLevels, FACT_GROUPS } from './facts-evidence.js';
 import { DATA_CLASSES } from './types.js';
 import type { PolicyBundle, PrincipalProfile, RequestFacts } from './types.js';
 
@@ -58,8 +59,13 @@ const endpoint = z.strictObject({
   zdr: z.boolean().optional(),
   trains: z.boolean().optional(),
   baaSigned: z.boolean().optional(),
+  contractTerms: strings.optional(),
+  subProcessors: strings.optional(),
   transferTools: strings.optional(),
   certifications: strings.optional(),
+  exportControl: strings.optional(),
+  /** Level by group; what is stated without one is asserted, 1. */
+  evidence: z.partialRecord(z.enum(FACT_GROUPS), z.int().min(0).max(4)).optional(),
   tee: z.strictObject({ level: z.int(), kinds: strings, simulated: z.boolean() }).optional(),
 });
 
@@ -159,7 +165,7 @@ function requestFactsOf({ request: r }: PolicyCase): RequestFacts {
 }
 
 function endpointFactsOf({ endpoint: e }: PolicyCase): EndpointFacts {
-  const { provider, model, region, contract, ...stated } = e;
+  const { provider, model, region, contract, evidence, ...stated } = e;
   const facts = Object.fromEntries(Object.entries(stated).filter(([, v]) => v !== undefined));
   return {
     endpointId: 'endpoint-case',
@@ -168,6 +174,7 @@ function endpointFactsOf({ endpoint: e }: PolicyCase): EndpointFacts {
     contract,
     slugs: region === 'global' ? [provider] : [provider, `${provider}/${region}`],
     ...facts,
+    evidence: { ...evidenceLevels(facts), ...evidence },
   };
 }
 

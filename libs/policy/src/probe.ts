@@ -48,8 +48,12 @@ const FACTS: Required<EndpointFacts> = {
   zdr: true,
   trains: false,
   baaSigned: true,
+  contractTerms: ['probe'],
+  subProcessors: ['probe'],
   transferTools: ['dpf'],
   certifications: ['probe'],
+  exportControl: ['probe'],
+  evidence: {},
   tee: { level: 3, kinds: ['tdx'], simulated: true },
 };
 

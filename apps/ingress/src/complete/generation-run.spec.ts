@@ -138,12 +138,7 @@ describe('GenerationRun', () => {
     { start = true, gone = false } = {},
   ): Promise<{ answer: Promise<{ res: IncomingMessage; text: string }>; leave: () => void }> =>
     new Promise((ready) => {
-      server = createServer(async (_req, res: ServerResponse) => {
-        if (gone) {
-          const left = new Promise((resolve) => res.once('close', resolve));
-          req.destroy();
-          await left;
-        }
+      const serve = (res: ServerResponse): void => {
         run = new GenerationRun(
           {
             clock: new SystemClock(),
@@ -169,6 +164,11 @@ describe('GenerationRun', () => {
         );
         if (start) run.start(Date.now());
         ready({ answer, leave: () => req.destroy() });
+      };
+      server = createServer((_req, res) => {
+        if (!gone) return serve(res);
+        res.once('close', () => serve(res));
+        req.destroy();
       });
       let req: ReturnType<typeof request>;
       let got: (v: { res: IncomingMessage; text: string }) => void;

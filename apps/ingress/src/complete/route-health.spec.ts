@@ -15,7 +15,7 @@ const snapshot = {
   ]),
 } as unknown as HealthSnapshot;
 const permitting = (...ids: string[]): PlanInputs =>
-  ({ permitted: ids.map((id) => ({ id }) as Endpoint) }) as PlanInputs;
+  ({ permitted: ids.map((id) => ({ id }) as Endpoint) }) as unknown as PlanInputs;
 
 describe('RouteHealth.slice', () => {
   it('a plan cited the health of endpoints that another principal may use', () => {
