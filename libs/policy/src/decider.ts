@@ -10,6 +10,7 @@ import type { CedarValueJson, EntityJson, Verdict } from './cedar.js';
 import { EndpointClasses } from './endpoint-classes.js';
 import { contextOf, endpointEntities, endpointUid, keyUid, principalEntities } from './entities.js';
 import type { PolicyErrorCode } from './errors.js';
+import type { BreakGlass } from './exceptions.js';
 import { factsKey, profileKey } from './keys.js';
 import { warmUp } from './probe.js';
 import type {
@@ -36,6 +37,8 @@ export interface DecisionInput {
   /** What is asked about, all of the decider's catalog; the decision keeps their order. */
   readonly endpoints: readonly Endpoint[];
   readonly nowMs: number;
+  /** From `breakGlassFor`, for this bundle, this profile and this moment. */
+  readonly breakGlass?: BreakGlass | undefined;
 }
 
 interface Asked {
@@ -86,16 +89,18 @@ export class Decider {
   }
 
   /** Yields after each evaluation's worth of work, returns the decision. */
-  *#steps({ profile, facts, endpoints, nowMs }: DecisionInput): Generator<void, Decision> {
+  *#steps(input: DecisionInput): Generator<void, Decision> {
+    const { profile, facts, endpoints, nowMs, breakGlass } = input;
     const asked: Asked = {
       principal: principalEntities(profile),
-      context: contextOf(facts, nowMs),
+      context: contextOf(facts, nowMs, breakGlass),
     };
     const reads = this.#analysis.liveReads(profile, asked.context);
     const { stretch, untilMs } = this.#classes.enter(nowMs);
     const partition = this.#classes.partition(reads, nowMs);
     const timed = reads.everything || reads.attributes.has('now');
-    const request = `${stretch}${profileKey(profile, this.bundle)}${factsKey(facts, this.bundle)}`;
+    const lifted = breakGlass?.exceptions.join(' ') ?? '';
+    const request = `${stretch}${profileKey(profile, this.bundle)}${factsKey(facts, this.bundle)} ${lifted}`;
     // A verdict that depends on the time serves this call only.
     const verdicts = timed ? new Map<string, Verdict>() : this.#memo.of(request);
 
@@ -111,7 +116,10 @@ export class Decider {
       }
       tally.add(endpoint, verdict);
     }
-    const validUntilMs = earliest(untilMs, timed ? nowMs + TIMED_DECISION_TTL_MS : undefined);
+    const validUntilMs = earliest(
+      earliest(untilMs, breakGlass?.expiresMs),
+      timed ? nowMs + TIMED_DECISION_TTL_MS : undefined,
+    );
     return {
       policyVersion: this.bundle.version,
       catalogVersion: this.catalog.version,

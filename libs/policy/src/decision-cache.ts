@@ -11,6 +11,8 @@ export interface DecisionKey {
   readonly facts: string;
   /** The model id whose endpoints were asked about, or `*` for the whole catalog. */
   readonly scope: string;
+  /** Ids of the exceptions in force for who asks, joined; absent where there are none. */
+  readonly exceptions?: string | undefined;
 }
 
 /** A decision, or what a caller derived from one; without an instant it holds while the versions do. */
@@ -56,4 +58,4 @@ export class DecisionCache<T extends Cacheable> {
 
 /** Profile and facts are JSON or plain words, versions hex, so a line feed separates without doubt. */
 const nameOf = (k: DecisionKey): string =>
-  `${k.policyVersion}\n${k.catalogVersion}\n${k.profile}\n${k.facts}\n${k.scope}`;
+  `${k.policyVersion}\n${k.catalogVersion}\n${k.profile}\n${k.facts}\n${k.scope}\n${k.exceptions ?? ''}`;

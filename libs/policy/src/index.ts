@@ -9,8 +9,19 @@ export { createDecider } from './decider.js';
 export type { Decider, DecisionInput } from './decider.js';
 export { DecisionCache } from './decision-cache.js';
 export type { DecisionKey } from './decision-cache.js';
+export { effectivePolicy } from './effective-policy.js';
+export type { EffectiveLayer } from './effective-policy.js';
 export type { PolicyErrorCode } from './errors.js';
+export {
+  breakGlassFor,
+  EXCEPTION_SCOPES,
+  exceptionsEpochOf,
+  liftablePolicies,
+} from './exceptions.js';
+export type { BreakGlass, ExceptionScope, PolicyException } from './exceptions.js';
 export { factsKey, profileKey } from './keys.js';
+export { encodeInForce, PolicyReader, versionInForce } from './policy-in-force.js';
+export type { PolicyInForce } from './policy-in-force.js';
 export { readPolicyCases, runPolicyCases } from './policy-cases.js';
 export type { PolicyCase, PolicyCaseResult } from './policy-cases.js';
 export type { BundleFault } from './read-policy.js';
@@ -21,6 +32,14 @@ export type { FirstChoice, Replan, Simulation } from './simulation/resimulate.js
 export type { SimulationReport } from './simulation/report.js';
 export { refusalOf } from './refusal.js';
 export type { PolicyRefusal } from './refusal.js';
+export {
+  publicKeySchema,
+  signBundle,
+  signException,
+  verifyBundle,
+  verifyException,
+} from './signature.js';
+export type { BundleStatement, PolicyPublicKey, PolicySigningKey } from './signature.js';
 export { DATA_CLASSES } from './types.js';
 export type {
   DataClass,
