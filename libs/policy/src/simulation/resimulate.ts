@@ -71,7 +71,7 @@ export interface Choices {
 export async function resimulate(simulation: Simulation): Promise<SimulationReport> {
   const { after, before, nowMs } = simulation;
   const groups = new Groups(simulation);
-  const tallies = new Tallies(before.bundle, after.bundle, after.catalog);
+  const tallies = new Tallies(before.bundle, after.bundle, after.catalog, nowMs);
   let seen = 0;
   for await (const request of simulation.recorded) {
     const group = groups.known(request) ?? (await groups.decide(request));

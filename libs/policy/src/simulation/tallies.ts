@@ -1,5 +1,6 @@
 import type { Catalog, Endpoint } from '#libs/catalog';
 
+import { endpointFacts } from '../endpoint-facts.js';
 import type { Decision, PolicyBundle } from '../types.js';
 import type { RecordedRequest } from './recorded-request.js';
 import type { Counts, DimensionRow, Example, RuleRow, SimulationReport } from './report.js';
@@ -23,6 +24,7 @@ export class Tallies {
   readonly #models = new Dimension();
   readonly #providers = new Dimension();
   readonly #countries = new Dimension();
+  readonly #countryNames = new Map<Endpoint, string>();
   readonly #cost = {
     compared: 0,
     before: 0n,
@@ -42,6 +44,7 @@ export class Tallies {
     private readonly before: PolicyBundle,
     private readonly after: PolicyBundle,
     private readonly catalog: Catalog,
+    private readonly nowMs: number,
   ) {}
 
   add(
@@ -63,8 +66,7 @@ export class Tallies {
     const chosen = was || is ? this.#chosen(request, choices) : undefined;
     if (chosen) {
       this.#providers.add(chosen.providerId, change);
-      const seat = this.catalog.providers.get(chosen.providerId)?.facts?.hqCountry ?? '?';
-      this.#countries.add(`${seat}/${chosen.region}`, change);
+      this.#countries.add(this.#countryOf(chosen), change);
     }
     this.#amounts(request, group, choices, extrapolated, was, is);
     this.#rulesOf(group, change);
@@ -106,6 +108,17 @@ export class Tallies {
     if (planned) return planned.endpoint;
     const first = request.plan?.candidates[0]?.endpoint;
     return first === undefined ? undefined : this.catalog.endpoint(first);
+  }
+
+  /** As rules read it: an expired fact is not established. */
+  #countryOf(endpoint: Endpoint): string {
+    let country = this.#countryNames.get(endpoint);
+    if (country === undefined) {
+      const { hq = '?' } = endpointFacts(endpoint, this.catalog, this.nowMs);
+      country = `${hq}/${endpoint.region}`;
+      this.#countryNames.set(endpoint, country);
+    }
+    return country;
   }
 
   #amounts(
