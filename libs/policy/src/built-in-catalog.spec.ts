@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 
-import { loadCatalog } from '#libs/catalog';
+import { loadCatalog, settleFacts } from '#libs/catalog';
 
 import { Decider } from './decider.js';
 import { facts, NOW_MS, PROFILE } from './sample-catalog.spec-support.js';
@@ -41,10 +41,11 @@ describe('the shipped policies over the built-in catalog', () => {
   );
 
   it('leave internal data only to providers of whom it is established that they do not train', () => {
-    const providers = new Set(
-      [...permitted(facts())].map((ordinal) => catalog.endpoints[ordinal]?.providerId ?? ''),
-    );
-    const training = [...providers].map((id) => catalog.providers.get(id)?.facts?.trainsOnApiData);
+    const training = [...permitted(facts())].map((ordinal) => {
+      const endpoint = catalog.endpoints[ordinal]!;
+      const { facts: stated } = catalog.providers.get(endpoint.providerId)!;
+      return settleFacts(stated, endpoint, NOW_MS).trainsOnApiData?.value;
+    });
     expect(new Set(training)).toEqual(new Set([false]));
   });
 

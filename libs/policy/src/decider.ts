@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-import type { Catalog, Endpoint } from '#libs/catalog';
+import { overlayFacts } from '#libs/catalog';
+import type { Catalog, Endpoint, OrganisationFacts } from '#libs/catalog';
 import { DomainError } from '#libs/kernel';
 
 import { analysisOf } from './analysis.js';
@@ -31,12 +32,17 @@ const EVALUATIONS_PER_TURN = 2;
 /** Endpoints sorted by known verdicts that weigh as much as one evaluation. */
 const ENDPOINTS_PER_STEP = 512;
 
+/** Organisations with facts of their own whose classes are kept ready; each costs some 100 KB. */
+const OVERLAYS_LIMIT = 64;
+
 export interface DecisionInput {
   readonly profile: PrincipalProfile;
   readonly facts: RequestFacts;
   /** What is asked about, all of the decider's catalog; the decision keeps their order. */
   readonly endpoints: readonly Endpoint[];
   readonly nowMs: number;
+  /** The asking organisation's own facts, laid over the catalog's. */
+  readonly organisationFacts?: OrganisationFacts | undefined;
   /** From `breakGlassFor`, for this bundle, this profile and this moment. */
   readonly breakGlass?: BreakGlass | undefined;
 }
@@ -51,6 +57,8 @@ export class Decider {
   readonly #set: ParsedSet;
   readonly #analysis: BundleAnalysis;
   readonly #classes: EndpointClasses;
+  /** By version of an organisation's facts, least lately used first. */
+  readonly #overlaid = new Map<string, EndpointClasses>();
   readonly #memo = new VerdictMemo();
 
   /** Parses now. Throws `policy-bundle-unusable` where the bundle is not one that `buildBundle` made. */
@@ -90,34 +98,37 @@ export class Decider {
 
   /** Yields after each evaluation's worth of work, returns the decision. */
   *#steps(input: DecisionInput): Generator<void, Decision> {
-    const { profile, facts, endpoints, nowMs, breakGlass } = input;
+    const { profile, facts, endpoints, nowMs, breakGlass, organisationFacts } = input;
+    const classes = this.#classesFor(organisationFacts);
     const asked: Asked = {
       principal: principalEntities(profile),
       context: contextOf(facts, nowMs, breakGlass),
     };
     const reads = this.#analysis.liveReads(profile, asked.context);
-    const { stretch, untilMs } = this.#classes.enter(nowMs);
-    const partition = this.#classes.partition(reads, nowMs);
+    const stretch = classes.enter(nowMs);
+    const partition = classes.partition(reads, nowMs);
     const timed = reads.everything || reads.attributes.has('now');
     const lifted = breakGlass?.exceptions.join(' ') ?? '';
-    const request = `${stretch}${profileKey(profile, this.bundle)}${factsKey(facts, this.bundle)} ${lifted}`;
+    const request = `${stretch}${profileKey(profile, this.bundle)}${factsKey(facts, this.bundle)} ${lifted} ${organisationFacts?.version ?? ''}`;
     // A verdict that depends on the time serves this call only.
     const verdicts = timed ? new Map<string, Verdict>() : this.#memo.of(request);
 
     const tally = new Tally();
+    let untilMs = Infinity;
     for (const [at, endpoint] of endpoints.entries()) {
       if (at % ENDPOINTS_PER_STEP === ENDPOINTS_PER_STEP - 1) yield;
       const classKey = partition.classOf(endpoint);
+      untilMs = Math.min(untilMs, partition.untilMs(endpoint));
       let verdict = verdicts.get(classKey);
       if (verdict === undefined) {
-        verdict = this.#evaluate(endpoint, profile, asked, nowMs);
+        verdict = this.#evaluate(classes, endpoint, profile, asked, nowMs);
         verdicts.set(classKey, verdict);
         yield;
       }
       tally.add(endpoint, verdict);
     }
     const validUntilMs = earliest(
-      earliest(untilMs, breakGlass?.expiresMs),
+      earliest(Number.isFinite(untilMs) ? untilMs : undefined, breakGlass?.expiresMs),
       timed ? nowMs + TIMED_DECISION_TTL_MS : undefined,
     );
     return {
@@ -128,8 +139,29 @@ export class Decider {
     };
   }
 
-  #evaluate(endpoint: Endpoint, profile: PrincipalProfile, asked: Asked, nowMs: number): Verdict {
-    const facts = this.#classes.factsOf(endpoint, nowMs);
+  #classesFor(own: OrganisationFacts | undefined): EndpointClasses {
+    if (own === undefined) return this.#classes;
+    const classes =
+      this.#overlaid.get(own.version) ?? new EndpointClasses(overlayFacts(this.catalog, own));
+    this.#overlaid.delete(own.version);
+    this.#overlaid.set(own.version, classes);
+    if (this.#overlaid.size > OVERLAYS_LIMIT) {
+      for (const oldest of this.#overlaid.keys()) {
+        this.#overlaid.delete(oldest);
+        break;
+      }
+    }
+    return classes;
+  }
+
+  #evaluate(
+    classes: EndpointClasses,
+    endpoint: Endpoint,
+    profile: PrincipalProfile,
+    asked: Asked,
+    nowMs: number,
+  ): Verdict {
+    const facts = classes.factsOf(endpoint, nowMs);
     const entities = [...asked.principal, ...endpointEntities(facts)];
     return this.#set.evaluate(keyUid(profile), endpointUid(facts), asked.context, entities);
   }

@@ -13,6 +13,8 @@ export interface DecisionKey {
   readonly scope: string;
   /** Ids of the exceptions in force for who asks, joined; absent where there are none. */
   readonly exceptions?: string | undefined;
+  /** Version of the asking organisation's own facts; absent where it has none. */
+  readonly organisationFacts?: string | undefined;
 }
 
 /** A decision, or what a caller derived from one; without an instant it holds while the versions do. */
@@ -58,4 +60,4 @@ export class DecisionCache<T extends Cacheable> {
 
 /** Profile and facts are JSON or plain words, versions hex, so a line feed separates without doubt. */
 const nameOf = (k: DecisionKey): string =>
-  `${k.policyVersion}\n${k.catalogVersion}\n${k.profile}\n${k.facts}\n${k.scope}\n${k.exceptions ?? ''}`;
+  `${k.policyVersion}\n${k.catalogVersion}\n${k.profile}\n${k.facts}\n${k.scope}\n${k.exceptions ?? ''}\n${k.organisationFacts ?? ''}`;
