@@ -13,6 +13,7 @@ import {
   oneOf,
   ordinal,
   picoUsd,
+  signedPicoUsd,
   text,
   time,
   type Check,
@@ -46,20 +47,27 @@ const decision = object({
   permitted: count,
   excluded: count,
 });
-const plan = object({
-  at: time,
-  strategy: label,
-  seed: label,
-  acrossModels: flag,
-  requirements: map(either(finite, flag, labels)),
-  preferences: map(anything),
-  candidates: list(
-    object({ endpoint: name, score: finite }, { expectedCostPicoUsd: picoUsd, quality: finite }),
-  ),
-  excluded: list(object({ endpoint: name, reason: text })),
-  cut: count,
-  excludedCut: count,
-});
+const plan = object(
+  {
+    at: time,
+    strategy: label,
+    seed: label,
+    acrossModels: flag,
+    requirements: map(either(finite, flag, labels)),
+    preferences: map(anything),
+    candidates: list(
+      object({ endpoint: name, score: finite }, { expectedCostPicoUsd: picoUsd, quality: finite }),
+    ),
+    excluded: list(object({ endpoint: name, reason: text })),
+    cut: count,
+    excludedCut: count,
+  },
+  {
+    budgeted: flag,
+    providers: labels,
+    priceOfRule: object({}, { costPicoUsd: signedPicoUsd, quality: finite }),
+  },
+);
 const hold = object({
   at: time,
   amountPicoUsd: picoUsd,
@@ -159,17 +167,20 @@ export const EVENT_SHAPES: Readonly<Record<EventType, Check>> = {
     },
     { code: label, finishReason: label, lastByteAt: time },
   ),
-  'custos.decision.recorded.v1': object({
-    digest: name,
-    policyVersion: label,
-    catalogVersion: label,
-    profile: map(text),
-    facts,
-    scope: label,
-    permittedBy: labels,
-    permitted: endpointSet,
-    excluded: list(object({ code: label, policies: labels, endpoints: endpointSet })),
-  }),
+  'custos.decision.recorded.v1': object(
+    {
+      digest: name,
+      policyVersion: label,
+      catalogVersion: label,
+      profile: map(text),
+      facts,
+      scope: label,
+      permittedBy: labels,
+      permitted: endpointSet,
+      excluded: list(object({ code: label, policies: labels, endpoints: endpointSet })),
+    },
+    { exceptions: labels },
+  ),
   'custos.health.recorded.v1': object({
     digest: name,
     version: label,

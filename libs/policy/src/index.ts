@@ -29,6 +29,7 @@ export { ALL_MODELS, recordedRequest, requestFacts } from './simulation/recorded
 export type { RecordedGeneration, RecordedRequest } from './simulation/recorded-request.js';
 export { resimulate } from './simulation/resimulate.js';
 export type { FirstChoice, Replan, Simulation } from './simulation/resimulate.js';
+export { recordedRequests } from './simulation/recorded-stream.js';
 export { rederive } from './simulation/rederive.js';
 export type { RecordedDecision, Rederived } from './simulation/rederive.js';
 export type { SimulationReport } from './simulation/report.js';

@@ -1,9 +1,13 @@
 import type { Endpoint, Model } from '#libs/catalog';
+import { NO_HEALTH } from './health-snapshot.js';
+import { plan, recordPlan, samePlan } from './plan.js';
 import { STRATEGIES, type Strategy } from './types.js';
 import type {
   EndpointHealth,
   HealthSnapshot,
+  Plan,
   PlanInputs,
+  PlanRecord,
   Preferences,
   Requirements,
 } from './types.js';
@@ -65,3 +69,41 @@ export function healthOfRecord(
 }
 
 const isStrategy = (v: string): v is Strategy => (STRATEGIES as readonly string[]).includes(v);
+
+/** The plan of a record made again; undefined where the record is of a strategy that we do not know. */
+export function planAgain(recorded: RecordedPlanInputs, over: ReplanWith): Plan | undefined {
+  const inputs = inputsOfRecord(recorded, over);
+  if (inputs === undefined) return undefined;
+  const made = plan(inputs);
+  return 'refused' in made ? made.plan : made;
+}
+
+/** As `samePlan`, where the record lists fewer exclusions than we would: those it lists, and their number. */
+export function isRecordedPlan(recorded: PlanRecord, made: Plan): boolean {
+  const again = recordPlan(made);
+  const listed = recorded.excluded.length;
+  return samePlan(recorded, {
+    ...again,
+    excluded: again.excluded.slice(0, listed),
+    excludedCut: made.excluded.length - listed,
+  });
+}
+
+/** What a recorded request would try first over these endpoints, all of them taken for healthy. */
+export function firstChoiceAgain(
+  recorded: RecordedPlanInputs | undefined,
+  permitted: readonly Endpoint[],
+  models: ReadonlyMap<string, Model>,
+):
+  | { readonly endpoint: Endpoint; readonly costPicoUsd?: bigint; readonly quality?: number }
+  | undefined {
+  const made = recorded && planAgain(recorded, { permitted, models, health: NO_HEALTH });
+  const first = made?.candidates[0];
+  if (first === undefined) return undefined;
+  const { endpoint, expectedCostPicoUsd, quality } = first;
+  return {
+    endpoint,
+    ...(expectedCostPicoUsd !== undefined && { costPicoUsd: expectedCostPicoUsd }),
+    ...(quality !== undefined && { quality }),
+  };
+}

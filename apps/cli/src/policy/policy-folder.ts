@@ -20,12 +20,14 @@ export function policyOptions(args: string[]): PolicyOptions | undefined {
       allowPositionals: true,
     });
     if (positionals.length > 1) return undefined;
-    const folder = positionals[0] ?? join(packageRoot(import.meta.dirname), 'policies');
+    const folder = positionals[0] ?? shippedFolder();
     return { folder, json: values.json };
   } catch {
     return undefined;
   }
 }
+
+export const shippedFolder = (): string => join(packageRoot(import.meta.dirname), 'policies');
 
 /** Why a folder cannot hold policies, or undefined. */
 export const folderFault = (folder: string): string | undefined =>

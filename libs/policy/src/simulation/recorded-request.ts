@@ -5,6 +5,7 @@ import { DATA_CLASSES } from '../types.js';
 
 /** What ranges over the whole catalog (`custos/auto`). */
 export const ALL_MODELS = '*';
+const AUTO = 'custos/auto';
 
 export interface RecordedRequest {
   readonly generationId: string;
@@ -37,7 +38,7 @@ export interface RecordedGeneration {
   readonly model: string;
   readonly facts: RecordedFacts;
   readonly versions: { readonly policy: string };
-  readonly decision?: { readonly decision: 'permit' | 'forbid' };
+  readonly decision?: { readonly digest: string; readonly decision: 'permit' | 'forbid' };
   readonly plan?: RecordedPlan & { readonly acrossModels: boolean };
 }
 
@@ -64,7 +65,7 @@ export function recordedRequest(
   const { decision, plan } = generation;
   const facts = requestFacts(generation.facts);
   if (decision === undefined || facts === undefined) return undefined;
-  const across = plan?.acrossModels ?? generation.model === 'custos/auto';
+  const across = plan?.acrossModels ?? generation.model === AUTO;
   return {
     generationId: generation.generationId,
     profile: {
@@ -76,7 +77,7 @@ export function recordedRequest(
       environment: attributes.environment,
     },
     facts,
-    scope: scope ?? (across ? ALL_MODELS : generation.model),
+    scope: across || scope === AUTO ? ALL_MODELS : (scope ?? generation.model),
     outcome: decision.decision,
     policyVersion: generation.versions.policy,
     ...(plan && { plan }),

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { loadCatalog, type Catalog } from '#libs/catalog';
-import { inputsOfRecord, NO_HEALTH, plan, type RecordedPlanInputs } from '#libs/routing';
+import { firstChoiceAgain, type RecordedPlanInputs } from '#libs/routing';
 
 import { createDecider } from '../decider.js';
 import {
@@ -158,17 +158,18 @@ describe('recorded traffic under another bundle', () => {
       model: 'lab/one',
       facts: { ...facts(), want: { zdr: true, only: ['eu-host'] } },
       versions: { policy: 'sha256:p' },
-      decision: { decision: 'permit' as const },
-      plan: { acrossModels: true, candidates: [] },
+      decision: { digest: 'sha256:d', decision: 'permit' as const },
+      plan: { acrossModels: false, candidates: [] },
     };
     const attributes = { sector: 'finance', jurisdiction: 'DE', environment: 'test' };
     const read = recordedRequest(generation, attributes);
     expect(read).toMatchObject({
-      scope: '*',
+      scope: 'lab/one',
       profile: { workspaceId: 'w', sector: 'finance' },
       facts: { want: { zdr: true, confidential: false, only: ['eu-host'] } },
     });
-    expect(recordedRequest(generation, attributes, 'lab/one')?.scope).toBe('lab/one');
+    const across = { ...generation, plan: { acrossModels: true, candidates: [] } };
+    expect(recordedRequest(across, attributes)?.scope).toBe('*');
     const { decision: _decision, ...undecided } = generation;
     expect(recordedRequest(undecided, attributes)).toBeUndefined();
   });
@@ -185,22 +186,8 @@ describe('a month of traffic over the built-in catalog', () => {
     const models = [...builtIn.models.keys()]
       .filter((id) => builtIn.endpointsOf(id).length > 3)
       .slice(0, 60);
-    const replan: Replan = (r, permitted) => {
-      const inputs = inputsOfRecord(r.plan as unknown as RecordedPlanInputs, {
-        permitted,
-        models: builtIn.models,
-        health: NO_HEALTH,
-      });
-      const made = inputs && plan(inputs);
-      const first = made && !('refused' in made) ? made.candidates[0] : undefined;
-      if (first === undefined) return undefined;
-      const { endpoint, expectedCostPicoUsd, quality } = first;
-      return {
-        endpoint,
-        ...(expectedCostPicoUsd !== undefined && { costPicoUsd: expectedCostPicoUsd }),
-        ...(quality !== undefined && { quality }),
-      };
-    };
+    const replan: Replan = ({ plan }, permitted) =>
+      firstChoiceAgain(plan as RecordedPlanInputs | undefined, permitted, builtIn.models);
     const before = createDecider(shippedBundle(), builtIn);
     const after = createDecider(shippedBundle({ 'more.cedar': noUs }), builtIn);
     const simulate = (requests: number) =>
@@ -212,11 +199,14 @@ describe('a month of traffic over the built-in catalog', () => {
         replan,
       });
     const startedAt = performance.now();
+    const cpu = process.cpuUsage();
     const report = await simulate(100_000);
     const seconds = (performance.now() - startedAt) / 1_000;
+    const { user, system } = process.cpuUsage(cpu);
     const rate = Math.round(report.requests / seconds);
+    const ratePerCpuSecond = Math.round(report.requests / ((user + system) / 1e6));
     process.stdout.write(
-      `simulation: ${report.requests} recorded requests in ${seconds.toFixed(2)} s = ${rate}/s, ${report.groups} groups, ` +
+      `simulation: ${report.requests} recorded requests in ${seconds.toFixed(2)} s = ${rate}/s (${ratePerCpuSecond} per CPU second), ${report.groups} groups, ` +
         `${report.newlyRefused} newly refused, ${report.moved} moved\n`,
     );
     expect(report.requests).toBe(100_000);
