@@ -1,5 +1,6 @@
 import type { ControlChange } from '#libs/audit-events';
 import type { DecidedChange } from '#libs/audit-log';
+import type { FactChange } from './facts/fact-change.js';
 import type { FactDefaults, LimitScope, Role, Workspace } from '#libs/identity';
 
 /** JSON: amounts are decimal strings of pico-USD, null = unlimited. */
@@ -7,6 +8,7 @@ type Amount = string | null;
 
 /** Every way in which control's state can change. Lies in the outbox until its record is in the log. */
 export type Change =
+  | FactChange
   | {
       readonly kind: 'organisation.created';
       readonly id: string;

@@ -1,34 +1,44 @@
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { Outbox as RecordedOutbox } from '#libs/audit-log';
+import type { FactsSnapshot } from '#libs/catalog';
 import type { PrincipalsSnapshot } from '#libs/identity';
-import { describeError } from '#libs/platform';
+import { describeError, type InProcessSnapshotSource } from '#libs/platform';
 import { applyChange } from './apply-change.js';
 import { recordOf, type Change } from './changes.js';
 import { CONTROL_OPTIONS, type ControlOptions } from './control-options.js';
+import { readFacts } from './facts/read-facts.js';
 import { readPrincipals } from './read-principals.js';
 
-/** Control's changes on their way: into the log, then into the state tables, then into the snapshot. */
+interface State {
+  readonly principals: PrincipalsSnapshot;
+  readonly facts: FactsSnapshot;
+}
+
+/** Control's changes on their way: into the log, then into the state tables, then into the snapshots. */
 @Injectable()
 export class Outbox
-  extends RecordedOutbox<Change, PrincipalsSnapshot>
+  extends RecordedOutbox<Change, State>
   implements OnModuleInit, OnApplicationShutdown
 {
   constructor(
     @Inject(CONTROL_OPTIONS) private readonly control: ControlOptions,
     @Inject(DataSource) private readonly database: DataSource,
   ) {
-    const { principals, writer, logger, effectDeadlineMs } = control;
+    const { principals, facts, writer, logger, effectDeadlineMs } = control;
     super({
       database,
       table: 'control.outbox',
       writer,
       recordOf,
       apply: (manager, { change }) => applyChange(manager, change),
-      read: readPrincipals,
-      publish: (snapshot) => {
-        if (principals.current()?.version !== snapshot.version)
-          principals.publish(snapshot.version, snapshot);
+      read: async (manager) => ({
+        principals: await readPrincipals(manager),
+        facts: await readFacts(manager),
+      }),
+      publish: (state) => {
+        publishNew(principals, state.principals);
+        publishNew(facts, state.facts);
       },
       onFault: (error) => logger.error('control.relay_failed', describeError(error)),
       effectDeadlineMs,
@@ -44,4 +54,11 @@ export class Outbox
     await this.stop();
     await this.database.destroy();
   }
+}
+
+function publishNew<T extends { readonly version: string }>(
+  source: InProcessSnapshotSource<T>,
+  snapshot: T,
+): void {
+  if (source.current()?.version !== snapshot.version) source.publish(snapshot.version, snapshot);
 }

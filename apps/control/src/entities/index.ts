@@ -1,3 +1,4 @@
+import { CustomerFactEntity } from '../facts/customer-fact.entity.js';
 import { ApiKeyEntity } from './api-key.entity.js';
 import { OrganisationEntity } from './organisation.entity.js';
 import { PriceBookEntity } from './price-book.entity.js';
@@ -7,6 +8,7 @@ export { ApiKeyEntity, OrganisationEntity, PriceBookEntity, WorkspaceEntity };
 
 export const CONTROL_ENTITIES = [
   ApiKeyEntity,
+  CustomerFactEntity,
   OrganisationEntity,
   PriceBookEntity,
   WorkspaceEntity,
