@@ -6,7 +6,7 @@ import type { Clock } from '#libs/kernel';
 import { uuidV7, writerId } from '#libs/kernel';
 import type { HealthRegistry, Logger, SnapshotSource, Telemetry } from '#libs/platform';
 import { isStale } from '#libs/platform';
-import type { PolicyBundle } from '#libs/policy';
+import type { PolicyInForce } from '#libs/policy';
 import { UndiciDispatcher } from '#libs/providers';
 import type { Outcome, RouteTable } from '#libs/routing';
 import { Authenticator } from './complete/authenticate.js';
@@ -38,7 +38,7 @@ export interface IngressParts {
   readonly telemetry: Telemetry;
   readonly health: HealthRegistry;
   readonly principals: SnapshotSource<PrincipalDirectory>;
-  readonly bundles: SnapshotSource<PolicyBundle>;
+  readonly bundles: SnapshotSource<PolicyInForce>;
   readonly routes: SnapshotSource<RouteTable>;
   readonly allowance: Allowance;
   /** Tells the routing service how an attempt ended. */

@@ -1,11 +1,10 @@
 import { Body, Controller, HttpCode, Inject, Post, UseGuards } from '@nestjs/common';
-import type { Principal } from '#libs/identity';
 import { DomainError } from '#libs/kernel';
-import type { PrincipalProfile } from '#libs/policy';
 import {
   answerOf,
   endpointsOf,
   factsOf,
+  profileOf,
   readEvaluation,
   subjectOf,
   type EvaluationAnswer,
@@ -36,12 +35,3 @@ export class EvaluateController {
     return answerOf(decision, this.policy.bundle, facts);
   }
 }
-
-const profileOf = ({ organisation, workspace, key }: Principal): PrincipalProfile => ({
-  organisationId: organisation.id,
-  workspaceId: workspace.id,
-  keyId: key.id,
-  sector: organisation.sector,
-  jurisdiction: organisation.jurisdiction,
-  environment: workspace.environment,
-});

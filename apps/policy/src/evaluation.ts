@@ -8,6 +8,7 @@ import {
   type Decision,
   type PolicyBundle,
   type PolicyCitation,
+  type PrincipalProfile,
   type RequestFacts,
 } from '#libs/policy';
 import type { PolicyAppErrorCode } from './policy.errors.js';
@@ -158,3 +159,12 @@ const union = (a: readonly string[], b: readonly string[]): readonly string[] =>
 
 const unknown = (code: PolicyAppErrorCode, message: string): DomainError =>
   new DomainError(code, message);
+
+export const profileOf = ({ organisation, workspace, key }: Principal): PrincipalProfile => ({
+  organisationId: organisation.id,
+  workspaceId: workspace.id,
+  keyId: key.id,
+  sector: organisation.sector,
+  jurisdiction: organisation.jurisdiction,
+  environment: workspace.environment,
+});

@@ -13,7 +13,7 @@ import {
   startTelemetry,
   type Lifecycle,
 } from '#libs/platform';
-import type { PolicyBundle } from '#libs/policy';
+import type { PolicyInForce } from '#libs/policy';
 import type { RouteTable } from '#libs/routing';
 import { ControlPlane } from '../../control/src/control-plane.js';
 import { Ingress } from '../../ingress/src/ingress.js';
@@ -21,7 +21,11 @@ import { providerCredentials } from '../../ingress/src/ingress.config.js';
 import { registerCompletionRoutes } from '../../ingress/src/routes/completion.routes.js';
 import { readBuiltInCatalog } from '../../ingress/src/snapshots/read-catalog.js';
 import { Ledger } from '../../ledger/src/ledger.js';
-import { PolicyService, readPolicyDirectory } from '../../policy/src/policy.module.js';
+import {
+  PolicyService,
+  PolicySigner,
+  readPolicyDirectory,
+} from '../../policy/src/policy.module.js';
 import { RoutingService } from '../../routing/src/routing.service.js';
 import { writeFirstKeys, type Running } from './announce.js';
 import { openDatabases } from './databases.js';
@@ -76,13 +80,9 @@ export async function startStandalone(
 
   const principals = new InProcessSnapshotSource<PrincipalsSnapshot>();
   const directory = new MappedSnapshotSource(principals, (p) => new PrincipalDirectory(p));
-  const bundles = new InProcessSnapshotSource<PolicyBundle>();
-  const policy = new PolicyService({
-    sources: readPolicyDirectory(config.CUSTOS_POLICY_DIR),
-    catalog,
-    bundles,
-    clock,
-  });
+  const bundles = new InProcessSnapshotSource<PolicyInForce>();
+  const policyFolder = readPolicyDirectory(config.CUSTOS_POLICY_DIR);
+  const policy = new PolicyService({ catalog, bundles, clock });
   const routes = new InProcessSnapshotSource<RouteTable>();
   const routing = await RoutingService.open({
     databaseUrl: databases.appUrl,
@@ -160,7 +160,16 @@ export async function startStandalone(
     },
     routing: { service: routing, ...access },
     ledger: { ledger, ...access },
-    policy: { service: policy, ...access },
+    policy: {
+      service: policy,
+      databaseUrl: databases.appUrl,
+      writer: controlWriter,
+      signer: await PolicySigner.inDataDirectory(config.CUSTOS_DATA_DIR),
+      folder: policyFolder,
+      logger,
+      health,
+      ...access,
+    },
   });
   const http = await createHttpApp(module, {
     host: config.HOST,

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import type { PolicyBundle, PrincipalProfile, RequestFacts } from '#libs/policy';
+import type { BreakGlass, PolicyBundle, PrincipalProfile, RequestFacts } from '#libs/policy';
 import { DomainError } from '#libs/kernel';
 
 /** What the worker is asked: endpoints by ordinal of the catalog that both sides loaded. */
@@ -9,6 +9,7 @@ export interface ColdQuestion {
   /** `all` for a decision across models. */
   readonly ordinals: Int32Array | 'all';
   readonly nowMs: number;
+  readonly breakGlass?: BreakGlass | undefined;
 }
 
 export interface ColdAnswer {

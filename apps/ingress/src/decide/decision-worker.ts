@@ -19,7 +19,8 @@ const ordinalsOf = (endpoints: readonly Endpoint[]): Int32Array =>
 function answer(decider: Decider, q: ColdQuestion): ColdAnswer {
   const endpoints =
     q.ordinals === 'all' ? catalog.endpoints : Array.from(q.ordinals, (o) => catalog.endpoints[o]!);
-  const d = decider.decide({ profile: q.profile, facts: q.facts, endpoints, nowMs: q.nowMs });
+  const { profile, facts, nowMs, breakGlass } = q;
+  const d = decider.decide({ profile, facts, endpoints, nowMs, breakGlass });
   return {
     permitted: ordinalsOf(d.permitted),
     permittedBy: d.permittedBy,

@@ -3,17 +3,28 @@ import { DomainError, type Clock } from '#libs/kernel';
 import type { Principal } from '#libs/identity';
 import { isStale, type SnapshotSource } from '#libs/platform';
 import {
+  breakGlassFor,
   DecisionCache,
   factsKey,
   profileKey,
+  type BreakGlass,
   type Decision,
   type DecisionKey,
   type PolicyBundle,
+  type PolicyInForce,
   type PrincipalProfile,
   type RequestFacts,
 } from '#libs/policy';
 import type { ColdAnswer, ColdDecider } from './cold-decider.js';
 import { verdictOf, type Verdict } from './verdict.js';
+
+/** Who asks what, when, and under which exceptions. */
+interface Asked {
+  readonly profile: PrincipalProfile;
+  readonly facts: RequestFacts;
+  readonly nowMs: number;
+  readonly breakGlass: BreakGlass | undefined;
+}
 
 /** Where the decision ranges: one model's endpoints, or the whole catalog for `custos/auto`. */
 export type Scope = Model | 'all';
@@ -45,35 +56,40 @@ export class DecisionService {
 
   constructor(
     private readonly catalog: Catalog,
-    private readonly bundles: SnapshotSource<PolicyBundle>,
+    private readonly bundles: SnapshotSource<PolicyInForce>,
     private readonly cold: ColdDecider,
     private readonly clock: Clock,
     private readonly maxAgeMs: number,
   ) {
     const first = bundles.current();
-    if (first) this.cold.setBundle(first.value);
-    bundles.onChange((s) => this.cold.setBundle(s.value));
+    if (first) this.cold.setBundle(first.value.bundle);
+    bundles.onChange((s) => this.cold.setBundle(s.value.bundle));
   }
 
   /** A verdict at once, or a promise of it when the context is new. */
   decide(principal: Principal, facts: RequestFacts, scope: Scope): Verdict | Promise<Verdict> {
     const nowMs = this.clock.nowMs();
-    const bundle = this.#bundle(nowMs);
+    const { bundle, exceptions } = this.#inForce(nowMs);
+    const breakGlass =
+      exceptions.length === 0
+        ? undefined
+        : breakGlassFor(exceptions, bundle, profileOf(principal), nowMs);
     const key: DecisionKey = {
       policyVersion: bundle.version,
       catalogVersion: this.catalog.version,
       profile: this.#profileKey(principal, bundle),
       facts: factsKey(facts, bundle),
       scope: scopeKey(scope),
+      exceptions: breakGlass?.exceptions.join(' '),
     };
     return (
       this.#cache.get(key, nowMs) ??
-      this.#ask(key, bundle, profileOf(principal), facts, scope, nowMs)
+      this.#ask(key, bundle, { profile: profileOf(principal), facts, nowMs, breakGlass }, scope)
     );
   }
 
   /** Older than the stated maximum age = nobody can say that it still holds: fail closed. */
-  #bundle(nowMs: number): PolicyBundle {
+  #inForce(nowMs: number): PolicyInForce {
     const snapshot = this.bundles.current();
     if (!snapshot || isStale(snapshot, nowMs, this.maxAgeMs))
       throw new DomainError('snapshot_stale', 'The policy bundle is older than its maximum age.');
@@ -88,31 +104,18 @@ export class DecisionService {
     return key;
   }
 
-  #ask(
-    key: DecisionKey,
-    bundle: PolicyBundle,
-    profile: PrincipalProfile,
-    facts: RequestFacts,
-    scope: Scope,
-    nowMs: number,
-  ): Promise<Verdict> {
+  #ask(key: DecisionKey, bundle: PolicyBundle, asked: Asked, scope: Scope): Promise<Verdict> {
     const askKey = JSON.stringify(key);
-    const asked = this.#asking.get(askKey);
-    if (asked) return asked;
+    const underWay = this.#asking.get(askKey);
+    if (underWay) return underWay;
     const ordinals =
       scope === 'all'
         ? 'all'
         : Int32Array.from(this.catalog.endpointsOf(scope.id), (e) => e.ordinal);
     const answer = this.cold
-      .decide(bundle.version, { profile, facts, ordinals, nowMs })
+      .decide(bundle.version, { ...asked, ordinals })
       .then((a) => {
-        const verdict = verdictOf(
-          this.#decision(a, bundle),
-          bundle,
-          profile,
-          facts,
-          scopeKey(scope),
-        );
+        const verdict = verdictOf(this.#decision(a, bundle), bundle, asked, scopeKey(scope));
         this.#cache.set(key, verdict);
         return verdict;
       })

@@ -8,6 +8,7 @@ import type { Endpoint } from '#libs/catalog';
 import { canonicalJson, sha256, type Json } from '#libs/kernel';
 import {
   profileKey,
+  type BreakGlass,
   type Decision,
   type PolicyBundle,
   type PrincipalProfile,
@@ -54,8 +55,15 @@ export function factsData(facts: RequestFacts): FactsData {
 export function verdictOf(
   decision: Decision,
   bundle: PolicyBundle,
-  profile: PrincipalProfile,
-  facts: RequestFacts,
+  {
+    profile,
+    facts,
+    breakGlass,
+  }: {
+    readonly profile: PrincipalProfile;
+    readonly facts: RequestFacts;
+    readonly breakGlass?: BreakGlass | undefined;
+  },
   scope: string,
 ): Verdict {
   const excludedCount = decision.excluded.reduce((n, g) => n + g.endpoints.length, 0);
@@ -80,6 +88,8 @@ export function verdictOf(
       policies: g.policyIds,
       endpoints: endpointSet(g.endpoints, listedMax),
     })),
+    // Each use of an exception is on record: those in force for who asked.
+    ...(breakGlass === undefined ? {} : { exceptions: breakGlass.exceptions }),
   };
   const digest = sha256(canonicalJson(body as unknown as Json));
   const ids =
