@@ -1,6 +1,6 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { logOptions, openAppendLog } from '#libs/audit-log';
-import type { Catalog } from '#libs/catalog';
+import { decodeFacts, FactsDirectory, type Catalog } from '#libs/catalog';
 import { decodePrincipals, HttpAllowance, PrincipalDirectory } from '#libs/identity';
 import { SystemClock } from '#libs/kernel';
 import {
@@ -107,6 +107,11 @@ export async function startIngress(config: IngressConfig, lifecycle: Lifecycle):
       config.CUSTOS_CONTROL_URL,
       'principals',
       (json) => new PrincipalDirectory(decodePrincipals(json)),
+    ),
+    facts: poll(
+      config.CUSTOS_CONTROL_URL,
+      'facts',
+      (json) => new FactsDirectory(decodeFacts(json)),
     ),
     bundles: poll(config.CUSTOS_POLICY_URL, 'policy', (json) => policyReader.decode(json)),
     routes: poll(config.CUSTOS_ROUTING_URL, 'routes', (json) =>

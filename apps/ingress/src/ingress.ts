@@ -1,6 +1,6 @@
 import { TOPICS } from '#libs/audit-events';
 import { AuditWriter, type AppendLog } from '#libs/audit-log';
-import type { Catalog } from '#libs/catalog';
+import type { Catalog, FactsDirectory } from '#libs/catalog';
 import { LeaseBook, type Allowance, type PrincipalDirectory } from '#libs/identity';
 import type { Clock } from '#libs/kernel';
 import { uuidV7, writerId } from '#libs/kernel';
@@ -39,6 +39,8 @@ export interface IngressParts {
   readonly health: HealthRegistry;
   readonly principals: SnapshotSource<PrincipalDirectory>;
   readonly bundles: SnapshotSource<PolicyInForce>;
+  /** What customers state of their own contracts. */
+  readonly facts: SnapshotSource<FactsDirectory>;
   readonly routes: SnapshotSource<RouteTable>;
   readonly allowance: Allowance;
   /** Tells the routing service how an attempt ended. */
@@ -90,7 +92,14 @@ export class Ingress {
       clock,
       catalog,
       authenticator: new Authenticator(parts.principals, clock, maxAgeMs, RETRY_AFTER_SECONDS),
-      decisions: new DecisionService(catalog, parts.bundles, this.#cold, clock, maxAgeMs),
+      decisions: new DecisionService(
+        catalog,
+        parts.bundles,
+        this.#cold,
+        clock,
+        maxAgeMs,
+        parts.facts,
+      ),
       available: new AvailableEndpoints(new TargetResolver(catalog, parts.targets)),
       health,
       leases: this.#leases,
@@ -145,11 +154,11 @@ export class Ingress {
   }
 
   #registerHealth(maxAgeMs: number): void {
-    const { health, clock, principals, bundles, routes } = this.parts;
+    const { health, clock, principals, bundles, facts, routes } = this.parts;
     health.register('audit log', () =>
       this.#writer.accepting ? undefined : 'appends are not acknowledged',
     );
-    const sources = { principals, 'policy bundle': bundles, routes };
+    const sources = { principals, 'policy bundle': bundles, "customers' facts": facts, routes };
     for (const [name, source] of Object.entries(sources))
       health.register(name, () => {
         const snapshot = source.current();

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { TOPICS } from '#libs/audit-events';
 import { auditLogMigrations, AuditWriter, logOptions, openAppendLog } from '#libs/audit-log';
-import { loadCatalog } from '#libs/catalog';
+import { decodeFacts, FactsDirectory, loadCatalog } from '#libs/catalog';
 import { decodePrincipals, PrincipalDirectory } from '#libs/identity';
 import { SystemClock, type Clock } from '#libs/kernel';
 import {
@@ -54,21 +54,26 @@ export async function startPolicy(config: PolicyConfig, lifecycle: Lifecycle): P
       : await PolicySigner.fromFile(keyFile);
   const clock = new SystemClock();
   const writer = await openWriter(config, lifecycle, clock);
+  const poll = <T>(name: string, decode: (json: unknown) => T): HttpSnapshotSource<T> => {
+    const source = new HttpSnapshotSource({
+      url: `${config.CUSTOS_CONTROL_URL.replace(/\/+$/, '')}/internal/v1/snapshots/${name}`,
+      token: config.CUSTOS_INTERNAL_TOKEN,
+      pollMs: config.CUSTOS_SNAPSHOT_POLL,
+      timeoutMs: POLL_TIMEOUT_MS,
+      decode,
+      onFault: (fault) => logger.warn(`${name}.poll_failed`, { kind: fault.kind }),
+    }).start();
+    lifecycle.onShutdown(50, name, () => source.close());
+    return source;
+  };
   const service = new PolicyService({
+    customerFacts: poll('facts', (json) => new FactsDirectory(decodeFacts(json))),
     catalog: loadCatalog((name) => readFileSync(join(catalogFolder, name), 'utf8')),
     bundles: new InProcessSnapshotSource<PolicyInForce>(),
     clock,
   });
 
-  const polled = new HttpSnapshotSource({
-    url: `${config.CUSTOS_CONTROL_URL.replace(/\/+$/, '')}/internal/v1/snapshots/principals`,
-    token: config.CUSTOS_INTERNAL_TOKEN,
-    pollMs: config.CUSTOS_SNAPSHOT_POLL,
-    timeoutMs: POLL_TIMEOUT_MS,
-    decode: decodePrincipals,
-    onFault: (fault) => logger.warn('principals.poll_failed', { kind: fault.kind }),
-  }).start();
-  lifecycle.onShutdown(50, 'principals', () => polled.close());
+  const polled = poll('principals', decodePrincipals);
   const health = new HealthRegistry();
   health.register('audit log', () => (writer.accepting ? undefined : 'does not acknowledge'));
   const module = PolicyProcessModule.register(

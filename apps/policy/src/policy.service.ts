@@ -1,6 +1,6 @@
-import type { Catalog, Endpoint } from '#libs/catalog';
+import type { Catalog, Endpoint, FactsDirectory } from '#libs/catalog';
 import { DomainError, type Clock } from '#libs/kernel';
-import type { InProcessSnapshotSource } from '#libs/platform';
+import type { InProcessSnapshotSource, SnapshotSource } from '#libs/platform';
 import {
   breakGlassFor,
   createDecider,
@@ -18,6 +18,8 @@ export interface PolicyServiceOptions {
   /** Where what is in force goes: read in this process, served over HTTP by the module. */
   readonly bundles: InProcessSnapshotSource<PolicyInForce>;
   readonly clock: Clock;
+  /** What customers state of their own contracts; absent or not there yet = nothing. */
+  readonly customerFacts?: SnapshotSource<FactsDirectory>;
 }
 
 /** Since when, by whom and how the bundle came into force. */
@@ -86,7 +88,17 @@ export class PolicyService {
     const { inForce, decider } = this.#now();
     const nowMs = this.nowMs();
     const breakGlass = breakGlassFor(inForce.exceptions, inForce.bundle, profile, nowMs);
-    return decider.decideYielding({ profile, facts, endpoints, nowMs, breakGlass });
+    const organisationFacts = this.options.customerFacts
+      ?.current()
+      ?.value.of(profile.organisationId);
+    return decider.decideYielding({
+      profile,
+      facts,
+      endpoints,
+      nowMs,
+      breakGlass,
+      organisationFacts,
+    });
   }
 
   #now(): Held {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { TOPICS, type Topic } from '#libs/audit-events';
 import { AuditWriter, logOptions, openAppendLog, type AppendLog } from '#libs/audit-log';
+import { FactsDirectory, type FactsSnapshot } from '#libs/catalog';
 import { PrincipalDirectory, type PrincipalsSnapshot } from '#libs/identity';
 import { SystemClock } from '#libs/kernel';
 import {
@@ -80,9 +81,11 @@ export async function startStandalone(
 
   const principals = new InProcessSnapshotSource<PrincipalsSnapshot>();
   const directory = new MappedSnapshotSource(principals, (p) => new PrincipalDirectory(p));
+  const customerFacts = new InProcessSnapshotSource<FactsSnapshot>();
+  const factsDirectory = new MappedSnapshotSource(customerFacts, (f) => new FactsDirectory(f));
   const bundles = new InProcessSnapshotSource<PolicyInForce>();
   const policyFolder = readPolicyDirectory(config.CUSTOS_POLICY_DIR);
-  const policy = new PolicyService({ catalog, bundles, clock });
+  const policy = new PolicyService({ catalog, bundles, clock, customerFacts: factsDirectory });
   const routes = new InProcessSnapshotSource<RouteTable>();
   const routing = await RoutingService.open({
     databaseUrl: databases.appUrl,
@@ -126,6 +129,7 @@ export async function startStandalone(
     health,
     principals: directory,
     bundles,
+    facts: factsDirectory,
     routes,
     allowance: ledger.allowance,
     report: (outcome) => void routing.reportOutcomes([outcome]),
@@ -154,6 +158,7 @@ export async function startStandalone(
       databaseUrl: databases.appUrl,
       writer: controlWriter,
       principals,
+      facts: customerFacts,
       internalToken,
       logger,
       health,

@@ -127,6 +127,8 @@ export interface GenerationOpened extends PrincipalData {
   readonly versions: {
     readonly policy: string;
     readonly catalog: string;
+    /** Of the organisation's own facts, laid over the catalog's: `none`, or their digest. */
+    readonly facts?: string;
     readonly priceBook: string;
     readonly principals: string;
     readonly health: string;
@@ -151,6 +153,7 @@ export interface GenerationRefused extends PrincipalData {
   readonly versions: {
     readonly policy: string;
     readonly catalog: string;
+    readonly facts?: string;
     readonly principals: string;
   };
   readonly decision?: DecisionRefData;
@@ -235,6 +238,8 @@ export interface DecisionRecorded {
   readonly digest: string;
   readonly policyVersion: string;
   readonly catalogVersion: string;
+  /** Absent where the organisation has stated nothing of its own. */
+  readonly factsVersion?: string;
   readonly profile: Readonly<Record<string, string>>;
   readonly facts: FactsData;
   readonly scope: string;

@@ -169,6 +169,7 @@ export class Completions {
         versions: {
           policy: verdict.decision.policyVersion,
           catalog: verdict.decision.catalogVersion,
+          facts: verdict.factsVersion,
           priceBook: deps.catalog.priceBook.version,
           principals: deps.authenticator.version,
           health: health.digest,
@@ -319,6 +320,7 @@ export class Completions {
             versions: {
               policy: verdict?.decision.policyVersion ?? '',
               catalog: deps.catalog.version,
+              ...(verdict ? { facts: verdict.factsVersion } : {}),
               principals: deps.authenticator.version,
             },
             ...(decided === undefined ? {} : { decision: decided }),

@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import type { OrganisationFacts } from '#libs/catalog';
 import type { BreakGlass, PolicyBundle, PrincipalProfile, RequestFacts } from '#libs/policy';
 import { DomainError } from '#libs/kernel';
 
@@ -10,6 +11,8 @@ export interface ColdQuestion {
   readonly ordinals: Int32Array | 'all';
   readonly nowMs: number;
   readonly breakGlass?: BreakGlass | undefined;
+  /** The asking organisation's own; with the question, so that both sides decide by the same ones. */
+  readonly organisationFacts?: OrganisationFacts | undefined;
 }
 
 export interface ColdAnswer {

@@ -19,8 +19,8 @@ const ordinalsOf = (endpoints: readonly Endpoint[]): Int32Array =>
 function answer(decider: Decider, q: ColdQuestion): ColdAnswer {
   const endpoints =
     q.ordinals === 'all' ? catalog.endpoints : Array.from(q.ordinals, (o) => catalog.endpoints[o]!);
-  const { profile, facts, nowMs, breakGlass } = q;
-  const d = decider.decide({ profile, facts, endpoints, nowMs, breakGlass });
+  const { ordinals: _, ...asked } = q;
+  const d = decider.decide({ ...asked, endpoints });
   return {
     permitted: ordinalsOf(d.permitted),
     permittedBy: d.permittedBy,

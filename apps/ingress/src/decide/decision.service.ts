@@ -1,4 +1,4 @@
-import type { Catalog, Endpoint, Model } from '#libs/catalog';
+import type { Catalog, Endpoint, FactsDirectory, Model, OrganisationFacts } from '#libs/catalog';
 import { DomainError, type Clock } from '#libs/kernel';
 import type { Principal } from '#libs/identity';
 import { isStale, type SnapshotSource } from '#libs/platform';
@@ -18,12 +18,13 @@ import {
 import type { ColdAnswer, ColdDecider } from './cold-decider.js';
 import { verdictOf, type Verdict } from './verdict.js';
 
-/** Who asks what, when, and under which exceptions. */
+/** Who asks what, when, under which exceptions, and on the strength of which facts of their own. */
 interface Asked {
   readonly profile: PrincipalProfile;
   readonly facts: RequestFacts;
   readonly nowMs: number;
   readonly breakGlass: BreakGlass | undefined;
+  readonly organisationFacts: OrganisationFacts | undefined;
 }
 
 /** Where the decision ranges: one model's endpoints, or the whole catalog for `custos/auto`. */
@@ -60,6 +61,7 @@ export class DecisionService {
     private readonly cold: ColdDecider,
     private readonly clock: Clock,
     private readonly maxAgeMs: number,
+    private readonly customerFacts: SnapshotSource<FactsDirectory>,
   ) {
     const first = bundles.current();
     if (first) this.cold.setBundle(first.value.bundle);
@@ -70,6 +72,7 @@ export class DecisionService {
   decide(principal: Principal, facts: RequestFacts, scope: Scope): Verdict | Promise<Verdict> {
     const nowMs = this.clock.nowMs();
     const { bundle, exceptions } = this.#inForce(nowMs);
+    const organisationFacts = this.#factsOf(principal, nowMs);
     const breakGlass =
       exceptions.length === 0
         ? undefined
@@ -81,10 +84,16 @@ export class DecisionService {
       facts: factsKey(facts, bundle),
       scope: scopeKey(scope),
       exceptions: breakGlass?.exceptions.join(' '),
+      organisationFacts: organisationFacts?.version,
     };
     return (
       this.#cache.get(key, nowMs) ??
-      this.#ask(key, bundle, { profile: profileOf(principal), facts, nowMs, breakGlass }, scope)
+      this.#ask(
+        key,
+        bundle,
+        { profile: profileOf(principal), facts, nowMs, breakGlass, organisationFacts },
+        scope,
+      )
     );
   }
 
@@ -94,6 +103,14 @@ export class DecisionService {
     if (!snapshot || isStale(snapshot, nowMs, this.maxAgeMs))
       throw new DomainError('snapshot_stale', 'The policy bundle is older than its maximum age.');
     return snapshot.value;
+  }
+
+  /** As stale as the list of keys may be, and no more: who cannot see a revocation must not decide. */
+  #factsOf({ organisation }: Principal, nowMs: number): OrganisationFacts | undefined {
+    const snapshot = this.customerFacts.current();
+    if (!snapshot || isStale(snapshot, nowMs, this.maxAgeMs))
+      throw new DomainError('snapshot_stale', "Customers' facts are older than their maximum age.");
+    return snapshot.value.of(organisation.id);
   }
 
   #profileKey(principal: Principal, bundle: PolicyBundle): string {
