@@ -30,6 +30,10 @@ export type { RecordedGeneration, RecordedRequest } from './simulation/recorded-
 export { resimulate } from './simulation/resimulate.js';
 export type { FirstChoice, Replan, Simulation } from './simulation/resimulate.js';
 export { recordedRequests } from './simulation/recorded-stream.js';
+export { compareBundles } from './simulation/compare-bundles.js';
+export type { BundleComparison } from './simulation/compare-bundles.js';
+export { egressOf } from './simulation/egress.js';
+export type { EgressList } from './simulation/egress.js';
 export { rederive } from './simulation/rederive.js';
 export type { RecordedDecision, Rederived } from './simulation/rederive.js';
 export type { SimulationReport } from './simulation/report.js';

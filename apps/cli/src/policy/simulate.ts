@@ -1,18 +1,12 @@
 import { parseArgs } from 'node:util';
 import { DomainError } from '#libs/kernel';
-import {
-  buildBundle,
-  createDecider,
-  recordedRequests,
-  resimulate,
-  type PolicyBundle,
-  type SimulationReport,
-} from '#libs/policy';
+import { createDecider, recordedRequests, resimulate, type SimulationReport } from '#libs/policy';
 import { firstChoiceAgain, type RecordedPlanInputs } from '#libs/routing';
 import { readCatalog } from '../catalog/read-catalog.js';
 import { parseSince } from '../replay/since.js';
 import { ThePast } from '../replay/the-past.js';
-import { folderFault, readSources, shippedFolder } from './policy-folder.js';
+import { bundleNamed } from './bundle-named.js';
+import { shippedFolder } from './policy-folder.js';
 import { simulateByApi } from './simulate-by-api.js';
 import { simulationTable } from './simulation-table.js';
 
@@ -109,21 +103,4 @@ async function simulateHere(options: Options): Promise<SimulationReport> {
   } finally {
     await past.close();
   }
-}
-
-/** A stored version, or the texts of a folder. */
-export async function bundleNamed(name: string, past?: ThePast): Promise<PolicyBundle> {
-  if (name.startsWith('sha256:')) {
-    const stored = await past?.bundle(name);
-    if (stored) return stored;
-    throw new DomainError('no-bundle', `there is no bundle ${name} here`);
-  }
-  const fault = folderFault(name);
-  if (fault !== undefined) throw new DomainError('no-bundle', fault);
-  const built = buildBundle(readSources(name));
-  if (built.ok) return built.bundle;
-  throw new DomainError(
-    'no-bundle',
-    `${name} has ${built.faults.length} faults: see custos policy check`,
-  );
 }
