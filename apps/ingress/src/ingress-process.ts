@@ -114,9 +114,7 @@ export async function startIngress(config: IngressConfig, lifecycle: Lifecycle):
       (json) => new FactsDirectory(decodeFacts(json)),
     ),
     bundles: poll(config.CUSTOS_POLICY_URL, 'policy', (json) => policyReader.decode(json)),
-    routes: poll(config.CUSTOS_ROUTING_URL, 'routes', (json) =>
-      decodeRouteTable(JSON.stringify(json)),
-    ),
+    routes: poll(config.CUSTOS_ROUTING_URL, 'routes', decodeRouteTable),
     allowance: new HttpAllowance({
       ledgerUrl: config.CUSTOS_LEDGER_URL,
       token: config.CUSTOS_INTERNAL_TOKEN,
