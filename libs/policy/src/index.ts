@@ -30,6 +30,8 @@ export type { RecordedGeneration, RecordedRequest } from './simulation/recorded-
 export { resimulate } from './simulation/resimulate.js';
 export type { FirstChoice, Replan, Simulation } from './simulation/resimulate.js';
 export { recordedRequests } from './simulation/recorded-stream.js';
+export { counterOffer } from './explain/counter-offer.js';
+export type { CounterOffer } from './explain/counter-offer.js';
 export { compareBundles } from './simulation/compare-bundles.js';
 export type { BundleComparison } from './simulation/compare-bundles.js';
 export { egressOf } from './simulation/egress.js';

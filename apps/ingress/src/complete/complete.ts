@@ -114,8 +114,10 @@ export class Completions {
     const decided = deps.decisions.decide(principal, ask.facts, ask.scope);
     const verdict = decided instanceof Promise ? await decided : decided;
     const decidedAtMs = deps.clock.nowMs();
-    if (verdict.decision.permitted.length === 0)
-      return this.#refuse(ctx, res, policyRefusal(verdict, ask), verdict, decidedAtMs);
+    if (verdict.decision.permitted.length === 0) {
+      const offer = await deps.decisions.counterOffer(verdict);
+      return this.#refuse(ctx, res, policyRefusal(verdict, ask, offer), verdict, decidedAtMs);
+    }
 
     const inputs = this.#planInputs(ctx, verdict);
     const planned = plan(inputs);

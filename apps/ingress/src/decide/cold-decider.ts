@@ -1,6 +1,12 @@
 import { Worker } from 'node:worker_threads';
 import type { OrganisationFacts } from '#libs/catalog';
-import type { BreakGlass, PolicyBundle, PrincipalProfile, RequestFacts } from '#libs/policy';
+import type {
+  BreakGlass,
+  CounterOffer,
+  PolicyBundle,
+  PrincipalProfile,
+  RequestFacts,
+} from '#libs/policy';
 import { DomainError } from '#libs/kernel';
 
 /** What the worker is asked: endpoints by ordinal of the catalog that both sides loaded. */
@@ -33,11 +39,24 @@ export type ToWorker =
       readonly id: number;
       readonly bundleVersion: string;
       readonly question: ColdQuestion;
+    }
+  | {
+      readonly kind: 'explain';
+      readonly id: number;
+      readonly bundleVersion: string;
+      readonly question: ExplainQuestion;
     };
+
+/** What a refused caller could do instead: asked after the refusal is known, never on the way of a permitted one. */
+export interface ExplainQuestion extends Omit<ColdQuestion, 'ordinals'> {
+  readonly modelId: string;
+  readonly refused: Int32Array;
+  readonly budgetMs: number;
+}
 
 export type FromWorker =
   | { readonly kind: 'ready'; readonly bundleVersion: string }
-  | { readonly kind: 'answer'; readonly id: number; readonly answer: ColdAnswer }
+  | { readonly kind: 'answer'; readonly id: number; readonly answer: ColdAnswer | CounterOffer }
   | { readonly kind: 'fault'; readonly id: number; readonly fault: string };
 
 /** Questions waiting for the worker; beyond it new contexts are refused rather than queued without end. */
@@ -46,7 +65,7 @@ const WAITING_MAX = 1_000;
 const ANSWER_DEADLINE_MS = 10_000;
 
 interface Waiting {
-  readonly resolve: (answer: ColdAnswer) => void;
+  readonly resolve: (answer: ColdAnswer | CounterOffer) => void;
   readonly reject: (error: Error) => void;
   readonly timer: NodeJS.Timeout;
 }
@@ -80,6 +99,16 @@ export class ColdDecider {
   }
 
   decide(bundleVersion: string, question: ColdQuestion): Promise<ColdAnswer> {
+    return this.#ask<ColdAnswer>((id) => ({ kind: 'decide', id, bundleVersion, question }));
+  }
+
+  /** Takes at most about its budget of the worker's time; cold decisions wait behind it. */
+  explain(bundleVersion: string, question: ExplainQuestion): Promise<CounterOffer> {
+    return this.#ask<CounterOffer>((id) => ({ kind: 'explain', id, bundleVersion, question }));
+  }
+
+  /** The worker answers each kind of question with its own kind of answer. */
+  #ask<A extends ColdAnswer | CounterOffer>(message: (id: number) => ToWorker): Promise<A> {
     if (this.#failed)
       return Promise.reject(
         new DomainError(
@@ -92,14 +121,14 @@ export class ColdDecider {
     if (this.#waiting.size >= WAITING_MAX)
       return Promise.reject(new DomainError('overloaded', 'too many cold decisions are waiting'));
     const id = this.#nextId++;
-    return new Promise((resolve, reject) => {
+    return new Promise<A>((resolve, reject) => {
       const timer = setTimeout(
         () =>
           this.#settle(id)?.reject(new DomainError('overloaded', 'a cold decision took too long')),
         ANSWER_DEADLINE_MS,
       );
-      this.#waiting.set(id, { resolve, reject, timer });
-      this.#post({ kind: 'decide', id, bundleVersion, question });
+      this.#waiting.set(id, { resolve: (answer) => resolve(answer as A), reject, timer });
+      this.#post(message(id));
     });
   }
 

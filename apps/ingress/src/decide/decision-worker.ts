@@ -1,8 +1,14 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Endpoint } from '#libs/catalog';
-import { createDecider, type Decider } from '#libs/policy';
+import { counterOffer, createDecider, type CounterOffer, type Decider } from '#libs/policy';
 import { readBuiltInCatalog } from '../snapshots/read-catalog.js';
-import type { ColdAnswer, ColdQuestion, FromWorker, ToWorker } from './cold-decider.js';
+import type {
+  ColdAnswer,
+  ColdQuestion,
+  ExplainQuestion,
+  FromWorker,
+  ToWorker,
+} from './cold-decider.js';
 
 // Two bundles at a time: requests that began under the old one finish under it.
 const DECIDERS_MAX = 2;
@@ -33,6 +39,20 @@ function answer(decider: Decider, q: ColdQuestion): ColdAnswer {
   };
 }
 
+function explain(decider: Decider, q: ExplainQuestion): CounterOffer {
+  const { modelId, refused, budgetMs, ...asked } = q;
+  const wanted = catalog.models.get(modelId);
+  if (!wanted) return { alternatives: [], ways: [], complete: true };
+  const startedAt = performance.now();
+  return counterOffer({
+    ...asked,
+    decider,
+    wanted,
+    refused: Array.from(refused, (o) => catalog.endpoints[o]!),
+    left: () => 1 - (performance.now() - startedAt) / budgetMs,
+  });
+}
+
 port.on('message', (m: ToWorker) => {
   if (m.kind === 'bundle') {
     if (!deciders.has(m.bundle.version))
@@ -50,7 +70,8 @@ port.on('message', (m: ToWorker) => {
     return;
   }
   try {
-    say({ kind: 'answer', id: m.id, answer: answer(decider, m.question) });
+    const said = m.kind === 'decide' ? answer(decider, m.question) : explain(decider, m.question);
+    say({ kind: 'answer', id: m.id, answer: said });
   } catch (error) {
     say({ kind: 'fault', id: m.id, fault: error instanceof Error ? error.name : 'unknown' });
   }

@@ -8,6 +8,7 @@ import {
   factsKey,
   profileKey,
   type BreakGlass,
+  type CounterOffer,
   type Decision,
   type DecisionKey,
   type PolicyBundle,
@@ -42,6 +43,12 @@ export function profileOf(p: Principal): PrincipalProfile {
   };
 }
 
+/** Time of the worker that one counter-offer may take, and the little more that a refusal waits for it. */
+const OFFER_BUDGET_MS = 40;
+const OFFER_WAIT_MS = 50;
+/** Offers asked for at a time: cold decisions share the worker with them. */
+const OFFERS_UNDER_WAY_MAX = 2;
+
 /**
  * Decisions for the hot path: a map look-up when the context was seen under this bundle and catalog, else a question
  * to the worker that all who wait for the same context share. The bundle is read once per request, so no
@@ -50,6 +57,9 @@ export function profileOf(p: Principal): PrincipalProfile {
 export class DecisionService {
   readonly #cache = new DecisionCache<Verdict>();
   readonly #asking = new Map<string, Promise<Verdict>>();
+  readonly #askedOf = new WeakMap<Verdict, Asked>();
+  readonly #offers = new WeakMap<Verdict, Promise<CounterOffer | undefined>>();
+  #offering = 0;
   readonly #profileKeys = new WeakMap<
     Principal,
     { readonly version: string; readonly key: string }
@@ -134,11 +144,48 @@ export class DecisionService {
       .then((a) => {
         const verdict = verdictOf(this.#decision(a, bundle), bundle, asked, scopeKey(scope));
         this.#cache.set(key, verdict);
+        if (verdict.decision.permitted.length === 0) this.#askedOf.set(verdict, asked);
         return verdict;
       })
       .finally(() => this.#asking.delete(askKey));
     this.#asking.set(askKey, answer);
     return answer;
+  }
+
+  /**
+   * What a refused caller could do instead. Worked out once per verdict; undefined where it is not ready in time (it
+   * will be for the next one) or too many are asked for: a refusal never waits for more.
+   */
+  async counterOffer(verdict: Verdict): Promise<CounterOffer | undefined> {
+    let offer = this.#offers.get(verdict);
+    if (offer === undefined) {
+      const asked = this.#askedOf.get(verdict);
+      if (asked === undefined || this.#offering >= OFFERS_UNDER_WAY_MAX) return undefined;
+      this.#offering += 1;
+      offer = this.cold
+        .explain(verdict.bundle.version, {
+          ...asked,
+          modelId: verdict.record.scope,
+          refused: Int32Array.from(
+            verdict.decision.excluded.flatMap((g) => g.endpoints),
+            (e) => e.ordinal,
+          ),
+          budgetMs: OFFER_BUDGET_MS,
+        })
+        // Without an offer a refusal is still a refusal.
+        .catch(() => undefined)
+        .finally(() => (this.#offering -= 1));
+      this.#offers.set(verdict, offer);
+    }
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<undefined>((resolve) => {
+      timer = setTimeout(() => resolve(undefined), OFFER_WAIT_MS);
+    });
+    try {
+      return await Promise.race([offer, late]);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   #decision(a: ColdAnswer, bundle: PolicyBundle): Decision {

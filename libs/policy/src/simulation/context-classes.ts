@@ -111,7 +111,7 @@ function principalClasses(
 }
 
 /** Words that policies compare attributes with, and entities that they name. */
-class Words {
+export class Words {
   readonly #byAttribute = new Map<string, Set<string>>();
   readonly #entities = new Map<string, Set<string>>();
 
@@ -138,7 +138,7 @@ function add(to: Map<string, Set<string>>, key: string, words: readonly string[]
   for (const word of words) if (set.size < WORDS_MAX) set.add(word);
 }
 
-function wordsOf(bundles: readonly PolicyBundle[]): Words {
+export function wordsOf(bundles: readonly PolicyBundle[]): Words {
   const found = new Words();
   for (const { policies } of bundles)
     for (const text of Object.values(policies)) {
