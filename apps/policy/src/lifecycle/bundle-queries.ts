@@ -48,7 +48,7 @@ export class BundleQueries {
       rows,
       limit,
       (row) => row.first,
-      ({ first: _, ...row }) => row,
+      (row) => ({ ...row, first: undefined }),
     );
   }
 
@@ -63,15 +63,22 @@ export class BundleQueries {
       rows,
       limit,
       (row) => row.seq,
-      ({ seq: _, ...row }) => row,
+      (row) => ({ ...row, seq: undefined }),
     );
   }
 
   /** With its texts and its whole history. Throws `unknown_bundle`. */
   async one(version: string) {
     const { bundle, steps, step } = await standingOf(this.database.manager, version);
+    const { policies, schema, signature, author, comment, createdAt } = bundle;
     return {
-      ...bundle,
+      version,
+      policies,
+      schema,
+      signature,
+      author,
+      comment,
+      createdAt,
       step,
       steps: steps.map(({ step: name, at, actor, details }) => ({
         step: name,
