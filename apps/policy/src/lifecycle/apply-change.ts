@@ -1,13 +1,13 @@
 import type { EntityManager } from 'typeorm';
 import type { DecidedChange } from '#libs/audit-log';
-import type { Change, StepDetails } from './changes.js';
+import type { Change } from './changes.js';
 import {
   ActivationEntity,
   BundleEntity,
   BundleStepEntity,
   ExceptionEntity,
 } from './entities/index.js';
-import type { BundleStep } from './steps.js';
+import type { BundleStep, StepDetails } from './steps.js';
 
 const STEP_OF = {
   'policy.validated': 'validated',

@@ -1,10 +1,7 @@
 import type { ControlChange } from '#libs/audit-events';
 import type { DecidedChange } from '#libs/audit-log';
 import type { ExceptionScope } from '#libs/policy';
-import type { ActivationCause } from './entities/index.js';
-
-/** Free of secrets and small: it stands in the log. */
-export type StepDetails = Readonly<Record<string, string | number | boolean>>;
+import type { ActivationCause, StepDetails } from './steps.js';
 
 /** Every way in which the policy engine's state can change. Lies in the outbox until its record is in the log. */
 export type Change =

@@ -13,6 +13,12 @@ export const BUNDLE_STEPS = [
 ] as const;
 export type BundleStep = (typeof BUNDLE_STEPS)[number];
 
+/** Free of secrets and small: it stands in the log. */
+export type StepDetails = Readonly<Record<string, string | number | boolean>>;
+
+/** How a version comes into force. */
+export type ActivationCause = 'first-start' | 'activation' | 'rollback';
+
 /** What may be done to a version, and where it must stand for that. */
 const ALLOWED_FROM = {
   // Superseded and rejected ones begin anew: nothing is proposed twice on one approval.

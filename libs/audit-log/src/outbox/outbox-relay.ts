@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import type { DecidedChange, OutboxOptions } from './outbox.js';
+import type { DecidedChange, OutboxOptions } from './outbox-options.js';
 
 /** Changes of another process, and rows left by a crash, are seen within this time. */
 const POLL_MS = 1_000;

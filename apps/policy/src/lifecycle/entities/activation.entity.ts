@@ -1,6 +1,5 @@
 import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
-
-export type ActivationCause = 'first-start' | 'activation' | 'rollback';
+import type { ActivationCause } from '../steps.js';
 
 /** The last row is what is in force; the rows before it tell what was, and when. */
 @Entity({ schema: 'policy', name: 'activation' })

@@ -1,6 +1,5 @@
 import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
-import type { StepDetails } from '../changes.js';
-import type { BundleStep } from '../steps.js';
+import type { BundleStep, StepDetails } from '../steps.js';
 
 /** What happened to a version, in order; the last row is where it stands. */
 @Entity({ schema: 'policy', name: 'bundle_step' })
