@@ -21,12 +21,10 @@ export async function simulateByApi(
       'a gateway simulates a version that it has stored: name sha256:…',
     );
   const path = `/policy/v1/bundles/${encodeURIComponent(version)}/simulate`;
-  const target = new URL(`${url.replace(/\/+$/, '')}${path}`);
-  target.searchParams.set('since', since.toISOString());
-  const response = await fetch(target, {
+  const response = await fetch(`${url.replace(/\/+$/, '')}${path}`, {
     method: 'POST',
     headers: { authorization: `Bearer ${bearer}`, 'content-type': 'application/json' },
-    body: '{}',
+    body: JSON.stringify({ since: since.toISOString() }),
     signal: AbortSignal.timeout(ANSWER_DEADLINE_MS),
   });
   const body = (await response.json()) as {
@@ -38,5 +36,7 @@ export async function simulateByApi(
       'refused',
       body.error?.message ?? `the gateway answered ${response.status}`,
     );
-  return body.report ?? (body as unknown as SimulationReport);
+  if (body.report === undefined)
+    throw new DomainError('refused', 'the gateway answered without a report');
+  return body.report;
 }
