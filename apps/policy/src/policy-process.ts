@@ -26,6 +26,7 @@ import { PolicySigner } from './policy-signer.js';
 import { POLICY_ERRORS } from './policy.errors.js';
 import { PolicyModule, type PolicyModuleOptions } from './policy.module.js';
 import { PolicyService } from './policy.service.js';
+import { openSimulation } from './simulate/open-simulation.js';
 import { readPolicyDirectory } from './read-policy-directory.js';
 
 const POLL_TIMEOUT_MS = 5_000;
@@ -66,14 +67,27 @@ export async function startPolicy(config: PolicyConfig, lifecycle: Lifecycle): P
     lifecycle.onShutdown(50, name, () => source.close());
     return source;
   };
+  const customerFacts = poll('facts', (json) => new FactsDirectory(decodeFacts(json)));
   const service = new PolicyService({
-    customerFacts: poll('facts', (json) => new FactsDirectory(decodeFacts(json))),
+    customerFacts,
     catalog: loadCatalog((name) => readFileSync(join(catalogFolder, name), 'utf8')),
     bundles: new InProcessSnapshotSource<PolicyInForce>(),
     clock,
   });
 
   const polled = poll('principals', decodePrincipals);
+  const principals = new MappedSnapshotSource(
+    polled,
+    (snapshot) => new PrincipalDirectory(snapshot),
+  );
+  const simulation = openSimulation({
+    databaseUrl: config.CUSTOS_DATABASE_URL,
+    service,
+    principals,
+    customerFacts,
+    clock,
+  });
+  lifecycle.onShutdown(50, 'simulation', () => simulation.close());
   const health = new HealthRegistry();
   health.register('audit log', () => (writer.accepting ? undefined : 'does not acknowledge'));
   const module = PolicyProcessModule.register(
@@ -86,7 +100,8 @@ export async function startPolicy(config: PolicyConfig, lifecycle: Lifecycle): P
       logger,
       health,
       internalToken: config.CUSTOS_INTERNAL_TOKEN,
-      principals: new MappedSnapshotSource(polled, (snapshot) => new PrincipalDirectory(snapshot)),
+      simulate: simulation.simulate,
+      principals,
       principalsMaxAgeMs: config.CUSTOS_SNAPSHOT_MAX_AGE,
     },
     health,

@@ -33,6 +33,7 @@ export { POLICY_ERRORS } from './policy.errors.js';
 export { PolicyService, type PolicyServiceOptions } from './policy.service.js';
 export { PolicySigner } from './policy-signer.js';
 export { readPolicyDirectory } from './read-policy-directory.js';
+export { openSimulation } from './simulate/open-simulation.js';
 
 export interface PolicyModuleOptions extends PolicyAccess, LifecycleOptions {
   readonly service: PolicyService;

@@ -23,6 +23,7 @@ import { registerCompletionRoutes } from '../../ingress/src/routes/completion.ro
 import { readBuiltInCatalog } from '../../ingress/src/snapshots/read-catalog.js';
 import { Ledger } from '../../ledger/src/ledger.js';
 import {
+  openSimulation,
   PolicyService,
   PolicySigner,
   readPolicyDirectory,
@@ -151,6 +152,14 @@ export async function startStandalone(
       seenBeforeMs: startedAtMs,
     });
 
+  const simulation = openSimulation({
+    databaseUrl: databases.appUrl,
+    service: policy,
+    principals: directory,
+    customerFacts: factsDirectory,
+    clock,
+  });
+  lifecycle.onShutdown(50, 'simulation', () => simulation.close());
   const module = StandaloneModule.register({
     catalog,
     health,
@@ -167,6 +176,7 @@ export async function startStandalone(
     ledger: { ledger, ...access },
     policy: {
       service: policy,
+      simulate: simulation.simulate,
       databaseUrl: databases.appUrl,
       writer: controlWriter,
       signer: await PolicySigner.inDataDirectory(config.CUSTOS_DATA_DIR),

@@ -50,10 +50,19 @@ export function breakGlassFor(
     .filter((e) => nowMs < Date.parse(e.expiresAt) && covers(e, profile))
     .filter((e) => e.policies.some((id) => liftable.has(id)))
     .toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  return breakGlassOf(live, bundle);
+}
+
+/** These exceptions as the one record that rules see: for the record's own ids, when the past is decided again. */
+export function breakGlassOf(
+  live: readonly PolicyException[],
+  bundle: PolicyBundle,
+): BreakGlass | undefined {
   if (live.length === 0) return undefined;
+  const liftable = liftablePolicies(bundle);
   const distinct = (words: readonly string[]): string[] => [...new Set(words)].toSorted();
   return {
-    exceptions: live.map((e) => e.id),
+    exceptions: live.map((e) => e.id).toSorted(),
     policies: distinct(live.flatMap((e) => e.policies).filter((id) => liftable.has(id))),
     approver: distinct(live.map((e) => e.approvedBy)).join(' '),
     ticket: distinct(live.map((e) => e.ticket)).join(' '),

@@ -9,19 +9,23 @@ const SCHEMA_FILE = 'schema.cedarschema';
 export interface PolicyOptions {
   readonly folder: string;
   readonly json: boolean;
+  readonly watch: boolean;
 }
 
-/** `[folder] [--json]`; the shipped policies where no folder is named. Undefined = bad usage. */
+/** `[folder] [--json] [--watch]`; the shipped policies where no folder is named. Undefined = bad usage. */
 export function policyOptions(args: string[]): PolicyOptions | undefined {
   try {
     const { values, positionals } = parseArgs({
       args,
-      options: { json: { type: 'boolean', default: false } },
+      options: {
+        json: { type: 'boolean', default: false },
+        watch: { type: 'boolean', default: false },
+      },
       allowPositionals: true,
     });
     if (positionals.length > 1) return undefined;
     const folder = positionals[0] ?? shippedFolder();
-    return { folder, json: values.json };
+    return { folder, ...values };
   } catch {
     return undefined;
   }

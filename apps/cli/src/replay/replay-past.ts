@@ -58,7 +58,12 @@ export class ReplayPast {
       if (this.#verdicts.has(data.digest)) continue;
       const decider = await this.#decider(data.policyVersion);
       const derived: Rederived = decider
-        ? rederive(data, decider, Date.parse(saidAt))
+        ? rederive(
+            data,
+            decider,
+            Date.parse(saidAt),
+            await this.past.exceptions(data.exceptions ?? []),
+          )
         : { outcome: 'not-replayable', why: `bundle ${data.policyVersion} is not at hand` };
       this.#verdicts.set(
         data.digest,

@@ -1,7 +1,12 @@
 import { join } from 'node:path';
 import { TrafficQueries } from '#libs/ledger-store';
 import { knownAppUrl, openPool } from '#libs/platform';
-import { decodeBundle, type PolicyBundle } from '#libs/policy';
+import {
+  decodeBundle,
+  type ExceptionScope,
+  type PolicyBundle,
+  type PolicyException,
+} from '#libs/policy';
 import { cliConfig } from '../cli.config.js';
 
 /** A page of a month's generations may take seconds on a cold disk. */
@@ -55,6 +60,34 @@ export class ThePast {
       `select version from policy.activation order by seq desc limit 1`,
     );
     return rows[0]?.version;
+  }
+
+  /** Approved exceptions by id, where the policy engine keeps them here. */
+  async exceptions(ids: readonly string[]): Promise<readonly PolicyException[]> {
+    if (ids.length === 0 || !(await this.#has('policy.exception'))) return [];
+    const { rows } = await this.#pool.query<{
+      id: string;
+      policies: string[];
+      scope_kind: ExceptionScope;
+      scope_id: string;
+      ticket: string;
+      requested_by: string;
+      approved_by: string;
+      expires_at: Date;
+    }>(
+      `select id, policies, scope_kind, scope_id, ticket, requested_by, approved_by, expires_at
+       from policy.exception where id = any($1::text[]) and approved_by is not null`,
+      [ids],
+    );
+    return rows.map((r) => ({
+      id: r.id,
+      policies: r.policies,
+      scope: { kind: r.scope_kind, id: r.scope_id },
+      requestedBy: r.requested_by,
+      approvedBy: r.approved_by,
+      ticket: r.ticket,
+      expiresAt: r.expires_at.toISOString(),
+    }));
   }
 
   async #stored(version: string): Promise<PolicyBundle | undefined> {

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Catalog } from '#libs/catalog';
+import type { Catalog, OrganisationFacts } from '#libs/catalog';
 import type { PrincipalDirectory } from '#libs/identity';
 import type { Clock } from '#libs/kernel';
 import type { TrafficQueries } from '#libs/ledger-store';
@@ -23,6 +23,8 @@ export interface SimulateOptions {
   readonly bundleOf: (version: string) => Promise<PolicyBundle>;
   /** Who asks, where the recorded verdict is in another log: as the keys are today. */
   readonly principals: () => PrincipalDirectory | undefined;
+  /** What an organisation states of its own contracts today: under both bundles. */
+  readonly factsOf?: (organisationId: string) => OrganisationFacts | undefined;
 }
 
 export interface BundleSimulation {
@@ -53,6 +55,7 @@ export const simulateBundle =
       before: createDecider(options.inForce(), catalog),
       after: createDecider(after, catalog),
       nowMs: options.clock.nowMs(),
+      ...(options.factsOf && { factsOf: options.factsOf }),
       replan: firstChoiceOver(catalog),
       breathe: () => nextTurn(),
     });

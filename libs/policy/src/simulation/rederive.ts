@@ -2,6 +2,7 @@ import type { Endpoint } from '#libs/catalog';
 import { canonicalJson, sha256, type Json } from '#libs/kernel';
 
 import type { Decider } from '../decider.js';
+import { breakGlassOf, type PolicyException } from '../exceptions.js';
 import type { Decision, PrincipalProfile } from '../types.js';
 import { ALL_MODELS, requestFacts, type RecordedFacts } from './recorded-request.js';
 
@@ -13,6 +14,10 @@ export interface RecordedDecision {
   readonly profile: Readonly<Record<string, string>>;
   readonly facts: RecordedFacts;
   readonly scope: string;
+  /** Of the organisation's own facts that it was decided on; absent = none. */
+  readonly factsVersion?: string;
+  /** Ids of the exceptions that were in force for who asked; absent = none. */
+  readonly exceptions?: readonly string[];
   readonly permittedBy: readonly string[];
   readonly permitted: RecordedEndpoints;
   readonly excluded: readonly {
@@ -32,9 +37,14 @@ export type Rederived =
 /**
  * Decides a recorded verdict again, under the bundle and catalog that it names, and compares everything: who is
  * permitted, by what; who is excluded, by which policies. `nowMs`: when it was decided, for rules that read the
- * time and facts that expire.
+ * time and facts that expire. `exceptions`: those that the record names.
  */
-export function rederive(recorded: RecordedDecision, decider: Decider, nowMs: number): Rederived {
+export function rederive(
+  recorded: RecordedDecision,
+  decider: Decider,
+  nowMs: number,
+  exceptions: readonly PolicyException[] = [],
+): Rederived {
   const { digest, ...body } = recorded;
   if (sha256(canonicalJson(body as unknown as Json)) !== digest)
     return { outcome: 'different', differences: ['the record is not what its digest says'] };
@@ -46,13 +56,19 @@ export function rederive(recorded: RecordedDecision, decider: Decider, nowMs: nu
   const facts = requestFacts(recorded.facts);
   if (profile === undefined || facts === undefined)
     return { outcome: 'not-replayable', why: 'the record says too little of who asked what' };
+  if (recorded.factsVersion !== undefined)
+    return { outcome: 'not-replayable', why: 'the organisation’s own facts of then are not kept' };
+  const named = exceptions.filter((e) => recorded.exceptions?.includes(e.id));
+  if (named.length < (recorded.exceptions?.length ?? 0))
+    return { outcome: 'not-replayable', why: 'an exception that it names is not at hand' };
   const { catalog } = decider;
   const { scope } = recorded;
   const endpoints =
     scope === ALL_MODELS || scope === 'custos/auto'
       ? catalog.endpoints
       : catalog.endpointsOf(scope);
-  const decision = decider.decide({ profile, facts, endpoints, nowMs });
+  const breakGlass = breakGlassOf(named, decider.bundle);
+  const decision = decider.decide({ profile, facts, endpoints, nowMs, breakGlass });
   const differences = compare(recorded, decision, catalog.endpoints);
   return differences.length === 0
     ? { outcome: 'equal', decision }

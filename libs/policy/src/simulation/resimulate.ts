@@ -1,4 +1,4 @@
-import type { Catalog, Endpoint } from '#libs/catalog';
+import type { Catalog, Endpoint, OrganisationFacts } from '#libs/catalog';
 
 import type { Decider } from '../decider.js';
 import { factsKey, profileKey } from '../keys.js';
@@ -38,6 +38,8 @@ export interface Simulation {
   readonly after: Pick<Decider, 'bundle' | 'catalog' | 'decideYielding'>;
   /** The instant at which both are asked: expired facts are expired for both. */
   readonly nowMs: number;
+  /** An organisation's own facts, for both. Exceptions are left out of both: what they lift comes back by itself. */
+  readonly factsOf?: (organisationId: string) => OrganisationFacts | undefined;
   readonly replan?: Replan;
   /** Gives the event loop a turn, on a server. */
   readonly breathe?: () => Promise<void>;
@@ -122,7 +124,8 @@ class Questions {
     let profile = this.#profiles.get(who);
     if (profile === undefined) {
       if (this.#profiles.size >= GROUPS_MAX) this.#profiles.clear();
-      profile = `${profileKey(p, before.bundle)}\n${profileKey(p, after.bundle)}`;
+      const own = this.simulation.factsOf?.(p.organisationId)?.version ?? '';
+      profile = `${profileKey(p, before.bundle)}\n${profileKey(p, after.bundle)}\n${own}`;
       this.#profiles.set(who, profile);
     }
     // A purpose that one of the two does not read may still be read by the other.
@@ -155,7 +158,14 @@ class Groups {
     const { before, after, nowMs } = this.simulation;
     const endpoints = endpointsOf(request.scope, after.catalog);
     if (endpoints.length === 0) return undefined;
-    const input = { profile: request.profile, facts: request.facts, endpoints, nowMs };
+    const organisationFacts = this.simulation.factsOf?.(request.profile.organisationId);
+    const input = {
+      profile: request.profile,
+      facts: request.facts,
+      endpoints,
+      nowMs,
+      organisationFacts,
+    };
     const was = await before.decideYielding(input);
     const is =
       before.bundle.version === after.bundle.version ? was : await after.decideYielding(input);
