@@ -27,6 +27,7 @@ import {
   planData,
   refusedData,
 } from './records.js';
+import { PriceOfRule } from './price-of-rule.js';
 import type { RouteHealth } from './route-health.js';
 import { factsData } from '../decide/verdict.js';
 import type { RunRegistry } from './run-registry.js';
@@ -71,7 +72,11 @@ interface Ctx {
  * append(opened) → dispatch; the run then relays and appends(closed). Nothing leaves before the acknowledgement.
  */
 export class Completions {
-  constructor(private readonly deps: CompleteDeps) {}
+  readonly #priceOfRule: PriceOfRule;
+
+  constructor(private readonly deps: CompleteDeps) {
+    this.#priceOfRule = new PriceOfRule((e) => deps.available.target(e) !== undefined);
+  }
 
   async complete(req: IncomingMessage, res: ServerResponse, body: Buffer): Promise<void> {
     const { deps } = this;
@@ -177,7 +182,10 @@ export class Completions {
           health: health.digest,
         },
         decision: decisionRef(verdict, decidedAtMs),
-        plan: planData(planned, inputs),
+        plan: planData(planned, inputs, {
+          providers: deps.available.providersOf(verdict),
+          priceOfRule: this.#priceOfRule.of(verdict, inputs, planned),
+        }),
         hold: holdData(held.atMs, held.amountPicoUsd, held.leases),
         attempt: attemptRef(ctx.id, 1, first.endpoint, first.target),
       });
@@ -326,7 +334,13 @@ export class Completions {
               principals: deps.authenticator.version,
             },
             ...(decided === undefined ? {} : { decision: decided }),
-            ...(planned && inputs ? { plan: planData(planned, inputs) } : {}),
+            ...(planned && inputs && verdict
+              ? {
+                  plan: planData(planned, inputs, {
+                    providers: deps.available.providersOf(verdict),
+                  }),
+                }
+              : {}),
           }),
         },
       ],
