@@ -202,7 +202,7 @@ export class Processes {
       case 'control':
         return { ...ours, ...database };
       case 'policy':
-        return { ...ours, CUSTOS_CONTROL_URL: this.url('control') };
+        return { ...ours, ...database, CUSTOS_CONTROL_URL: this.url('control') };
       case 'routing':
       case 'ledger':
         return {

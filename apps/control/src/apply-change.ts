@@ -7,6 +7,7 @@ import {
   PriceBookEntity,
   WorkspaceEntity,
 } from './entities/index.js';
+import { applyFactChange } from './facts/fact-change.js';
 
 /** Lets a recorded change take effect in the state tables. Runs in the transaction that marks it as applied. */
 export async function applyChange(manager: EntityManager, change: Change): Promise<void> {
@@ -48,6 +49,11 @@ export async function applyChange(manager: EntityManager, change: Change): Promi
         { id: change.id },
         { limitPicoUsd: amountOf(change.limitPicoUsd) },
       );
+      return;
+    case 'fact.proposed':
+    case 'fact.approved':
+    case 'fact.revoked':
+      await applyFactChange(manager, change);
       return;
     case 'pricebook.published':
       await manager.insert(PriceBookEntity, { version: change.id, entries: change.entries });

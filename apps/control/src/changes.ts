@@ -1,4 +1,6 @@
 import type { ControlChange } from '#libs/audit-events';
+import type { DecidedChange } from '#libs/audit-log';
+import type { FactChange } from './facts/fact-change.js';
 import type { FactDefaults, LimitScope, Role, Workspace } from '#libs/identity';
 
 /** JSON: amounts are decimal strings of pico-USD, null = unlimited. */
@@ -6,6 +8,7 @@ type Amount = string | null;
 
 /** Every way in which control's state can change. Lies in the outbox until its record is in the log. */
 export type Change =
+  | FactChange
   | {
       readonly kind: 'organisation.created';
       readonly id: string;
@@ -47,15 +50,8 @@ export type Change =
 /** Enough to tell two keys apart in the log, far too little to look a key up by. */
 const HASH_PREFIX_CHARS = 12;
 
-export interface DecidedChange {
-  readonly seq: string;
-  readonly decidedAt: Date;
-  readonly actor: string;
-  readonly change: Change;
-}
-
 /** What the log is told. `changeId` makes a repeated record recognisable; of a hash only the beginning is said. */
-export function recordOf({ seq, decidedAt, actor, change }: DecidedChange): {
+export function recordOf({ seq, decidedAt, actor, change }: DecidedChange<Change>): {
   readonly type: 'custos.control.changed.v1' | 'custos.pricebook.published.v1';
   readonly data: ControlChange;
 } {

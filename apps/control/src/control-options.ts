@@ -1,4 +1,5 @@
 import type { EventAppender } from '#libs/audit-log';
+import type { FactsSnapshot } from '#libs/catalog';
 import type { PrincipalsSnapshot } from '#libs/identity';
 import type { HealthRegistry, InProcessSnapshotSource, Logger } from '#libs/platform';
 
@@ -9,6 +10,8 @@ export interface ControlOptions {
   readonly writer: EventAppender;
   /** Control publishes into it; who composes may read from it in process. */
   readonly principals: InProcessSnapshotSource<PrincipalsSnapshot>;
+  /** The same for what customers state of their contracts. */
+  readonly facts: InProcessSnapshotSource<FactsSnapshot>;
   readonly internalToken: string;
   readonly logger: Logger;
   readonly health?: HealthRegistry;

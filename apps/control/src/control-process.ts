@@ -1,6 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { TOPICS } from '#libs/audit-events';
 import { auditLogMigrations, AuditWriter, logOptions, openAppendLog } from '#libs/audit-log';
+import type { FactsSnapshot } from '#libs/catalog';
 import type { PrincipalsSnapshot } from '#libs/identity';
 import { SystemClock } from '#libs/kernel';
 import {
@@ -43,6 +44,7 @@ export async function startControl(config: ControlConfig, lifecycle: Lifecycle):
       databaseUrl: config.CUSTOS_DATABASE_URL,
       writer,
       principals: new InProcessSnapshotSource<PrincipalsSnapshot>(),
+      facts: new InProcessSnapshotSource<FactsSnapshot>(),
       internalToken: config.CUSTOS_INTERNAL_TOKEN,
       logger,
       health,

@@ -13,8 +13,10 @@ import { SetLimitHandler } from './commands/set-limit.js';
 import { CONTROL_OPTIONS, type ControlOptions } from './control-options.js';
 import { ControlPlane } from './control-plane.js';
 import { CONTROL_ENTITIES } from './entities/index.js';
-import { AdminGuard, ControlInternalGuard } from './guards.js';
-import { OutboxRelay } from './outbox-relay.js';
+import { DecideFactHandler } from './facts/decide-fact.js';
+import { FactsController } from './facts/facts.controller.js';
+import { ProposeFactHandler } from './facts/propose-fact.js';
+import { AdminGuard, ApproverGuard, ControlInternalGuard, EitherGuard } from './guards.js';
 import { Outbox } from './outbox.js';
 import { SnapshotsController } from './snapshots.controller.js';
 
@@ -33,6 +35,7 @@ export class ControlModule {
         OrganizationsController,
         WorkspacesController,
         KeysController,
+        FactsController,
         NotThereController,
         SnapshotsController,
       ],
@@ -40,14 +43,17 @@ export class ControlModule {
         { provide: CONTROL_OPTIONS, useValue: options },
         { provide: DataSource, useFactory: () => openDatabase(options.databaseUrl) },
         AdminGuard,
+        ApproverGuard,
+        EitherGuard,
         ControlInternalGuard,
         ControlPlane,
         Outbox,
-        OutboxRelay,
         CreateApiKeyHandler,
         CreateOrganisationHandler,
         CreateWorkspaceHandler,
+        DecideFactHandler,
         DisableApiKeyHandler,
+        ProposeFactHandler,
         SetLimitHandler,
       ],
       exports: [ControlPlane],

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import type { EventData, EventType } from '#libs/audit-events';
 import type { AppendReceipt, EventAppender } from '#libs/audit-log';
+import { decodeFacts, type FactsSnapshot } from '#libs/catalog';
 import { decodePrincipals, PrincipalDirectory, type PrincipalsSnapshot } from '#libs/identity';
 import {
   createHttpApp,
@@ -71,18 +72,21 @@ class GatedAppender implements EventAppender {
 let database: FreshDatabase;
 let appender: GatedAppender;
 let principals: InProcessSnapshotSource<PrincipalsSnapshot>;
+let facts: InProcessSnapshotSource<FactsSnapshot>;
 let http: HttpApp;
 let control: ControlPlane;
 
 async function startControl(): Promise<void> {
   appender = new GatedAppender();
   principals = new InProcessSnapshotSource();
+  facts = new InProcessSnapshotSource();
   const logger = new Logger({ app: 'test', level: 'error', write: () => undefined });
   http = await createHttpApp(
     ControlModule.register({
       databaseUrl: database.appUrl,
       writer: appender,
       principals,
+      facts,
       internalToken: INTERNAL_TOKEN,
       logger,
       effectDeadlineMs: 1_500,
@@ -343,6 +347,97 @@ describe('/admin/v1', () => {
     expect(seen).toHaveLength(9);
     expect(new Set(seen).size).toBe(9);
     expect((await ask('GET', '/admin/v1/keys?limit=0', adminKey)).status).toBe(400);
+  });
+});
+
+const BAA = {
+  organizationId: 'org-default',
+  provider: 'openai',
+  fact: 'baaSigned',
+  value: true,
+  evidence: {
+    documentSha256: 'a'.repeat(64),
+    title: 'Business associate agreement',
+    class: 'contract',
+    validFrom: '2026-01-01',
+    expiresOn: '2099-01-01',
+  },
+};
+
+describe('/admin/v1/facts', () => {
+  const inForce = (): readonly unknown[] => facts.current()!.value.facts;
+
+  it('lets a fact take effect only when a second person has approved it, and ends it at once', async () => {
+    const { adminKey, approverKey, auditorKey } = await bootstrapped();
+    const proposed = await ask('POST', '/admin/v1/facts', adminKey, BAA);
+    expect(proposed).toMatchObject({ status: 201, json: { status: 'effective' } });
+    const path = `/admin/v1/facts/${String(proposed.json['id'])}`;
+    expect(inForce()).toEqual([]);
+
+    expect((await ask('POST', `${path}/approve`, adminKey)).status).toBe(403);
+    expect((await ask('POST', `${path}/approve`, approverKey)).status).toBe(200);
+    expect(inForce()).toMatchObject([
+      { organisationId: 'org-default', provider: 'openai', fact: 'baaSigned', value: true },
+    ]);
+    expect((await ask('POST', `${path}/approve`, approverKey)).status).toBe(409);
+    expect((await ask('GET', '/admin/v1/facts', auditorKey)).status).toBe(403);
+    expect((await ask('GET', '/admin/v1/facts', approverKey)).json).toMatchObject({
+      data: [{ status: 'in-force', author: 'key:key-admin', approver: 'key:key-approver' }],
+    });
+
+    expect((await ask('DELETE', path, adminKey)).status).toBe(200);
+    expect(inForce()).toEqual([]);
+    const { evidence } = BAA;
+    expect(appender.said.slice(-3).map((s) => s.data)).toMatchObject([
+      { change: 'fact.proposed', actor: 'key:key-admin', values: { statement: { evidence } } },
+      {
+        change: 'fact.approved',
+        actor: 'key:key-approver',
+        values: { documentSha256: evidence.documentSha256 },
+      },
+      { change: 'fact.revoked', actor: 'key:key-admin' },
+    ]);
+  });
+
+  it('is not approved by who entered it, whatever roles the key has', async () => {
+    const { adminKey } = await bootstrapped();
+    const both = await ask('POST', '/admin/v1/keys', adminKey, {
+      workspaceId: 'ws-default',
+      label: 'both',
+      roles: ['admin', 'approver'],
+    });
+    const secret = String(both.json['secret']);
+    const { json } = await ask('POST', '/admin/v1/facts', secret, BAA);
+    const approve = `/admin/v1/facts/${String(json['id'])}/approve`;
+    expect((await ask('POST', approve, secret)).status).toBe(403);
+    expect(inForce()).toEqual([]);
+  });
+
+  it('takes only what a contract can settle, on a document that is named', async () => {
+    const { adminKey, approverKey } = await bootstrapped();
+    const wrong = [
+      { ...BAA, fact: 'hqCountry', value: 'US' },
+      { ...BAA, value: 'yes' },
+      { ...BAA, evidence: { ...BAA.evidence, documentSha256: 'short' } },
+      { ...BAA, evidence: { ...BAA.evidence, class: 'attested' } },
+      { ...BAA, evidence: { ...BAA.evidence, expiresOn: '2025-01-01' } },
+      { ...BAA, surplus: 1 },
+    ];
+    for (const body of wrong)
+      expect((await ask('POST', '/admin/v1/facts', adminKey, body)).status).toBe(400);
+    const nobody = { ...BAA, organizationId: 'org-no' };
+    expect((await ask('POST', '/admin/v1/facts', adminKey, nobody)).status).toBe(404);
+    expect((await ask('POST', '/admin/v1/facts', approverKey, BAA)).status).toBe(403);
+    expect((await ask('DELETE', '/admin/v1/facts/fact-no', adminKey)).status).toBe(404);
+  });
+
+  it('is served to our own processes as it is in force', async () => {
+    const { adminKey, approverKey } = await bootstrapped();
+    const { json } = await ask('POST', '/admin/v1/facts', adminKey, BAA);
+    await ask('POST', `/admin/v1/facts/${String(json['id'])}/approve`, approverKey);
+    const headers = { authorization: `Bearer ${INTERNAL_TOKEN}` };
+    const served = await fetch(`${http.url}/internal/v1/snapshots/facts`, { headers });
+    expect(decodeFacts(await served.json())).toEqual(facts.current()!.value);
   });
 });
 

@@ -6,14 +6,32 @@ import { CONTROL_OPTIONS, type ControlOptions } from './control-options.js';
 /** In its own process control is always up to date with itself. */
 const MAX_AGE_MS = 60_000;
 
+const directoryOf = ({ principals }: ControlOptions) =>
+  new MappedSnapshotSource<PrincipalsSnapshot, PrincipalDirectory>(
+    principals,
+    (snapshot) => new PrincipalDirectory(snapshot),
+  );
+
 @Injectable()
 export class AdminGuard extends RoleGuard {
   constructor(@Inject(CONTROL_OPTIONS) options: ControlOptions) {
-    const directory = new MappedSnapshotSource<PrincipalsSnapshot, PrincipalDirectory>(
-      options.principals,
-      (snapshot) => new PrincipalDirectory(snapshot),
-    );
-    super(directory, ['admin'], { maxAgeMs: MAX_AGE_MS });
+    super(directoryOf(options), ['admin'], { maxAgeMs: MAX_AGE_MS });
+  }
+}
+
+/** The second person: who may approve need not be able to administer. */
+@Injectable()
+export class ApproverGuard extends RoleGuard {
+  constructor(@Inject(CONTROL_OPTIONS) options: ControlOptions) {
+    super(directoryOf(options), ['approver'], { maxAgeMs: MAX_AGE_MS });
+  }
+}
+
+/** Both of them. */
+@Injectable()
+export class EitherGuard extends RoleGuard {
+  constructor(@Inject(CONTROL_OPTIONS) options: ControlOptions) {
+    super(directoryOf(options), ['admin', 'approver'], { maxAgeMs: MAX_AGE_MS });
   }
 }
 

@@ -1,5 +1,6 @@
 import { Controller, Get, Inject, Req, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { encodeFacts } from '#libs/catalog';
 import { encodePrincipals } from '#libs/identity';
 import { serveSnapshot } from '#libs/platform';
 import { CONTROL_OPTIONS, type ControlOptions } from './control-options.js';
@@ -14,5 +15,10 @@ export class SnapshotsController {
   @Get('principals')
   principals(@Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
     serveSnapshot(request, reply, this.options.principals, encodePrincipals);
+  }
+
+  @Get('facts')
+  facts(@Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
+    serveSnapshot(request, reply, this.options.facts, encodeFacts);
   }
 }

@@ -21,6 +21,16 @@ const schema = z.object({
   CUSTOS_POLICY_URL: variable.url('http', 'https'),
   CUSTOS_ROUTING_URL: variable.url('http', 'https'),
   CUSTOS_LEDGER_URL: variable.url('http', 'https'),
+  /**
+   * The `x` of the Ed25519 keys (base64url, as /policy/v1/keys shows them) that bundles must be signed with: the
+   * present one and, while it changes, the next. Unset: the keys of the first bundle that was read.
+   */
+  CUSTOS_POLICY_PUBLIC_KEY: variable
+    .list()
+    .refine((keys) => keys.every((x) => /^[A-Za-z0-9_-]{43}$/.test(x)), {
+      error: () => 'expected Ed25519 public keys of 43 base64url characters',
+    })
+    .optional(),
   CUSTOS_CATALOG: z
     .string()
     .default(join(packageRoot(import.meta.dirname), 'libs', 'catalog', 'data')),
@@ -33,6 +43,16 @@ export type IngressConfig = z.output<typeof schema> & { readonly environment: En
 
 /** Throws ConfigError with every fault at once. */
 export const ingressConfig = (): IngressConfig => ({
-  ...parseConfig(schema.superRefine(refuseInProduction), process.env),
+  ...parseConfig(
+    schema.superRefine(refuseInProduction).superRefine((settings, issues) => {
+      if (settings.CUSTOS_PROFILE !== 'production' || settings.CUSTOS_POLICY_PUBLIC_KEY) return;
+      issues.addIssue({
+        code: 'custom',
+        path: ['CUSTOS_POLICY_PUBLIC_KEY'],
+        message: 'a production profile believes only bundles signed with keys that you name',
+      });
+    }),
+    process.env,
+  ),
   environment: process.env,
 });

@@ -1,6 +1,6 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { logOptions, openAppendLog } from '#libs/audit-log';
-import type { Catalog } from '#libs/catalog';
+import { decodeFacts, FactsDirectory, type Catalog } from '#libs/catalog';
 import { decodePrincipals, HttpAllowance, PrincipalDirectory } from '#libs/identity';
 import { SystemClock } from '#libs/kernel';
 import {
@@ -14,7 +14,7 @@ import {
   type HttpApp,
   type Lifecycle,
 } from '#libs/platform';
-import { decodeBundle } from '#libs/policy';
+import { PolicyReader } from '#libs/policy';
 import { decodeRouteTable } from '#libs/routing';
 import { HTTP_ERRORS } from './http-errors.js';
 import { Ingress } from './ingress.js';
@@ -63,7 +63,7 @@ export async function startIngress(config: IngressConfig, lifecycle: Lifecycle):
   const poll = <T>(
     base: string,
     name: string,
-    decode: (json: unknown) => T,
+    decode: (json: unknown) => T | Promise<T>,
   ): HttpSnapshotSource<T> => {
     const source = new HttpSnapshotSource<T>({
       url: `${base.replace(/\/+$/, '')}/internal/v1/snapshots/${name}`,
@@ -82,6 +82,10 @@ export async function startIngress(config: IngressConfig, lifecycle: Lifecycle):
     () => logger.debug('outcomes.not_reported', {}),
   );
   lifecycle.onShutdown(60, 'outcome reports', () => reporter.close());
+  const pinned = config.CUSTOS_POLICY_PUBLIC_KEY?.map(
+    (x) => ({ kty: 'OKP', crv: 'Ed25519', x }) as const,
+  );
+  const policyReader = new PolicyReader(pinned);
   const ingress = new Ingress({
     settings: config,
     catalog,
@@ -105,7 +109,12 @@ export async function startIngress(config: IngressConfig, lifecycle: Lifecycle):
       'principals',
       (json) => new PrincipalDirectory(decodePrincipals(json)),
     ),
-    bundles: poll(config.CUSTOS_POLICY_URL, 'policy', decodeBundle),
+    facts: poll(
+      config.CUSTOS_CONTROL_URL,
+      'facts',
+      (json) => new FactsDirectory(decodeFacts(json)),
+    ),
+    bundles: poll(config.CUSTOS_POLICY_URL, 'policy', (json) => policyReader.decode(json)),
     routes: poll(config.CUSTOS_ROUTING_URL, 'routes', decodeRouteTable),
     allowance: new HttpAllowance({
       ledgerUrl: config.CUSTOS_LEDGER_URL,

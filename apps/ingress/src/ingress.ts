@@ -1,12 +1,12 @@
 import { TOPICS } from '#libs/audit-events';
 import { AuditWriter, type AppendLog } from '#libs/audit-log';
-import type { Catalog } from '#libs/catalog';
+import type { Catalog, FactsDirectory } from '#libs/catalog';
 import { LeaseBook, type Allowance, type PrincipalDirectory } from '#libs/identity';
 import type { Clock } from '#libs/kernel';
 import { uuidV7, writerId } from '#libs/kernel';
 import type { HealthRegistry, Logger, SnapshotSource, Telemetry } from '#libs/platform';
 import { describeError, isStale } from '#libs/platform';
-import type { PolicyBundle } from '#libs/policy';
+import type { PolicyInForce } from '#libs/policy';
 import { UndiciDispatcher } from '#libs/providers';
 import type { Outcome, RouteTable } from '#libs/routing';
 import { Authenticator } from './complete/authenticate.js';
@@ -39,7 +39,9 @@ export interface IngressParts {
   readonly telemetry: Telemetry;
   readonly health: HealthRegistry;
   readonly principals: SnapshotSource<PrincipalDirectory>;
-  readonly bundles: SnapshotSource<PolicyBundle>;
+  readonly bundles: SnapshotSource<PolicyInForce>;
+  /** What customers state of their own contracts. */
+  readonly facts: SnapshotSource<FactsDirectory>;
   readonly routes: SnapshotSource<RouteTable>;
   readonly allowance: Allowance;
   /** Tells the routing service how an attempt ended. */
@@ -84,14 +86,30 @@ export class Ingress {
       onFatal: parts.onFatal,
     });
     this.#dispatcher = new UndiciDispatcher();
-    this.#cold = new ColdDecider(parts.catalogDir, catalog.version, parts.onFatal);
+    this.#cold = new ColdDecider(parts.catalogDir, catalog.version, {
+      onFailure: parts.onFatal,
+      onMismatch: ({ policyVersion, catalogVersion, endpointId }) => {
+        decisions.forget(policyVersion);
+        metrics.evaluatorsDisagreed();
+        const what = { policyVersion, catalogVersion, endpoint: endpointId };
+        parts.logger.error('decision.evaluators_disagreed', what);
+      },
+    });
     const maxAgeMs = settings.CUSTOS_SNAPSHOT_MAX_AGE;
+    const decisions = new DecisionService(
+      catalog,
+      parts.bundles,
+      this.#cold,
+      clock,
+      maxAgeMs,
+      parts.facts,
+    );
     const health = new RouteHealth(parts.routes, clock, maxAgeMs, parts.report);
     this.completions = new Completions({
       clock,
       catalog,
       authenticator: new Authenticator(parts.principals, clock, maxAgeMs, RETRY_AFTER_SECONDS),
-      decisions: new DecisionService(catalog, parts.bundles, this.#cold, clock, maxAgeMs),
+      decisions,
       available: new AvailableEndpoints(new TargetResolver(catalog, parts.targets)),
       health,
       leases: this.#leases,
@@ -148,11 +166,11 @@ export class Ingress {
   }
 
   #registerHealth(maxAgeMs: number): void {
-    const { health, clock, principals, bundles, routes } = this.parts;
+    const { health, clock, principals, bundles, facts, routes } = this.parts;
     health.register('audit log', () =>
       this.#writer.accepting ? undefined : 'appends are not acknowledged',
     );
-    const sources = { principals, 'policy bundle': bundles, routes };
+    const sources = { principals, 'policy bundle': bundles, "customers' facts": facts, routes };
     for (const [name, source] of Object.entries(sources))
       health.register(name, () => {
         const snapshot = source.current();

@@ -1,20 +1,24 @@
-import { Body, Controller, HttpCode, Inject, Post, UseGuards } from '@nestjs/common';
-import type { Principal } from '#libs/identity';
+import { Body, Controller, Headers, HttpCode, Inject, Post, Res, UseGuards } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
 import { DomainError } from '#libs/kernel';
-import type { PrincipalProfile } from '#libs/policy';
 import {
   answerOf,
   endpointsOf,
   factsOf,
+  profileOf,
   readEvaluation,
   subjectOf,
   type EvaluationAnswer,
 } from './evaluation.js';
+import { answerBatch, readBatch, type BatchAnswer } from './evaluation-batch.js';
 import { POLICY_ACCESS, PolicyReaderGuard, type PolicyAccess } from './policy.guards.js';
 import { PolicyService } from './policy.service.js';
 
-/** Would this be allowed, and why. Nothing is sent, held or recorded by asking. */
-@Controller('policy/v1/evaluate')
+/** What a caller may name its request, to find the answer by. */
+const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
+
+/** Would this be allowed, and why: OpenID AuthZEN 1.0. Nothing is sent, held or recorded by asking. */
+@Controller('policy/v1')
 @UseGuards(PolicyReaderGuard)
 export class EvaluateController {
   constructor(
@@ -23,9 +27,35 @@ export class EvaluateController {
   ) {}
 
   /** 200 whatever the answer; 400 `invalid_request`, 404 `unknown_subject` or `unknown_resource`. */
-  @Post()
+  @Post('evaluate')
   @HttpCode(200)
-  async evaluate(@Body() body: unknown): Promise<EvaluationAnswer> {
+  async evaluate(
+    @Body() body: unknown,
+    @Headers('x-request-id') requestId: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<EvaluationAnswer> {
+    echo(requestId, reply);
+    return this.#answer(body);
+  }
+
+  /**
+   * Many questions over defaults. A question that is wrong is answered no, with `context.error`; without
+   * `evaluations` the request is a single question and so is its answer.
+   */
+  @Post('evaluations')
+  @HttpCode(200)
+  async evaluations(
+    @Body() body: unknown,
+    @Headers('x-request-id') requestId: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<EvaluationAnswer | { readonly evaluations: readonly BatchAnswer[] }> {
+    echo(requestId, reply);
+    const batch = readBatch(body);
+    if (batch.questions.length === 0) return this.#answer(batch.single);
+    return { evaluations: await answerBatch(batch, (question) => this.#answer(question)) };
+  }
+
+  async #answer(body: unknown): Promise<EvaluationAnswer> {
     const directory = this.access.principals.current()?.value;
     if (!directory) throw new DomainError('snapshot_stale', 'There is no list of keys yet.');
     const asked = readEvaluation(body);
@@ -37,11 +67,8 @@ export class EvaluateController {
   }
 }
 
-const profileOf = ({ organisation, workspace, key }: Principal): PrincipalProfile => ({
-  organisationId: organisation.id,
-  workspaceId: workspace.id,
-  keyId: key.id,
-  sector: organisation.sector,
-  jurisdiction: organisation.jurisdiction,
-  environment: workspace.environment,
-});
+/** As AuthZEN has it: the answer carries the request's own id. */
+function echo(requestId: string | undefined, reply: FastifyReply): void {
+  if (requestId !== undefined && REQUEST_ID.test(requestId))
+    void reply.header('x-request-id', requestId);
+}

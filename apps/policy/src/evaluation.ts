@@ -8,6 +8,7 @@ import {
   type Decision,
   type PolicyBundle,
   type PolicyCitation,
+  type PrincipalProfile,
   type RequestFacts,
 } from '#libs/policy';
 import type { PolicyAppErrorCode } from './policy.errors.js';
@@ -18,10 +19,16 @@ const word = z.string().min(1).max(64);
 const words = z.array(word).max(WORDS_MAX);
 const id = z.string().min(1).max(200);
 
+/**
+ * AuthZEN's place for more attributes. Ours are known by id, and what a request says of its data goes into `context`:
+ * a property would be left out of the decision without a word, so there may be none.
+ */
+const properties = z.strictObject({}).optional();
+
 const evaluation = z.strictObject({
-  subject: z.strictObject({ type: z.literal('key'), id }),
-  action: z.strictObject({ name: z.literal('sendPrompt') }),
-  resource: z.strictObject({ type: z.enum(['model', 'endpoint']), id }),
+  subject: z.strictObject({ type: z.literal('key'), id, properties }),
+  action: z.strictObject({ name: z.literal('sendPrompt'), properties }),
+  resource: z.strictObject({ type: z.enum(['model', 'endpoint']), id, properties }),
   context: z
     .strictObject({
       dataClass: z.enum(DATA_CLASSES).optional(),
@@ -158,3 +165,12 @@ const union = (a: readonly string[], b: readonly string[]): readonly string[] =>
 
 const unknown = (code: PolicyAppErrorCode, message: string): DomainError =>
   new DomainError(code, message);
+
+export const profileOf = ({ organisation, workspace, key }: Principal): PrincipalProfile => ({
+  organisationId: organisation.id,
+  workspaceId: workspace.id,
+  keyId: key.id,
+  sector: organisation.sector,
+  jurisdiction: organisation.jurisdiction,
+  environment: workspace.environment,
+});

@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Module, type DynamicModule } from '@nestjs/common';
-import { loadCatalog } from '#libs/catalog';
+import { TOPICS } from '#libs/audit-events';
+import { auditLogMigrations, AuditWriter, logOptions, openAppendLog } from '#libs/audit-log';
+import { decodeFacts, FactsDirectory, loadCatalog } from '#libs/catalog';
 import { decodePrincipals, PrincipalDirectory } from '#libs/identity';
-import { SystemClock } from '#libs/kernel';
+import { SystemClock, type Clock } from '#libs/kernel';
 import {
   createHttpApp,
   HealthModule,
@@ -13,14 +15,18 @@ import {
   Logger,
   MappedSnapshotSource,
   packageRoot,
+  runMigrations,
   type HttpApp,
   type Lifecycle,
 } from '#libs/platform';
-import type { PolicyBundle } from '#libs/policy';
+import type { PolicyInForce } from '#libs/policy';
 import type { PolicyConfig } from './policy.config.js';
+import { policyMigrations } from './lifecycle/migrations/index.js';
+import { PolicySigner } from './policy-signer.js';
 import { POLICY_ERRORS } from './policy.errors.js';
 import { PolicyModule, type PolicyModuleOptions } from './policy.module.js';
 import { PolicyService } from './policy.service.js';
+import { openSimulation } from './simulate/open-simulation.js';
 import { readPolicyDirectory } from './read-policy-directory.js';
 
 const POLL_TIMEOUT_MS = 5_000;
@@ -35,38 +41,70 @@ class PolicyProcessModule {
   }
 }
 
-/** The policy engine as a process of its own: rules from a folder, keys polled from control. */
+/** The policy engine as a process of its own: its own writer on the control topic, keys polled from control. */
 export async function startPolicy(config: PolicyConfig, lifecycle: Lifecycle): Promise<HttpApp> {
   const logger = new Logger({ app: 'policy', level: config.CUSTOS_LOG_LEVEL });
   lifecycle.logger = logger;
   const root = packageRoot(import.meta.dirname);
   const catalogFolder = config.CUSTOS_CATALOG ?? join(root, 'libs', 'catalog', 'data');
+  const folder = readPolicyDirectory(config.CUSTOS_POLICY_DIR ?? join(root, 'policies'));
+  const keyFile = config.CUSTOS_POLICY_SIGNING_KEY_FILE;
+  const signer =
+    keyFile === undefined
+      ? await PolicySigner.inDataDirectory(config.CUSTOS_DATA_DIR)
+      : await PolicySigner.fromFile(keyFile);
+  const clock = new SystemClock();
+  const writer = await openWriter(config, lifecycle, clock);
+  const poll = <T>(name: string, decode: (json: unknown) => T): HttpSnapshotSource<T> => {
+    const source = new HttpSnapshotSource({
+      url: `${config.CUSTOS_CONTROL_URL.replace(/\/+$/, '')}/internal/v1/snapshots/${name}`,
+      token: config.CUSTOS_INTERNAL_TOKEN,
+      pollMs: config.CUSTOS_SNAPSHOT_POLL,
+      timeoutMs: POLL_TIMEOUT_MS,
+      decode,
+      onFault: (fault) => logger.warn(`${name}.poll_failed`, { kind: fault.kind }),
+    }).start();
+    lifecycle.onShutdown(50, name, () => source.close());
+    return source;
+  };
+  const customerFacts = poll('facts', (json) => new FactsDirectory(decodeFacts(json)));
   const service = new PolicyService({
-    sources: readPolicyDirectory(config.CUSTOS_POLICY_DIR ?? join(root, 'policies')),
+    customerFacts,
     catalog: loadCatalog((name) => readFileSync(join(catalogFolder, name), 'utf8')),
-    bundles: new InProcessSnapshotSource<PolicyBundle>(),
-    clock: new SystemClock(),
+    bundles: new InProcessSnapshotSource<PolicyInForce>(),
+    clock,
   });
-  logger.info('policy.active', { version: service.bundle.version });
 
-  const polled = new HttpSnapshotSource({
-    url: `${config.CUSTOS_CONTROL_URL.replace(/\/+$/, '')}/internal/v1/snapshots/principals`,
-    token: config.CUSTOS_INTERNAL_TOKEN,
-    pollMs: config.CUSTOS_SNAPSHOT_POLL,
-    timeoutMs: POLL_TIMEOUT_MS,
-    decode: decodePrincipals,
-    onFault: (fault) => logger.warn('principals.poll_failed', { kind: fault.kind }),
-  }).start();
-  lifecycle.onShutdown(50, 'principals', () => polled.close());
+  const polled = poll('principals', decodePrincipals);
+  const principals = new MappedSnapshotSource(
+    polled,
+    (snapshot) => new PrincipalDirectory(snapshot),
+  );
+  const simulation = openSimulation({
+    databaseUrl: config.CUSTOS_DATABASE_URL,
+    service,
+    principals,
+    customerFacts,
+    clock,
+  });
+  lifecycle.onShutdown(50, 'simulation', () => simulation.close());
+  const health = new HealthRegistry();
+  health.register('audit log', () => (writer.accepting ? undefined : 'does not acknowledge'));
   const module = PolicyProcessModule.register(
     {
       service,
+      databaseUrl: config.CUSTOS_DATABASE_URL,
+      writer,
+      signer,
+      folder,
+      logger,
+      health,
       internalToken: config.CUSTOS_INTERNAL_TOKEN,
-      principals: new MappedSnapshotSource(polled, (snapshot) => new PrincipalDirectory(snapshot)),
+      simulate: simulation.simulate,
+      principals,
       principalsMaxAgeMs: config.CUSTOS_SNAPSHOT_MAX_AGE,
     },
-    // Bundles are served from memory: what answers is ready, with or without control.
-    new HealthRegistry(),
+    health,
   );
   const http = await createHttpApp(module, {
     host: config.HOST,
@@ -77,4 +115,25 @@ export async function startPolicy(config: PolicyConfig, lifecycle: Lifecycle): P
   lifecycle.onShutdown(10, 'http', () => http.close());
   logger.info('policy.listening', { url: http.url });
   return http;
+}
+
+async function openWriter(
+  config: PolicyConfig,
+  lifecycle: Lifecycle,
+  clock: Clock,
+): Promise<AuditWriter> {
+  const url = config.CUSTOS_MIGRATION_DATABASE_URL ?? config.CUSTOS_DATABASE_URL;
+  if (config.CUSTOS_KAFKA_BROKERS === undefined)
+    await runMigrations({ url, migrations: auditLogMigrations, tableName: 'audit_log_migrations' });
+  await runMigrations({ url, migrations: policyMigrations, tableName: 'policy_migrations' });
+  const log = await openAppendLog(
+    logOptions(config, 'policy', config.CUSTOS_DATABASE_URL, (reason) =>
+      lifecycle.logger.warn('audit.log', { reason }),
+    ),
+  );
+  lifecycle.onShutdown(90, 'audit log', () => log.close());
+  const writer = new AuditWriter({ log, topic: TOPICS.control, app: 'policy', clock });
+  await writer.start();
+  lifecycle.onShutdown(60, 'audit writer', () => writer.stop());
+  return writer;
 }

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { RoleGuard, type PrincipalDirectory } from '#libs/identity';
+import { RoleGuard, type PrincipalDirectory, type Role } from '#libs/identity';
 import { InternalTokenGuard, type SnapshotSource } from '#libs/platform';
 
 export interface PolicyAccess {
@@ -20,12 +20,40 @@ export class PolicyPeerGuard extends InternalTokenGuard {
   }
 }
 
+class PolicyRoleGuard extends RoleGuard {
+  constructor(access: PolicyAccess, roles: readonly Role[]) {
+    super(access.principals, roles, { maxAgeMs: access.principalsMaxAgeMs });
+  }
+}
+
 /** Admits those who answer for the rules: they read them and ask what they mean. */
 @Injectable()
-export class PolicyReaderGuard extends RoleGuard {
+export class PolicyReaderGuard extends PolicyRoleGuard {
   constructor(@Inject(POLICY_ACCESS) access: PolicyAccess) {
-    super(access.principals, ['admin', 'approver', 'auditor'], {
-      maxAgeMs: access.principalsMaxAgeMs,
-    });
+    super(access, ['admin', 'approver', 'auditor']);
+  }
+}
+
+/** Admits those who write and propose rules, and ask for exceptions. */
+@Injectable()
+export class PolicyAuthorGuard extends PolicyRoleGuard {
+  constructor(@Inject(POLICY_ACCESS) access: PolicyAccess) {
+    super(access, ['admin']);
+  }
+}
+
+/** Admits the second pair of eyes. */
+@Injectable()
+export class PolicyApproverGuard extends PolicyRoleGuard {
+  constructor(@Inject(POLICY_ACCESS) access: PolicyAccess) {
+    super(access, ['approver']);
+  }
+}
+
+/** Admits either of the two: to bring into force what both let pass, to go back, to stop. */
+@Injectable()
+export class PolicyOperatorGuard extends PolicyRoleGuard {
+  constructor(@Inject(POLICY_ACCESS) access: PolicyAccess) {
+    super(access, ['admin', 'approver']);
   }
 }

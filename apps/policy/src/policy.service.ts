@@ -1,64 +1,109 @@
-import type { Catalog, Endpoint } from '#libs/catalog';
-import type { Clock } from '#libs/kernel';
-import { ConfigError, type InProcessSnapshotSource } from '#libs/platform';
+import type { Catalog, Endpoint, FactsDirectory } from '#libs/catalog';
+import { DomainError, type Clock } from '#libs/kernel';
+import type { InProcessSnapshotSource, SnapshotSource } from '#libs/platform';
 import {
-  buildBundle,
+  breakGlassFor,
   createDecider,
-  type BundleSources,
+  versionInForce,
   type Decider,
   type Decision,
   type PolicyBundle,
+  type PolicyInForce,
   type PrincipalProfile,
   type RequestFacts,
 } from '#libs/policy';
 
 export interface PolicyServiceOptions {
-  /** The texts of the first bundle. */
-  readonly sources: BundleSources;
   readonly catalog: Catalog;
-  /** Where the bundle in force goes: read in this process, served over HTTP by the module. */
-  readonly bundles: InProcessSnapshotSource<PolicyBundle>;
+  /** Where what is in force goes: read in this process, served over HTTP by the module. */
+  readonly bundles: InProcessSnapshotSource<PolicyInForce>;
   readonly clock: Clock;
+  /** What customers state of their own contracts; absent or not there yet = nothing. */
+  readonly customerFacts?: SnapshotSource<FactsDirectory>;
 }
 
-/** Owns the bundle in force and answers questions about it. */
-export class PolicyService {
-  readonly bundle: PolicyBundle;
-  readonly activatedAtMs: number;
-  readonly #decider: Decider;
+/** Since when, by whom and how the bundle came into force. */
+export interface InForceSince {
+  readonly atMs: number;
+  readonly actor: string;
+  readonly cause: string;
+}
 
-  /** Builds and publishes the bundle. Throws ConfigError with every fault of its texts: nothing starts on half a law. */
-  constructor(private readonly options: PolicyServiceOptions) {
-    const built = buildBundle(options.sources);
-    if (!built.ok) {
-      throw new ConfigError(
-        built.faults.map(({ file, policyId, message }) => ({
-          variable: 'CUSTOS_POLICY_DIR',
-          problem: `${file}${policyId === undefined ? '' : ` ${policyId}`}: ${message}`,
-        })),
-      );
-    }
-    this.bundle = built.bundle;
-    this.#decider = createDecider(built.bundle, options.catalog);
-    this.activatedAtMs = options.clock.nowMs();
-    options.bundles.publish(built.bundle.version, built.bundle);
+interface Held {
+  readonly inForce: PolicyInForce;
+  readonly since: InForceSince;
+  readonly decider: Decider;
+}
+
+/** Holds what is in force in this process and answers questions about it. */
+export class PolicyService {
+  #held: Held | undefined;
+
+  constructor(private readonly options: PolicyServiceOptions) {}
+
+  /**
+   * From now on this is in force here and for all who read the snapshot. What comes in was verified; building the
+   * decider comes first, so that a bundle that cannot be asked never replaces one that can.
+   */
+  adopt(inForce: PolicyInForce, since: InForceSince): void {
+    const { catalog, bundles } = this.options;
+    const same = this.#held?.inForce.bundle === inForce.bundle;
+    const decider = same ? this.#held!.decider : createDecider(inForce.bundle, catalog);
+    this.#held = { inForce, since, decider };
+    const version = versionInForce(inForce);
+    if (bundles.current()?.version !== version) bundles.publish(version, inForce);
+  }
+
+  /** This and the others throw `snapshot_unavailable` while nothing is in force yet. */
+  get inForce(): PolicyInForce {
+    return this.#now().inForce;
+  }
+
+  get bundle(): PolicyBundle {
+    return this.#now().inForce.bundle;
+  }
+
+  get since(): InForceSince {
+    return this.#now().since;
   }
 
   get catalog(): Catalog {
     return this.options.catalog;
   }
 
-  get bundles(): InProcessSnapshotSource<PolicyBundle> {
+  get bundles(): InProcessSnapshotSource<PolicyInForce> {
     return this.options.bundles;
   }
 
-  /** Would this be allowed now, and why. */
+  nowMs(): number {
+    return this.options.clock.nowMs();
+  }
+
+  /** Would this be allowed now, and why; with the exceptions in force for who asks. */
   decide(
     profile: PrincipalProfile,
     facts: RequestFacts,
     endpoints: readonly Endpoint[],
   ): Promise<Decision> {
-    const nowMs = this.options.clock.nowMs();
-    return this.#decider.decideYielding({ profile, facts, endpoints, nowMs });
+    const { inForce, decider } = this.#now();
+    const nowMs = this.nowMs();
+    const breakGlass = breakGlassFor(inForce.exceptions, inForce.bundle, profile, nowMs);
+    const organisationFacts = this.options.customerFacts
+      ?.current()
+      ?.value.of(profile.organisationId);
+    return decider.decideYielding({
+      profile,
+      facts,
+      endpoints,
+      nowMs,
+      breakGlass,
+      organisationFacts,
+    });
+  }
+
+  #now(): Held {
+    if (this.#held === undefined)
+      throw new DomainError('snapshot_unavailable', 'No policy bundle is in force yet.');
+    return this.#held;
   }
 }

@@ -3,6 +3,7 @@ import { auditLogMigrations } from '#libs/audit-log';
 import { ledgerMigrations } from '#libs/ledger-store';
 import { runMigrations, startEmbeddedPostgres, type Lifecycle, type Logger } from '#libs/platform';
 import { controlMigrations } from '../../control/src/migrations/index.js';
+import { policyMigrations } from '../../policy/src/policy.module.js';
 import { routingMigrations } from '../../routing/src/switches/migrations/index.js';
 import type { StandaloneConfig } from './standalone.config.js';
 
@@ -27,6 +28,7 @@ export async function openDatabases(
     audit_log_migrations: auditLogMigrations,
     ledger_migrations: ledgerMigrations,
     control_migrations: controlMigrations,
+    policy_migrations: policyMigrations,
     routing_migrations: routingMigrations,
   };
   for (const [tableName, migrations] of Object.entries(sets))

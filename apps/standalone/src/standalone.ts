@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { TOPICS, type Topic } from '#libs/audit-events';
 import { AuditWriter, logOptions, openAppendLog, type AppendLog } from '#libs/audit-log';
+import { FactsDirectory, type FactsSnapshot } from '#libs/catalog';
 import { PrincipalDirectory, type PrincipalsSnapshot } from '#libs/identity';
 import { SystemClock } from '#libs/kernel';
 import {
@@ -13,7 +14,7 @@ import {
   startTelemetry,
   type Lifecycle,
 } from '#libs/platform';
-import type { PolicyBundle } from '#libs/policy';
+import type { PolicyInForce } from '#libs/policy';
 import type { RouteTable } from '#libs/routing';
 import { ControlPlane } from '../../control/src/control-plane.js';
 import { Ingress } from '../../ingress/src/ingress.js';
@@ -21,7 +22,12 @@ import { providerCredentials } from '../../ingress/src/ingress.config.js';
 import { registerCompletionRoutes } from '../../ingress/src/routes/completion.routes.js';
 import { readBuiltInCatalog } from '../../ingress/src/snapshots/read-catalog.js';
 import { Ledger } from '../../ledger/src/ledger.js';
-import { PolicyService, readPolicyDirectory } from '../../policy/src/policy.module.js';
+import {
+  openSimulation,
+  PolicyService,
+  PolicySigner,
+  readPolicyDirectory,
+} from '../../policy/src/policy.module.js';
 import { RoutingService } from '../../routing/src/routing.service.js';
 import { writeFirstKeys, type Running } from './announce.js';
 import { openDatabases } from './databases.js';
@@ -76,13 +82,11 @@ export async function startStandalone(
 
   const principals = new InProcessSnapshotSource<PrincipalsSnapshot>();
   const directory = new MappedSnapshotSource(principals, (p) => new PrincipalDirectory(p));
-  const bundles = new InProcessSnapshotSource<PolicyBundle>();
-  const policy = new PolicyService({
-    sources: readPolicyDirectory(config.CUSTOS_POLICY_DIR),
-    catalog,
-    bundles,
-    clock,
-  });
+  const customerFacts = new InProcessSnapshotSource<FactsSnapshot>();
+  const factsDirectory = new MappedSnapshotSource(customerFacts, (f) => new FactsDirectory(f));
+  const bundles = new InProcessSnapshotSource<PolicyInForce>();
+  const policyFolder = readPolicyDirectory(config.CUSTOS_POLICY_DIR);
+  const policy = new PolicyService({ catalog, bundles, clock, customerFacts: factsDirectory });
   const routes = new InProcessSnapshotSource<RouteTable>();
   const routing = await RoutingService.open({
     databaseUrl: databases.appUrl,
@@ -127,6 +131,7 @@ export async function startStandalone(
     health,
     principals: directory,
     bundles,
+    facts: factsDirectory,
     routes,
     allowance: ledger.allowance,
     report: (outcome) => void routing.reportOutcomes([outcome]),
@@ -148,6 +153,14 @@ export async function startStandalone(
       seenBeforeMs: startedAtMs,
     });
 
+  const simulation = openSimulation({
+    databaseUrl: databases.appUrl,
+    service: policy,
+    principals: directory,
+    customerFacts: factsDirectory,
+    clock,
+  });
+  lifecycle.onShutdown(50, 'simulation', () => simulation.close());
   const module = StandaloneModule.register({
     catalog,
     health,
@@ -155,13 +168,24 @@ export async function startStandalone(
       databaseUrl: databases.appUrl,
       writer: controlWriter,
       principals,
+      facts: customerFacts,
       internalToken,
       logger,
       health,
     },
     routing: { service: routing, ...access },
     ledger: { ledger, ...access },
-    policy: { service: policy, ...access },
+    policy: {
+      service: policy,
+      simulate: simulation.simulate,
+      databaseUrl: databases.appUrl,
+      writer: controlWriter,
+      signer: await PolicySigner.inDataDirectory(config.CUSTOS_DATA_DIR),
+      folder: policyFolder,
+      logger,
+      health,
+      ...access,
+    },
   });
   const http = await createHttpApp(module, {
     host: config.HOST,

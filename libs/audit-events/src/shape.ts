@@ -38,6 +38,11 @@ export const picoUsd = is(
   'an amount in pico-USD',
   (v) => typeof v === 'string' && PICO_USD.test(v),
 );
+/** The same for a difference, which may be negative. */
+export const signedPicoUsd = is(
+  'a difference in pico-USD',
+  (v) => typeof v === 'string' && PICO_USD.test(v.startsWith('-') ? v.slice(1) : v),
+);
 /** `<algorithm>:<value>`. */
 export const digest = is('a digest', (v) => typeof v === 'string' && DIGEST.test(v));
 

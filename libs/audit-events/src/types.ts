@@ -66,6 +66,20 @@ export interface PlanData {
   readonly cut: number;
   /** Exclusions beyond the listed ones. */
   readonly excludedCut: number;
+  /** True where a budget applied, so that an endpoint without a price was none. */
+  readonly budgeted?: boolean;
+  /** Providers of permitted endpoints that could be called from here; absent = all of them. Sorted. */
+  readonly providers?: readonly string[];
+  /** What compliance cost this request, in expectation; absent = not worked out. */
+  readonly priceOfRule?: PriceOfRuleData;
+}
+
+/** First choice over permitted endpoints less first choice over all that were there, same seed and health. */
+export interface PriceOfRuleData {
+  /** Signed decimal string; absent where one of the two has no price. */
+  readonly costPicoUsd?: string;
+  /** Difference of sourced scores, -1..1; absent where one of the two has none. */
+  readonly quality?: number;
 }
 
 export interface DecisionRefData {
@@ -113,6 +127,8 @@ export interface GenerationOpened extends PrincipalData {
   readonly versions: {
     readonly policy: string;
     readonly catalog: string;
+    /** Of the organisation's own facts, laid over the catalog's: `none`, or their digest. */
+    readonly facts?: string;
     readonly priceBook: string;
     readonly principals: string;
     readonly health: string;
@@ -137,6 +153,7 @@ export interface GenerationRefused extends PrincipalData {
   readonly versions: {
     readonly policy: string;
     readonly catalog: string;
+    readonly facts?: string;
     readonly principals: string;
   };
   readonly decision?: DecisionRefData;
@@ -221,6 +238,8 @@ export interface DecisionRecorded {
   readonly digest: string;
   readonly policyVersion: string;
   readonly catalogVersion: string;
+  /** Absent where the organisation has stated nothing of its own. */
+  readonly factsVersion?: string;
   readonly profile: Readonly<Record<string, string>>;
   readonly facts: FactsData;
   readonly scope: string;
@@ -231,6 +250,8 @@ export interface DecisionRecorded {
     readonly policies: readonly string[];
     readonly endpoints: EndpointSetData;
   }[];
+  /** Ids of the break-glass exceptions in force for who asked; absent where there were none. */
+  readonly exceptions?: readonly string[];
 }
 export type EndpointSetData =
   { readonly ids: readonly string[] } | { readonly count: number; readonly ordinalsBase64: string };

@@ -15,7 +15,9 @@ export type AuditLogErrorCode =
   /** The writer was declared dead; it must never write again. */
   | 'writer_retired'
   /** The writer has not started or has been stopped. */
-  | 'writer_stopped';
+  | 'writer_stopped'
+  /** An earlier change of the same outbox is not yet in the log; nothing was decided. */
+  | 'changes_pending';
 
 /** `details` never carry bytes of a record. */
 export const auditLogError = (

@@ -1,5 +1,6 @@
 // The AppendLog port with its two adapters, PostgreSQL and Kafka (the only kafkajs import), and the writer
-// that chains, batches and waits. An acknowledged record is durable; an unacknowledged one is never said to be.
+// that chains, batches and waits; and the outbox through which state changes go to the log before they take effect.
+// An acknowledged record is durable; an unacknowledged one is never said to be.
 export { AppendLog } from './append-log.js';
 export type { AppendBatch, BatchReceipt, ConsumeOptions, Position } from './append-log.js';
 export type { AppendOptions, AppendReceipt, EventAppender } from './audit-writer.js';
@@ -10,6 +11,9 @@ export { KafkaAppendLog } from './kafka/kafka-append-log.js';
 export type { KafkaAppendLogOptions } from './kafka/kafka-append-log.js';
 export { openAppendLog } from './open-append-log.js';
 export type { OpenAppendLogOptions } from './open-append-log.js';
+export { Outbox } from './outbox/outbox.js';
+export type { Decide, Decided } from './outbox/outbox.js';
+export type { DecidedChange, OutboxOptions } from './outbox/outbox-options.js';
 export { partitionOf } from './partition-of.js';
 export { auditLogMigrations } from './postgres/migrations/index.js';
 export { PostgresAppendLog } from './postgres/postgres-append-log.js';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
-import { factsOf } from './facts-of.js';
+import { settleFacts } from './fact-statement.js';
 import { loadCatalog } from './load-catalog.js';
 import { parsePriceBook } from './price-book.js';
 
@@ -11,6 +11,17 @@ const catalog = loadCatalog(read);
 const loadMs = performance.now() - startedMs;
 const sellers = (modelId: string): number =>
   new Set(catalog.endpointsOf(modelId).map(({ providerId }) => providerId)).size;
+
+/** Settled values of a provider's offer, as of the snapshot's day unless said otherwise. */
+function valuesOf(
+  providerId: string,
+  offer: { readonly modelId: string; readonly region: string },
+  day = '2026-11-21',
+): Record<string, unknown> {
+  const { facts, dialect } = catalog.providers.get(providerId)!;
+  const settled = settleFacts(facts, { ...offer, dialect, contract: 'default' }, Date.parse(day));
+  return Object.fromEntries(Object.entries(settled).map(([name, { value }]) => [name, value]));
+}
 
 describe('the built-in catalog', () => {
   it('is large enough to route in', () => {
@@ -101,40 +112,62 @@ describe('the built-in catalog', () => {
   });
 
   it('says nothing where nothing is established', () => {
-    const facts = (id: string) => catalog.providers.get(id)?.facts;
-    expect(facts('openai')).toMatchObject({
+    const known = (id: string) => valuesOf(id, { modelId: 'some/model', region: 'global' });
+    expect(known('openai')).toMatchObject({
       hqCountry: 'US',
       trainsOnApiData: false,
       zdr: 'approval',
       baaOffered: true,
-      operatorAccess: null,
-      certifications: null,
       pinned: false,
-      readOn: '2026-11-21',
-      expiresOn: '2027-11-21',
     });
-    expect(facts('moonshotai')).toMatchObject({
-      processingRegions: null,
-      trainsOnApiData: null,
-      zdr: null,
-    });
-    expect(facts('nearai')?.hqCountry).toBeNull();
-    expect(facts('nano-gpt')).toBeUndefined();
+    for (const name of ['operatorAccess', 'certifications', 'baaSigned', 'transferTools'])
+      expect(known('openai')).not.toHaveProperty(name);
+    for (const name of ['processingRegions', 'trainsOnApiData', 'zdr'])
+      expect(known('moonshotai')).not.toHaveProperty(name);
+    expect(known('nearai')).not.toHaveProperty('hqCountry');
+    expect(catalog.providers.get('nano-gpt')?.facts).toEqual([]);
     expect(catalog.providers.get('nano-gpt')).not.toHaveProperty('stopsBillingOnCancel');
     expect(catalog.models.get('openai/gpt-5.4-nano')).not.toHaveProperty('quality');
   });
 
+  it('names for every fact a source, the day it was read, and a day from which it is unknown', () => {
+    const facts = [...catalog.providers.values()].flatMap((p) => p.facts);
+    expect(facts.length).toBeGreaterThan(150);
+    for (const { evidence } of facts) {
+      expect(evidence.class).toBe('asserted');
+      expect(evidence.sources.length).toBeGreaterThan(0);
+      expect(evidence.expiresOn > evidence.readOn).toBe(true);
+    }
+    expect(catalog.models.get('deepseek/deepseek-v3.2')?.evidence).toMatchObject({
+      originCountry: { class: 'asserted', expiresOn: '2027-11-21' },
+      openWeights: { class: 'asserted', expiresOn: '2027-07-02' },
+    });
+    expect(valuesOf('openai', { modelId: 'a/b', region: 'global' }, '2027-11-22')).toEqual({});
+  });
+
   it('knows where a geographic profile of Bedrock stays, and that the bare one is not said', () => {
-    const bedrock = catalog.providers.get('amazon-bedrock')!;
-    const model = 'anthropic.claude-sonnet-4-5-20250929-v1:0';
     const at = (region: string) => {
-      const endpoint = catalog.endpoint(`amazon-bedrock:${model}:${region}:default`)!;
-      const { processingRegions, pinned } = factsOf(bedrock, endpoint)!;
+      const { processingRegions, pinned } = valuesOf('amazon-bedrock', {
+        modelId: 'anthropic/claude-sonnet-4-5',
+        region,
+      });
       return { processingRegions, pinned };
     };
     expect(at('eu')).toEqual({ processingRegions: ['EEA'], pinned: true });
-    expect(at('global')).toEqual({ processingRegions: null, pinned: false });
-    expect(at('regional')).toEqual({ processingRegions: null, pinned: null });
+    expect(at('global')).toEqual({ processingRegions: undefined, pinned: false });
+    expect(at('regional')).toEqual({ processingRegions: undefined, pinned: undefined });
+  });
+
+  it('keeps a model out of what its provider states in general', () => {
+    const of = (providerId: string, modelId: string) =>
+      valuesOf(providerId, { modelId, region: 'global' });
+    expect(of('anthropic', 'anthropic/claude-sonnet-4-5')).toMatchObject({ zdr: 'approval' });
+    expect(of('anthropic', 'anthropic/claude-fable-5')).toMatchObject({
+      zdr: 'none',
+      retentionDays: 30,
+    });
+    expect(of('deepinfra', 'deepseek/deepseek-v3.2')).toMatchObject({ zdr: 'default' });
+    expect(of('deepinfra', 'anthropic/claude-sonnet-4-5')).not.toHaveProperty('zdr');
   });
 
   it('gives no lab to a model that only a reseller names', () => {

@@ -1,13 +1,15 @@
 import * as z from 'zod';
 import { CatalogError } from './errors.js';
-import { EVIDENCE_CLASSES, FACT_GROUPS } from './types.js';
+import { EVIDENCE_CLASSES } from './evidence.js';
+import { FACT_NAMES, FACT_SHAPES } from './fact-values.js';
+import type { FactName, FactValue } from './fact-values.js';
 
 /** The files of a catalog, in our own format; the built-in one is `libs/catalog/data`. */
 export const CATALOG_FILE_NAMES = [
   'endpoints.jsonl',
   'models.jsonl',
   'providers.jsonl',
-  'provider-facts.json',
+  'facts.jsonl',
 ] as const;
 export type CatalogFileName = (typeof CATALOG_FILE_NAMES)[number];
 
@@ -62,57 +64,43 @@ const provider = z.strictObject({
   docUrl: z.url().optional(),
   credentialVariable: z.string().regex(/^[A-Z][A-Z0-9_]*$/),
   stopsBillingOnCancel: z.boolean().optional(),
-  regions: z
-    .record(
-      text,
-      z.strictObject({ processingRegions: strings.nullable(), pinned: z.boolean().nullable() }),
-    )
-    .optional(),
 });
 
-const facts = z.strictObject({
-  provider: text,
-  hqCountry: z.string().length(2).nullable(),
-  controlledFrom: strings.nullable(),
-  controlledFromBasis: text.optional(),
-  processingRegions: strings.nullable(),
-  pinned: z.boolean().nullable(),
-  pinnedBasis: text.optional(),
-  regionPinning: z.string().nullable(),
-  operatorAccess: strings.nullable(),
-  retentionDays: z.int().nonnegative().nullable(),
-  zdr: z.enum(['default', 'self-serve', 'approval', 'none']).nullable(),
-  trainsOnApiData: z.union([z.boolean(), z.enum(['opt-out', 'free-tier-only'])]).nullable(),
-  baaOffered: z.boolean().nullable(),
-  certifications: strings.nullable(),
-  storageRegions: strings.nullable().optional(),
-  subProcessors: strings.nullable().optional(),
-  baaSigned: z.boolean().nullable().optional(),
-  contractTerms: strings.nullable().optional(),
-  transferTools: strings.nullable().optional(),
-  exportControl: strings.nullable().optional(),
-  evidence: z
-    .partialRecord(
-      z.enum(FACT_GROUPS),
-      z.strictObject({
-        class: z.enum(EVIDENCE_CLASSES),
-        source: text,
-        readOn: date,
-        expiresOn: date,
-      }),
-    )
-    .optional(),
-  sources: strings,
+const evidence = {
+  class: z.enum(EVIDENCE_CLASSES),
+  sources: strings.min(1),
   readOn: date,
   expiresOn: date,
-});
+  note: text.optional(),
+};
+
+const fact = z
+  .strictObject({
+    provider: text,
+    model: text.optional(),
+    region: text.optional(),
+    contract: text.optional(),
+    api: dialect.optional(),
+    fact: z.enum(FACT_NAMES as readonly [FactName, ...FactName[]]),
+    value: z.custom<FactValue | null>((value) => value !== undefined),
+    ...evidence,
+  })
+  .superRefine((row, context) => {
+    if (row.value !== null && !FACT_SHAPES[row.fact].safeParse(row.value).success)
+      context.addIssue({ code: 'custom', path: ['value'], message: `not a value of ${row.fact}` });
+  });
+export type FactRow = z.infer<typeof fact>;
+
+/** What all values of one member of `models.jsonl` rest on. */
+const modelFact = z.strictObject({ models: z.enum(['originCountry', 'openWeights']), ...evidence });
+export type ModelFactRow = z.infer<typeof modelFact>;
 
 /** What the files say, each record valid by itself; references between them are the loader's. */
 export interface CatalogRecords {
   readonly endpoints: readonly EndpointRecord[];
   readonly models: readonly ModelRecord[];
   readonly providers: readonly z.infer<typeof provider>[];
-  readonly facts: readonly z.infer<typeof facts>[];
+  readonly facts: readonly (FactRow | ModelFactRow)[];
 }
 
 /** Throws CatalogError `catalog-invalid` with the file, the line and what is wrong there. */
@@ -121,7 +109,7 @@ export function parseCatalogFiles(read: (name: CatalogFileName) => string): Cata
     endpoints: lines('endpoints.jsonl', endpoint, read('endpoints.jsonl')),
     models: lines('models.jsonl', model, read('models.jsonl')),
     providers: lines('providers.jsonl', provider, read('providers.jsonl')),
-    facts: list('provider-facts.json', facts, read('provider-facts.json')),
+    facts: lines('facts.jsonl', z.union([fact, modelFact]), read('facts.jsonl')),
   };
 }
 
@@ -130,12 +118,6 @@ function lines<T>(file: CatalogFileName, schema: z.ZodType<T>, content: string):
     .split('\n')
     .filter((line) => line !== '')
     .map((line, index) => record(file, index + 1, schema, json(file, index + 1, line)));
-}
-
-function list<T>(file: CatalogFileName, schema: z.ZodType<T>, content: string): T[] {
-  const rows = json(file, 1, content);
-  if (!Array.isArray(rows)) throw invalid(file, 1, 'not a list');
-  return rows.map((row: unknown, index) => record(file, index + 1, schema, row));
 }
 
 function record<T>(file: CatalogFileName, line: number, schema: z.ZodType<T>, value: unknown): T {

@@ -6,6 +6,7 @@ import { DomainError } from '#libs/kernel';
  * - `catalog-invalid`: a catalog file breaks its format or refers to what is not there.
  * - `endpoint-id-invalid`: provider, model, region or contract cannot form an endpoint id.
  * - `import-invalid`: a source file of the importer breaks its documented format.
+ * - `facts-invalid`: not a snapshot of customers' facts.
  * - `identity-invalid`: the model-identity table contradicts itself or the offers.
  */
 export type CatalogErrorCode =
@@ -13,6 +14,7 @@ export type CatalogErrorCode =
   | 'price-book-invalid'
   | 'catalog-invalid'
   | 'endpoint-id-invalid'
+  | 'facts-invalid'
   | 'import-invalid'
   | 'identity-invalid';
 

@@ -1,10 +1,6 @@
 import { CatalogError } from './errors.js';
-import {
-  factsOnlyRecord,
-  factsRecord,
-  parseProviderReview,
-  providerRecord,
-} from './import-providers.js';
+import { factRows, modelFactRows } from './import-facts.js';
+import { factsOnlyRecord, parseProviderReview, providerRecord } from './import-providers.js';
 import type { ProviderReview } from './import-providers.js';
 import { qualityByModel } from './import-quality.js';
 import { ModelIdentity, parseIdentityTable } from './model-identity.js';
@@ -67,7 +63,12 @@ export function importModelsDev(sources: Sources, tables: ReviewedTables): Impor
       .filter(({ id }) => !indexed.has(id))
       .map((source) => factsOnlyRecord(source, reviews.get(source.id))),
   ];
-  const facts = sources.facts.map((source) => factsRecord(source, reviews.get(source.id)));
+  const facts = [
+    ...modelFactRows([...authors.values()].map(({ readOn }) => readOn).toSorted()[0] ?? ''),
+    ...sources.facts
+      .toSorted(by('id'))
+      .flatMap((source) => factRows(source, reviews.get(source.id))),
+  ];
   const modelRows = models.map((model) => {
     const measured = quality.get(model.id);
     return measured === undefined ? model : { ...model, quality: measured };
@@ -78,10 +79,7 @@ export function importModelsDev(sources: Sources, tables: ReviewedTables): Impor
       'endpoints.jsonl': jsonLines(endpoints.toSorted(by('id'))),
       'models.jsonl': jsonLines(modelRows.toSorted(by('id'))),
       'providers.jsonl': jsonLines(providers.toSorted(by('id'))),
-      'provider-facts.json': `[\n${facts
-        .toSorted(by('provider'))
-        .map((row) => JSON.stringify(row))
-        .join(',\n')}\n]\n`,
+      'facts.jsonl': jsonLines(facts),
     },
     report: {
       endpoints: placed.length,

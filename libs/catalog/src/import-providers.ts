@@ -1,7 +1,9 @@
 import * as z from 'zod';
 import { CatalogError } from './errors.js';
-import type { SourceFacts, SourceProvider } from './source-models-dev.js';
-import type { Dialect, ProviderFacts, RegionFacts } from './types.js';
+import { FACT_NAMES } from './fact-values.js';
+import type { FactName } from './fact-values.js';
+import type { SourceProvider, SourceFacts } from './source-models-dev.js';
+import type { Dialect } from './types.js';
 
 /** What people reviewed about a provider beyond the source; every judgement has its basis beside it. */
 const review = z.strictObject({
@@ -24,6 +26,17 @@ const review = z.strictObject({
     )
     .optional(),
   regionsBasis: z.string().optional(),
+  /** Where a model or a lab is kept out of what the provider states in general. */
+  exceptions: z
+    .array(
+      z.strictObject({
+        model: z.string(),
+        fact: z.enum(FACT_NAMES as readonly [FactName, ...FactName[]]),
+        value: z.union([z.string(), z.number(), z.boolean(), z.null()]),
+        basis: z.string(),
+      }),
+    )
+    .optional(),
 });
 export type ProviderReview = z.infer<typeof review>;
 
@@ -49,15 +62,6 @@ export interface ProviderRecord {
   readonly docUrl?: string;
   readonly credentialVariable: string;
   readonly stopsBillingOnCancel?: boolean;
-  readonly regions?: Readonly<Record<string, RegionFacts>>;
-}
-
-/** A provider's facts as they stand in `provider-facts.json`. */
-export interface FactsRecord extends ProviderFacts {
-  readonly provider: string;
-  readonly controlledFromBasis?: string;
-  readonly pinnedBasis?: string;
-  readonly regionPinning: string | null;
 }
 
 /** Adapters of the source that speak Anthropic's Messages API; every other one has an OpenAI-compatible door. */
@@ -65,9 +69,6 @@ const ANTHROPIC_ADAPTERS: ReadonlySet<string> = new Set([
   '@ai-sdk/anthropic',
   '@ai-sdk/google-vertex/anthropic',
 ]);
-
-/** A compliance fact older than a year is read anew before it counts; until then it is unknown. */
-const FACT_LIFETIME_DAYS = 365;
 
 export function providerRecord(
   source: SourceProvider,
@@ -97,45 +98,16 @@ export function factsOnlyRecord(
   };
 }
 
-/** Restates one row; what the source has not established stays null, and operator access is in no source. */
-export function factsRecord(
-  source: SourceFacts,
-  reviewed: ProviderReview | undefined,
-): FactsRecord {
-  return {
-    provider: source.id,
-    hqCountry: source.hqCountry,
-    controlledFrom: reviewed?.controlledFrom ?? null,
-    ...(reviewed?.controlledFromBasis === undefined
-      ? {}
-      : { controlledFromBasis: reviewed.controlledFromBasis }),
-    processingRegions: source.processingRegions,
-    pinned: reviewed?.pinned ?? null,
-    ...(reviewed?.pinnedBasis === undefined ? {} : { pinnedBasis: reviewed.pinnedBasis }),
-    regionPinning: source.regionPinning,
-    operatorAccess: null,
-    retentionDays: source.retentionDaysDefault,
-    zdr: source.zdr,
-    trainsOnApiData: source.trainsOnApiData,
-    baaOffered: source.baaOffered,
-    certifications: source.certifications,
-    sources: source.sources,
-    readOn: source.checked,
-    expiresOn: daysAfter(source.checked, FACT_LIFETIME_DAYS),
-  };
-}
-
 function reviewedPart(
   id: string,
   reviewed: ProviderReview | undefined,
-): Pick<ProviderRecord, 'credentialVariable' | 'stopsBillingOnCancel' | 'regions'> {
+): Pick<ProviderRecord, 'credentialVariable' | 'stopsBillingOnCancel'> {
   return {
     credentialVariable:
       reviewed?.credentialVariable ?? `${id.toUpperCase().replace(/[^A-Z0-9]+/g, '_')}_API_KEY`,
     ...(reviewed?.stopsBillingOnCancel === undefined
       ? {}
       : { stopsBillingOnCancel: reviewed.stopsBillingOnCancel }),
-    ...(reviewed?.regions === undefined ? {} : { regions: reviewed.regions }),
   };
 }
 
@@ -143,10 +115,4 @@ function reviewedPart(
 function usableBase(api: string | undefined): string | undefined {
   if (api === undefined || api.includes('${')) return undefined;
   return api.replace(/\/chat\/completions$/, '').replace(/\/+$/, '');
-}
-
-function daysAfter(isoDate: string, days: number): string {
-  const date = new Date(`${isoDate}T00:00:00Z`);
-  date.setUTCDate(date.getUTCDate() + days);
-  return date.toISOString().slice(0, 10);
 }

@@ -4,7 +4,32 @@ export { CATALOG_FILE_NAMES } from './catalog-format.js';
 export type { CatalogFileName } from './catalog-format.js';
 export { CatalogError } from './errors.js';
 export type { CatalogErrorCode } from './errors.js';
-export { factsOf } from './facts-of.js';
+export {
+  CUSTOMER_FACT_NAMES,
+  customerStatement,
+  decodeFacts,
+  encodeFacts,
+  FactsDirectory,
+  factsSnapshot,
+  overlayFacts,
+} from './customer-facts.js';
+export type {
+  CustomerFact,
+  CustomerStatement,
+  FactsSnapshot,
+  OrganisationFacts,
+} from './customer-facts.js';
+export { EVIDENCE_CLASSES, evidenceLevel, expiryMs } from './evidence.js';
+export type { Evidence, EvidenceClass } from './evidence.js';
+export { factStatement, settleFacts } from './fact-statement.js';
+export type {
+  FactScope,
+  FactStatement,
+  Offer,
+  SettledFact,
+  SettledFacts,
+} from './fact-statement.js';
+export type { FactName, FactValues } from './fact-values.js';
 export { importModelsDev, REVIEWED_FILE_NAMES } from './import-models-dev.js';
 export type { ImportResult } from './import-models-dev.js';
 export { loadCatalog } from './load-catalog.js';
@@ -16,14 +41,10 @@ export type {
   Catalog,
   Dialect,
   Endpoint,
-  Evidence,
-  EvidenceClass,
-  FactGroup,
   Model,
+  ModelEvidence,
   Price,
   PriceBook,
   PriceTier,
   Provider,
-  ProviderFacts,
-  RegionFacts,
 } from './types.js';

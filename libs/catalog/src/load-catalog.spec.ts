@@ -24,20 +24,12 @@ const provider = {
   dialect: 'openai-chat',
   credentialVariable: 'HOST_API_KEY',
 };
-const facts = {
+const fact = {
   provider: 'host',
-  hqCountry: null,
-  controlledFrom: null,
-  processingRegions: null,
-  pinned: null,
-  regionPinning: null,
-  operatorAccess: null,
-  retentionDays: null,
-  zdr: null,
-  trainsOnApiData: null,
-  baaOffered: null,
-  certifications: null,
-  sources: [],
+  fact: 'zdr',
+  value: 'default',
+  class: 'asserted',
+  sources: ['https://host.example/terms'],
   readOn: '2026-11-21',
   expiresOn: '2027-11-21',
 };
@@ -48,20 +40,24 @@ const files = (changed: Partial<Record<CatalogFileName, string>> = {}) => {
     'endpoints.jsonl': lines(endpoint),
     'models.jsonl': lines(model),
     'providers.jsonl': lines(provider),
-    'provider-facts.json': JSON.stringify([facts]),
+    'facts.jsonl': lines(fact),
     ...changed,
   };
   return (name: CatalogFileName): string => all[name];
 };
 
 describe('loadCatalog', () => {
-  it('takes the dialect from the provider and keeps null null', () => {
+  it('takes the dialect from the provider, and each fact with its evidence', () => {
     const catalog = loadCatalog(files());
     expect(catalog.endpoint(endpoint.id)).toMatchObject({ ordinal: 0, dialect: 'openai-chat' });
-    expect(catalog.providers.get('host')?.facts).toMatchObject({
-      hqCountry: null,
-      trainsOnApiData: null,
-    });
+    expect(catalog.providers.get('host')?.facts).toMatchObject([
+      {
+        fact: 'zdr',
+        value: 'default',
+        untilMs: Date.parse('2027-11-22'),
+        evidence: { class: 'asserted' },
+      },
+    ]);
     expect(catalog.resolveModel('M')?.id).toBe('lab/m');
     expect(catalog.endpointsOf('unknown')).toEqual([]);
   });
@@ -73,10 +69,8 @@ describe('loadCatalog', () => {
     expect(other.version).toBe(one.version);
     expect(other.endpoints).toEqual(one.endpoints);
     expect(loadCatalog(files()).version).not.toBe(one.version);
-    expect(
-      loadCatalog(files({ 'provider-facts.json': JSON.stringify([{ ...facts, zdr: 'none' }]) }))
-        .version,
-    ).not.toBe(loadCatalog(files()).version);
+    const otherFact = files({ 'facts.jsonl': lines({ ...fact, value: 'none' }) });
+    expect(loadCatalog(otherFact).version).not.toBe(loadCatalog(files()).version);
   });
 
   const faults: [string, CatalogFileName, string][] = [
@@ -96,14 +90,13 @@ describe('loadCatalog', () => {
     ['a quality above one', 'models.jsonl', lines({ ...model, quality: { score: 2 } })],
     ['a provider listed twice', 'providers.jsonl', lines(provider, provider)],
     ['an unknown dialect', 'providers.jsonl', lines({ ...provider, dialect: 'gemini' })],
-    ['facts about nobody', 'provider-facts.json', JSON.stringify([{ ...facts, provider: 'x' }])],
-    ['two rows of facts', 'provider-facts.json', JSON.stringify([facts, facts])],
-    [
-      'facts with undefined for null',
-      'provider-facts.json',
-      JSON.stringify([{ ...facts, zdr: undefined }]),
-    ],
-    ['facts that are no list', 'provider-facts.json', '{}'],
+    ['a fact about nobody', 'facts.jsonl', lines({ ...fact, provider: 'x' })],
+    ['a fact stated twice by one source', 'facts.jsonl', lines(fact, { ...fact, value: 'none' })],
+    ['a fact without a value', 'facts.jsonl', lines({ ...fact, value: undefined })],
+    ['a value of another fact', 'facts.jsonl', lines({ ...fact, value: true })],
+    ['a fact without a source', 'facts.jsonl', lines({ ...fact, sources: [] })],
+    ['an unknown class', 'facts.jsonl', lines({ ...fact, class: 'believed' })],
+    ['an expiry that is no date', 'facts.jsonl', lines({ ...fact, expiresOn: 'never' })],
   ];
   it.each(faults)('refuses %s', (_, file, content) => {
     expect(() => loadCatalog(files({ [file]: content }))).toThrow(

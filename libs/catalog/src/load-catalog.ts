@@ -5,11 +5,16 @@ import type {
   CatalogFileName,
   CatalogRecords,
   EndpointRecord,
+  FactRow,
+  ModelFactRow,
   ModelRecord,
 } from './catalog-format.js';
 import { CatalogError } from './errors.js';
+import type { Evidence } from './evidence.js';
+import { factStatement } from './fact-statement.js';
+import type { FactStatement } from './fact-statement.js';
 import { priceBookOf, priceFromJson } from './price-book.js';
-import type { Catalog, Endpoint, Model, Provider } from './types.js';
+import type { Catalog, Endpoint, Model, ModelEvidence, Provider } from './types.js';
 
 const NONE: readonly Endpoint[] = [];
 
@@ -22,7 +27,7 @@ const NONE: readonly Endpoint[] = [];
 export function loadCatalog(read: (name: CatalogFileName) => string): Catalog {
   const records = parseCatalogFiles(read);
   const providers = providersOf(records);
-  const models = modelsOf(records.models);
+  const models = modelsOf(records.models, modelEvidence(records));
   const endpoints = endpointsFrom(records.endpoints, providers, models);
   const byId = new Map<string, Endpoint>();
   const byModel = new Map<string, Endpoint[]>();
@@ -48,35 +53,73 @@ export function loadCatalog(read: (name: CatalogFileName) => string): Catalog {
   };
 }
 
+const isOfModels = (row: FactRow | ModelFactRow): row is ModelFactRow => 'models' in row;
+
+function evidenceOf({
+  class: shown,
+  sources,
+  readOn,
+  expiresOn,
+  note,
+}: FactRow | ModelFactRow): Evidence {
+  return { class: shown, sources, readOn, expiresOn, ...(note === undefined ? {} : { note }) };
+}
+
+function modelEvidence(records: CatalogRecords): ModelEvidence {
+  const evidence: { -readonly [K in keyof ModelEvidence]: ModelEvidence[K] } = {};
+  for (const row of records.facts.filter(isOfModels)) {
+    if (evidence[row.models] !== undefined) throw invalid('evidence is given twice', row.models);
+    evidence[row.models] = evidenceOf(row);
+  }
+  return evidence;
+}
+
 function providersOf(records: CatalogRecords): ReadonlyMap<string, Provider> {
+  const stated = statementsOf(records);
   const providers = new Map<string, Provider>();
-  for (const { baseUrl, docUrl, stopsBillingOnCancel, regions, ...plain } of records.providers) {
+  for (const { baseUrl, docUrl, stopsBillingOnCancel, ...plain } of records.providers) {
     if (providers.has(plain.id)) throw invalid('a provider is listed twice', plain.id);
     providers.set(plain.id, {
       ...plain,
       ...(baseUrl === undefined ? {} : { baseUrl }),
       ...(docUrl === undefined ? {} : { docUrl }),
       ...(stopsBillingOnCancel === undefined ? {} : { stopsBillingOnCancel }),
-      ...(regions === undefined ? {} : { regions }),
+      facts: stated.get(plain.id) ?? [],
     });
   }
-  for (const {
-    provider,
-    controlledFromBasis: _whyControlled,
-    pinnedBasis: _whyPinned,
-    regionPinning: _inWords,
-    ...facts
-  } of records.facts) {
-    const known = providers.get(provider);
-    if (known === undefined || known.facts !== undefined) {
-      throw invalid('facts name a provider that is unknown or has facts already', provider);
-    }
-    providers.set(provider, { ...known, facts });
-  }
+  for (const id of stated.keys())
+    if (!providers.has(id)) throw invalid('a fact names an unknown provider', id);
   return providers;
 }
 
-function modelsOf(rows: readonly ModelRecord[]): ReadonlyMap<string, Model> {
+/** Two sources may contradict each other (then nothing is known); one that is listed twice is a fault. */
+function statementsOf(records: CatalogRecords): ReadonlyMap<string, readonly FactStatement[]> {
+  const seen = new Set<string>();
+  const byProvider = new Map<string, FactStatement[]>();
+  for (const row of records.facts) {
+    if (isOfModels(row)) continue;
+    const { provider, model, region, contract, api, fact, value } = row;
+    const scope = {
+      ...(model === undefined ? {} : { model }),
+      ...(region === undefined ? {} : { region }),
+      ...(contract === undefined ? {} : { contract }),
+      ...(api === undefined ? {} : { api }),
+    };
+    const key = JSON.stringify([provider, scope, fact, row.sources]);
+    if (seen.has(key)) throw invalid('a fact is stated twice by one source', `${provider} ${fact}`);
+    seen.add(key);
+    const statement = factStatement({ fact, value, scope, evidence: evidenceOf(row) });
+    const siblings = byProvider.get(provider);
+    if (siblings) siblings.push(statement);
+    else byProvider.set(provider, [statement]);
+  }
+  return byProvider;
+}
+
+function modelsOf(
+  rows: readonly ModelRecord[],
+  evidence: ModelEvidence,
+): ReadonlyMap<string, Model> {
   const models = new Map<string, Model>();
   for (const row of rows) {
     if (models.has(row.id)) throw invalid('a model is listed twice', row.id);
@@ -87,6 +130,7 @@ function modelsOf(rows: readonly ModelRecord[]): ReadonlyMap<string, Model> {
       ...(row.family === undefined ? {} : { family: row.family }),
       ...(row.openWeights === undefined ? {} : { openWeights: row.openWeights }),
       ...(row.originCountry === undefined ? {} : { originCountry: row.originCountry }),
+      evidence,
       ...(row.releasedOn === undefined ? {} : { releasedOn: row.releasedOn }),
       contextTokens: row.context,
       ...(row.quality === undefined ? {} : { quality: row.quality }),
@@ -149,9 +193,7 @@ function versionOf(records: CatalogRecords): string {
   return sha256(
     canonicalJson({
       endpoints: records.endpoints.toSorted(byIdOf) as Json,
-      facts: records.facts.toSorted((a, b) =>
-        a.provider < b.provider ? -1 : 1,
-      ) as unknown as Json,
+      facts: records.facts.map((row) => canonicalJson(row as unknown as Json)).toSorted(),
       models: records.models.toSorted(byIdOf) as unknown as Json,
       providers: records.providers.toSorted(byIdOf) as unknown as Json,
     }),

@@ -1,5 +1,8 @@
 import type { EndpointId, PicoUsd } from '#libs/kernel';
 
+import type { Evidence } from './evidence.js';
+import type { FactStatement } from './fact-statement.js';
+
 /**
  * What one provider charges for one offer, in integer pico-USD per unit (USD 1 per million tokens = 1,000,000).
  * A class that is absent is unknown, never free; `input` and `output` are always there.
@@ -64,6 +67,8 @@ export interface Model {
   readonly openWeights?: boolean;
   /** ISO 3166-1 alpha-2 of the lab's seat; absent = unknown. */
   readonly originCountry?: string;
+  /** What the two rest on; a fact without evidence is unknown. */
+  readonly evidence?: ModelEvidence;
   readonly releasedOn?: string;
   readonly contextTokens: number;
   /** 0..1, from the dated, sourced quality table; absent = unknown and ranks last. */
@@ -75,71 +80,6 @@ export interface Model {
   };
 }
 
-/** Compliance facts about a provider. `null` = not established = the worst case for every rule. */
-export interface ProviderFacts {
-  readonly hqCountry: string | null;
-  readonly controlledFrom: readonly string[] | null;
-  /** Places where inference may run under the default configuration (bloc or ISO code: `EEA`, `US`, …). */
-  readonly processingRegions: readonly string[] | null;
-  /** True where a request stays in the named regions; false for global routing; null unknown. */
-  readonly pinned: boolean | null;
-  readonly operatorAccess: readonly string[] | null;
-  readonly retentionDays: number | null;
-  readonly zdr: 'default' | 'self-serve' | 'approval' | 'none' | null;
-  readonly trainsOnApiData: boolean | 'opt-out' | 'free-tier-only' | null;
-  readonly baaOffered: boolean | null;
-  readonly certifications: readonly string[] | null;
-  /** Where prompts and answers rest. */
-  readonly storageRegions?: readonly string[] | null | undefined;
-  /** Provider ids of those who also see content. */
-  readonly subProcessors?: readonly string[] | null | undefined;
-  /** What only the customer can state of the own contract: a catalog of one's own has it, the built-in one never. */
-  readonly baaSigned?: boolean | null | undefined;
-  readonly contractTerms?: readonly string[] | null | undefined;
-  readonly transferTools?: readonly string[] | null | undefined;
-  readonly exportControl?: readonly string[] | null | undefined;
-  /** Groups that are better founded, or expire at another date, than the row says; any other is asserted. */
-  readonly evidence?: Readonly<Partial<Record<FactGroup, Evidence | undefined>>> | undefined;
-  readonly sources: readonly string[];
-  /** ISO date of the reading; a fact older than its expiry reads as unknown. */
-  readonly readOn: string;
-  readonly expiresOn: string;
-}
-
-/** Facts that stand or fall together. Six of them are often merged in the market and are never merged here. */
-export const FACT_GROUPS = [
-  'seat',
-  'ownership',
-  'place',
-  'storage',
-  'access',
-  'retention',
-  'training',
-  'subProcessors',
-  'certifications',
-  'contract',
-  'transfer',
-  'exportControl',
-] as const;
-export type FactGroup = (typeof FACT_GROUPS)[number];
-
-/** Weakest first: said on a public page, signed with us, read from the provider's interface, measured. */
-export const EVIDENCE_CLASSES = ['asserted', 'contract', 'api-verified', 'attested'] as const;
-export type EvidenceClass = (typeof EVIDENCE_CLASSES)[number];
-
-export interface Evidence {
-  readonly class: EvidenceClass;
-  readonly source: string;
-  readonly readOn: string;
-  readonly expiresOn: string;
-}
-
-/** What a region of an endpoint changes in its provider's facts: where inference runs, and whether it stays there. */
-export interface RegionFacts {
-  readonly processingRegions: readonly string[] | null;
-  readonly pinned: boolean | null;
-}
-
 export interface Provider {
   readonly id: string;
   readonly name: string;
@@ -149,11 +89,16 @@ export interface Provider {
   readonly docUrl?: string;
   /** Usual environment variable that holds the credential, e.g. `OPENAI_API_KEY`. */
   readonly credentialVariable: string;
-  readonly facts?: ProviderFacts;
-  /** By region token of an endpoint, where the provider documents it; read through `factsOf`. */
-  readonly regions?: Readonly<Record<string, RegionFacts>>;
+  /** Everything stated of its offers, each with its own evidence; `settleFacts` makes one answer of them. */
+  readonly facts: readonly FactStatement[];
   /** Whether closing the connection stops upstream generation and billing; absent = unknown (billed in full). */
   readonly stopsBillingOnCancel?: boolean;
+}
+
+/** A model's origin is not its host's seat: these belong to the model, wherever it runs. */
+export interface ModelEvidence {
+  readonly originCountry?: Evidence;
+  readonly openWeights?: Evidence;
 }
 
 /** Immutable, content-addressed view of the whole catalog with its indexes built at load. */

@@ -12,3 +12,5 @@ export { SweepQueries } from './sweep-queries.js';
 export type { OpenGeneration, WriterSeen } from './sweep-queries.js';
 export { TrailQueries } from './trail-queries.js';
 export type { TrailFilter, TrailPage } from './trail-queries.js';
+export { TrafficQueries } from './traffic-queries.js';
+export type { CitedRecord, DecidedGeneration, TrafficFilter } from './traffic-queries.js';

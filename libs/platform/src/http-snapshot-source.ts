@@ -17,7 +17,7 @@ export interface HttpSnapshotOptions<T> {
   readonly pollMs: number;
   readonly timeoutMs: number;
   /** Validates the whole value; a throw keeps the last good snapshot. */
-  readonly decode: (json: unknown) => T;
+  readonly decode: (json: unknown) => T | Promise<T>;
   /** Every failed poll, so that it is seen; must not throw. */
   readonly onFault: (fault: SnapshotFault) => void;
   readonly nowMs?: () => number;
@@ -111,10 +111,15 @@ export class HttpSnapshotSource<T> extends SnapshotSource<T> {
     return this.#swap(etag, version, body, askedAtMs);
   }
 
-  #swap(etag: string, version: string, body: string, askedAtMs: number): SnapshotFault | undefined {
+  async #swap(
+    etag: string,
+    version: string,
+    body: string,
+    askedAtMs: number,
+  ): Promise<SnapshotFault | undefined> {
     let value: T;
     try {
-      value = this.options.decode(JSON.parse(body));
+      value = await this.options.decode(JSON.parse(body));
     } catch (error) {
       return { kind: 'invalid', reason: reasonOf(error) };
     }

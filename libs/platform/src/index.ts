@@ -26,6 +26,7 @@ export { HotCounter, HotHistogram, HotMetrics } from './hot-metrics.js';
 export type { HotInstrument } from './hot-metrics.js';
 export { startTelemetry } from './telemetry.js';
 export type { Telemetry, TelemetryOptions } from './telemetry.js';
+export { knownAppUrl } from './embedded-postgres/access.js';
 export { startEmbeddedPostgres } from './embedded-postgres/embedded-postgres.js';
 export type {
   EmbeddedPostgres,

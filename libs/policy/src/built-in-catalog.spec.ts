@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 
-import { loadCatalog } from '#libs/catalog';
+import { loadCatalog, settleFacts } from '#libs/catalog';
 
 import { buildBundle } from './build-bundle.js';
 import { Decider } from './decider.js';
@@ -42,10 +42,11 @@ describe('the shipped policies over the built-in catalog', () => {
   );
 
   it('leave internal data only to providers of whom it is established that they do not train', () => {
-    const providers = new Set(
-      [...permitted(facts())].map((ordinal) => catalog.endpoints[ordinal]?.providerId ?? ''),
-    );
-    const training = [...providers].map((id) => catalog.providers.get(id)?.facts?.trainsOnApiData);
+    const training = [...permitted(facts())].map((ordinal) => {
+      const endpoint = catalog.endpoints[ordinal]!;
+      const { facts: stated } = catalog.providers.get(endpoint.providerId)!;
+      return settleFacts(stated, endpoint, NOW_MS).trainsOnApiData?.value;
+    });
     expect(new Set(training)).toEqual(new Set([false]));
   });
 
@@ -64,25 +65,16 @@ describe('the shipped policies over the built-in catalog', () => {
   it('open the EU profile of a host for personal data once its operator recorded what is missing', () => {
     const asked = facts({ dataTags: ['personal'], subjectRegions: ['EEA'] });
     expect(permitted(asked)).toEqual(new Set());
-    const rows = JSON.parse(readFileSync(join(DATA, 'provider-facts.json'), 'utf8')) as object[];
-    const signed = { class: 'contract', source: 'order form', readOn: '2026-11-21' } as const;
-    const recorded = {
-      operatorAccess: ['IE'],
-      storageRegions: ['DE'],
-      contractTerms: ['dpa'],
-      evidence: { access: { ...signed, expiresOn: '2027-01-31' } },
-    };
-    const own = loadCatalog((name) =>
-      name === 'provider-facts.json'
-        ? JSON.stringify(
-            rows.map((row) =>
-              'provider' in row && row.provider === 'amazon-bedrock'
-                ? { ...row, ...recorded }
-                : row,
-            ),
-          )
-        : readFileSync(join(DATA, name), 'utf8'),
-    );
+    const evidence = { class: 'contract', sources: ['order form'], readOn: '2026-11-21' };
+    const recorded = [
+      { fact: 'operatorAccess', value: ['IE'], expiresOn: '2027-01-31' },
+      { fact: 'storageRegions', value: ['DE'], expiresOn: '2027-11-21' },
+      { fact: 'contractTerms', value: ['dpa'], expiresOn: '2027-11-21' },
+    ].map((row) => JSON.stringify({ provider: 'amazon-bedrock', ...row, ...evidence }));
+    const own = loadCatalog((name) => {
+      const text = readFileSync(join(DATA, name), 'utf8');
+      return name === 'facts.jsonl' ? `${text}${recorded.join('\n')}\n` : text;
+    });
     const over = (nowMs: number): Set<string> => {
       const input = { profile: PROFILE, facts: asked, endpoints: own.endpoints, nowMs };
       const decided = new Decider(shippedBundle(), own).decide(input).permitted;

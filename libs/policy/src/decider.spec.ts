@@ -327,9 +327,10 @@ describe('sharing one evaluation', () => {
     fc.assert(
       fc.property(fc.constantFrom(...names), request, (name, asked) => {
         const forgetful = sampleCatalog(
-          [...catalog.providers.values()].map((p) =>
-            p.facts ? { ...p, facts: { ...p.facts, [name]: null } } : p,
-          ),
+          [...catalog.providers.values()].map((p) => ({
+            ...p,
+            facts: p.facts.filter(({ fact }) => fact !== name),
+          })),
           [...catalog.models.values()],
           catalog.endpoints,
         );

@@ -1,12 +1,13 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-import type { Catalog, Endpoint } from '#libs/catalog';
+import type { Catalog, Endpoint, OrganisationFacts } from '#libs/catalog';
 
 import { analysisOf } from './analysis.js';
 import type { BundleAnalysis } from './analysis.js';
 import type { Verdict } from './cedar.js';
 import type { CompiledSet } from './compiled/compiled-set.js';
-import { EndpointClasses } from './endpoint-classes.js';
+import type { BreakGlass } from './exceptions.js';
+import { Grounds } from './grounds.js';
 import { Judge } from './judge.js';
 import type { Hearing, JudgeOptions } from './judge.js';
 import { factsKey, profileKey } from './keys.js';
@@ -35,6 +36,10 @@ export interface DecisionInput {
   /** What is asked about, all of the decider's catalog; the decision keeps their order. */
   readonly endpoints: readonly Endpoint[];
   readonly nowMs: number;
+  /** The asking organisation's own facts, laid over the catalog's. */
+  readonly organisationFacts?: OrganisationFacts | undefined;
+  /** From `breakGlassFor`, for this bundle, this profile and this moment. */
+  readonly breakGlass?: BreakGlass | undefined;
 }
 
 export interface DeciderOptions extends JudgeOptions {
@@ -46,7 +51,7 @@ export interface DeciderOptions extends JudgeOptions {
 export class Decider {
   readonly #analysis: BundleAnalysis;
   readonly #judge: Judge;
-  readonly #classes: EndpointClasses;
+  readonly #grounds: Grounds;
   #memo = new VerdictMemo();
 
   /** Parses now. Throws `policy-bundle-unusable` where the bundle is not one that `buildBundle` made. */
@@ -58,7 +63,7 @@ export class Decider {
     this.#analysis = analysisOf(bundle);
     const compiled = options.compiled ?? this.#analysis.compiled;
     this.#judge = new Judge(bundle, catalog, compiled, options);
-    this.#classes = new EndpointClasses(catalog);
+    this.#grounds = new Grounds(catalog);
   }
 
   /** Who answers now: `cedar-wasm` where a policy cannot be compiled, or once the two have disagreed. */
@@ -96,19 +101,24 @@ export class Decider {
     }
   }
 
-  *#pass({ profile, facts, endpoints, nowMs }: DecisionInput): Generator<void, Decision> {
-    const { stretch, untilMs } = this.#classes.enter(nowMs);
-    const hearing = this.#judge.hear(profile, facts, nowMs, stretch);
+  *#pass(input: DecisionInput): Generator<void, Decision> {
+    const { profile, facts, endpoints, nowMs, breakGlass, organisationFacts } = input;
+    const ground = this.#grounds.of(organisationFacts);
+    const stretch = ground.classes.enter(nowMs);
+    const hearing = this.#judge.hear({ profile, facts, breakGlass, ground, nowMs, stretch });
     const { reads, timed } = this.#readBy(hearing);
-    const partition = this.#classes.partition(reads, nowMs);
-    const request = `${stretch}${profileKey(profile, this.bundle)}${factsKey(facts, this.bundle)}`;
+    const partition = ground.classes.partition(reads, nowMs);
+    const lifted = breakGlass?.exceptions.join(' ') ?? '';
+    const request = `${stretch}${profileKey(profile, this.bundle)}${factsKey(facts, this.bundle)} ${lifted} ${organisationFacts?.version ?? ''}`;
     // A verdict that depends on the time serves this call only.
     const verdicts = timed ? new Map<string, Verdict>() : this.#memo.of(request);
 
     const tally = new Tally();
     let rested = 0;
+    let untilMs = Infinity;
     for (const [at, endpoint] of endpoints.entries()) {
       const classKey = partition.classOf(endpoint);
+      untilMs = Math.min(untilMs, partition.untilMs(endpoint));
       let verdict = verdicts.get(classKey);
       if (verdict === undefined) {
         verdict = this.#judge.judge(endpoint, hearing);
@@ -121,7 +131,10 @@ export class Decider {
         yield;
       }
     }
-    const validUntilMs = earliest(untilMs, timed ? nowMs + TIMED_DECISION_TTL_MS : undefined);
+    const validUntilMs = earliest(
+      earliest(Number.isFinite(untilMs) ? untilMs : undefined, breakGlass?.expiresMs),
+      timed ? nowMs + TIMED_DECISION_TTL_MS : undefined,
+    );
     return {
       policyVersion: this.bundle.version,
       catalogVersion: this.catalog.version,

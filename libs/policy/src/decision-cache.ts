@@ -11,6 +11,10 @@ export interface DecisionKey {
   readonly facts: string;
   /** The model id whose endpoints were asked about, or `*` for the whole catalog. */
   readonly scope: string;
+  /** Ids of the exceptions in force for who asks, joined; absent where there are none. */
+  readonly exceptions?: string | undefined;
+  /** Version of the asking organisation's own facts; absent where it has none. */
+  readonly organisationFacts?: string | undefined;
 }
 
 /** A decision, or what a caller derived from one; without an instant it holds while the versions do. */
@@ -19,8 +23,8 @@ export interface Cacheable {
 }
 
 /**
- * Bounded memory of decisions, least lately used out first. Versions are part of the key, so nothing is
- * ever invalidated; what a new version leaves behind ages out.
+ * Bounded memory of decisions, least lately used out first. Versions are part of the key, so a new version
+ * invalidates nothing; what it leaves behind ages out.
  */
 export class DecisionCache<T extends Cacheable> {
   readonly #decisions = new Map<string, T>();
@@ -52,8 +56,14 @@ export class DecisionCache<T extends Cacheable> {
       break;
     }
   }
+
+  /** Drops what was decided under one bundle: for when its decisions were found to be in doubt. */
+  forget(policyVersion: string): void {
+    for (const name of this.#decisions.keys())
+      if (name.startsWith(`${policyVersion}\n`)) this.#decisions.delete(name);
+  }
 }
 
 /** Profile and facts are JSON or plain words, versions hex, so a line feed separates without doubt. */
 const nameOf = (k: DecisionKey): string =>
-  `${k.policyVersion}\n${k.catalogVersion}\n${k.profile}\n${k.facts}\n${k.scope}`;
+  `${k.policyVersion}\n${k.catalogVersion}\n${k.profile}\n${k.facts}\n${k.scope}\n${k.exceptions ?? ''}\n${k.organisationFacts ?? ''}`;

@@ -1,6 +1,15 @@
-import type { Catalog, Endpoint, Model, Provider, ProviderFacts } from '#libs/catalog';
+import { expiryMs, settleFacts } from '#libs/catalog';
+import type {
+  Catalog,
+  Endpoint,
+  Evidence,
+  Model,
+  Offer,
+  Provider,
+  SettledFacts,
+} from '#libs/catalog';
 
-import { currentFacts, evidenceLevels, isStale } from './facts-evidence.js';
+import { evidenceLevels } from './facts-evidence.js';
 import type { FactEvidence } from './facts-evidence.js';
 import { asBlocs, overlap, placeOf } from './places.js';
 
@@ -55,24 +64,29 @@ export function endpointFacts(endpoint: Endpoint, catalog: Catalog, nowMs: numbe
   return {
     endpointId: endpoint.id,
     modelId: endpoint.modelId,
-    ...modelFacts(catalog.models.get(endpoint.modelId)),
+    ...modelFacts(catalog.models.get(endpoint.modelId), nowMs),
     ...offerFacts(endpoint, catalog.providers.get(endpoint.providerId), nowMs),
   };
 }
 
-/** The part that the model alone decides. */
+/** The part that the model alone decides. A fact of a model that rests on nothing, or on what expired, is unknown. */
 export function modelFacts(
   model: Model | undefined,
+  nowMs: number,
 ): Pick<EndpointFacts, 'originCountry' | 'openWeights'> {
-  const facts: Mutable<Pick<EndpointFacts, 'originCountry' | 'openWeights'>> = {};
-  if (model?.originCountry !== undefined) facts.originCountry = model.originCountry;
-  if (model?.openWeights !== undefined) facts.openWeights = model.openWeights;
-  return facts;
+  if (model === undefined) return {};
+  const { originCountry, openWeights, evidence } = model;
+  const isLive = (e: Evidence | undefined): boolean =>
+    e !== undefined && nowMs < expiryMs(e.expiresOn);
+  return {
+    ...(originCountry !== undefined && isLive(evidence?.originCountry) && { originCountry }),
+    ...(openWeights !== undefined && isLive(evidence?.openWeights) && { openWeights }),
+  };
 }
 
-/** The part that provider, region and contract decide: many endpoints share it. */
+/** The part that provider, model, region, API and contract decide: many endpoints share it. */
 export function offerFacts(
-  offer: Pick<Endpoint, 'providerId' | 'region' | 'contract'>,
+  offer: Offer & Pick<Endpoint, 'providerId'>,
   provider: Provider | undefined,
   nowMs: number,
 ): Omit<EndpointFacts, 'endpointId' | 'modelId' | 'originCountry' | 'openWeights'> {
@@ -82,69 +96,43 @@ export function offerFacts(
     contract,
     slugs: region === 'global' ? [providerId] : [providerId, `${providerId}/${region}`],
   };
-  const stated = currentFacts(provider?.facts, nowMs);
-  if (stated === undefined) return base;
-  const known = {
-    ...ownershipFacts(stated),
-    // Practice was read for the default contract; what another contract says, nobody has read.
-    ...(contract === 'default' && {
-      ...practiceFacts(stated),
-      ...contractFacts(stated),
-      ...(!isStale(stated, 'place', nowMs) && processing(region, stated, provider?.regions)),
-    }),
-  };
-  return { ...base, ...known, evidence: evidenceLevels(known, stated.evidence) };
+  const settled = settleFacts(provider?.facts ?? [], offer, nowMs);
+  const known = { ...practiceFacts(settled), ...processing(region, settled) };
+  const evidence = evidenceLevels(known, settled);
+  return { ...base, ...known, ...(Object.keys(evidence).length > 0 && { evidence }) };
 }
 
-function ownershipFacts(stated: ProviderFacts): Pick<EndpointFacts, 'hq' | 'controlledFrom'> {
-  const facts: Mutable<Pick<EndpointFacts, 'hq' | 'controlledFrom'>> = {};
-  if (stated.hqCountry !== null) facts.hq = stated.hqCountry;
-  if (stated.controlledFrom !== null) facts.controlledFrom = stated.controlledFrom;
-  return facts;
-}
-
-function practiceFacts(stated: ProviderFacts): Partial<EndpointFacts> {
+function practiceFacts(settled: SettledFacts): Partial<EndpointFacts> {
   const facts: Partial<Mutable<EndpointFacts>> = {};
-  if (stated.operatorAccess !== null) facts.operatorAccess = stated.operatorAccess;
-  if (stated.retentionDays !== null) facts.retentionDays = stated.retentionDays;
-  if (stated.certifications !== null) facts.certifications = stated.certifications;
+  const { zdr, trainsOnApiData: trains } = settled;
+  if (settled.hqCountry) facts.hq = settled.hqCountry.value;
+  if (settled.controlledFrom) facts.controlledFrom = settled.controlledFrom.value;
+  if (settled.operatorAccess) facts.operatorAccess = settled.operatorAccess.value;
+  if (settled.storageRegions) facts.storageRegions = settled.storageRegions.value;
+  if (settled.retentionDays) facts.retentionDays = settled.retentionDays.value;
+  if (settled.certifications) facts.certifications = settled.certifications.value;
+  if (settled.subProcessors) facts.subProcessors = settled.subProcessors.value;
+  if (settled.transferTools) facts.transferTools = settled.transferTools.value;
+  if (settled.contractTerms) facts.contractTerms = settled.contractTerms.value;
+  if (settled.exportControl) facts.exportControl = settled.exportControl.value;
+  if (settled.baaSigned) facts.baaSigned = settled.baaSigned.value;
   // On offer (`self-serve`, `approval`) is not in force.
-  if (stated.zdr !== null) facts.zdr = stated.zdr === 'default';
+  if (zdr) facts.zdr = zdr.value === 'default' || zdr.value === 'contracted';
   // Whether an account is on the free tier is not known here, so `free-tier-only` stays unknown;
   // `opt-out` trains until somebody opts out.
-  if (stated.trainsOnApiData !== null && stated.trainsOnApiData !== 'free-tier-only') {
-    facts.trains = stated.trainsOnApiData !== false;
-  }
+  if (trains && trains.value !== 'free-tier-only') facts.trains = trains.value !== false;
   return facts;
 }
 
-/** What only a party to the contract can know; a catalog of one's own states it. */
-function contractFacts(stated: ProviderFacts): Partial<EndpointFacts> {
-  const { storageRegions, subProcessors, transferTools, contractTerms, exportControl } = stated;
-  const { baaSigned } = stated;
-  return {
-    ...(storageRegions && { storageRegions }),
-    ...(subProcessors && { subProcessors }),
-    ...(transferTools && { transferTools }),
-    ...(contractTerms && { contractTerms }),
-    ...(exportControl && { exportControl }),
-    ...(typeof baaSigned === 'boolean' && { baaSigned }),
-  };
-}
-
-/**
- * What the provider documents for the region stands over what it says in general. A region in the endpoint's
- * id that contradicts the stated places leaves nothing known of the place.
- */
+/** A region in the endpoint's id that contradicts the stated places leaves nothing known of the place. */
 function processing(
   region: string,
-  stated: ProviderFacts,
-  regions: Provider['regions'] = {},
+  { processingRegions, pinned }: SettledFacts,
 ): Pick<EndpointFacts, 'regions' | 'places' | 'pinned'> {
-  const documented = Object.hasOwn(regions, region) ? regions[region] : undefined;
-  const { processingRegions: places, pinned } = documented ?? stated;
+  const places = processingRegions?.value;
   const named = placeOf(region);
-  if (places === null || (named !== undefined && !places.some((p) => overlap(p, named)))) return {};
+  if (places === undefined) return {};
+  if (named !== undefined && !places.some((p) => overlap(p, named))) return {};
   const where = { regions: asBlocs(places), places: places.toSorted() };
-  return pinned === null ? where : { ...where, pinned };
+  return pinned === undefined ? where : { ...where, pinned: pinned.value };
 }

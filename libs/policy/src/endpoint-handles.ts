@@ -18,7 +18,10 @@ export class EndpointHandles {
   #stretch = -1;
   #handles = new Map<Endpoint, EndpointHandle>();
 
-  constructor(catalog: Catalog) {
+  constructor(
+    catalog: Catalog,
+    private readonly limit: number,
+  ) {
     this.#catalog = catalog;
   }
 
@@ -32,6 +35,7 @@ export class EndpointHandles {
     if (handle === undefined) {
       const facts = endpointFacts(endpoint, this.#catalog, nowMs);
       handle = { uid: uidOf(endpointUid(facts)), entities: storeOf(endpointEntities(facts)) };
+      if (this.#handles.size >= this.limit) this.#handles.clear();
       this.#handles.set(endpoint, handle);
     }
     return handle;

@@ -1,6 +1,7 @@
 import { NAMESPACE } from './cedar.js';
 import type { CedarValueJson, EntityJson, TypeAndId } from './cedar.js';
 import type { EndpointFacts } from './endpoint-facts.js';
+import type { BreakGlass } from './exceptions.js';
 import { FACT_GROUPS } from './facts-evidence.js';
 import { admitted, comparable, countries, jurisdictionOf, subjectPlaces } from './places.js';
 import type { PrincipalProfile, RequestFacts } from './types.js';
@@ -22,14 +23,18 @@ const hyphenated = (names: readonly string[]): string[] =>
   lower(names).map((n) => n.trim().replaceAll(/\s+/g, '-'));
 
 /** The request as rules see it. Nothing of the prompt itself. */
-export function contextOf(facts: RequestFacts, nowMs: number): Record<string, CedarValueJson> {
+export function contextOf(
+  facts: RequestFacts,
+  nowMs: number,
+  breakGlass?: BreakGlass,
+): Record<string, CedarValueJson> {
   const { want } = facts;
   return {
     dataClass: facts.dataClass,
     tags: [...facts.dataTags],
     subjects: subjectPlaces(facts.subjectRegions),
     purpose: facts.purpose,
-    now: { __extn: { fn: 'datetime', arg: new Date(nowMs).toISOString() } },
+    now: datetime(nowMs),
     want: {
       zdr: want.zdr,
       denyDataCollection: want.denyDataCollection,
@@ -38,8 +43,20 @@ export function contextOf(facts: RequestFacts, nowMs: number): Record<string, Ce
       ...(want.ignore && { ignore: lower(want.ignore) }),
       ...(want.regions && { regions: admitted(want.regions) }),
     },
+    ...(breakGlass && {
+      breakGlass: {
+        policies: [...breakGlass.policies],
+        approver: breakGlass.approver,
+        ticket: breakGlass.ticket,
+        expires: datetime(breakGlass.expiresMs),
+      },
+    }),
   };
 }
+
+const datetime = (unixMs: number): CedarValueJson => ({
+  __extn: { fn: 'datetime', arg: new Date(unixMs).toISOString() },
+});
 
 export function principalEntities(profile: PrincipalProfile): EntityJson[] {
   const organisation = entityUid('Organisation', profile.organisationId);

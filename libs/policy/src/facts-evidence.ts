@@ -1,7 +1,9 @@
-// How well a fact is founded and until when. A group of facts whose evidence has expired is not known.
-import type { EvidenceClass, FactGroup, ProviderFacts } from '#libs/catalog';
+// How well a fact is founded. What is stated, expired or contradicted is the catalog's to settle; here facts become
+// the attributes that rules read, and the groups in which a rule may ask for a minimum class of evidence.
+import { evidenceLevel } from '#libs/catalog';
+import type { FactName, SettledFacts } from '#libs/catalog';
 
-/** Facts that stand or fall together, as the schema's `Evidence` lists them. */
+/** Facts of one kind, as the schema's `Evidence` lists them. */
 export const FACT_GROUPS = [
   'seat',
   'ownership',
@@ -15,92 +17,65 @@ export const FACT_GROUPS = [
   'contract',
   'transfer',
   'exportControl',
-] as const satisfies readonly FactGroup[];
+] as const;
+export type FactGroup = (typeof FACT_GROUPS)[number];
 
-/** What a rule compares with: `resource.evidence.place >= 2`. Nothing known is 0. */
-const LEVEL: Readonly<Record<EvidenceClass, number>> = {
-  asserted: 1,
-  contract: 2,
-  'api-verified': 3,
-  attested: 4,
-};
-
-/** Level by group; a group that is absent is at 0. */
+/** Level by group, 1 asserted … 4 attested; a group that is absent is at 0. */
 export type FactEvidence = Readonly<Partial<Record<FactGroup, number>>>;
 
-/** The catalog's columns and the rules' attributes, by the group whose evidence they stand on. */
-const COLUMNS = {
-  seat: ['hqCountry'],
-  ownership: ['controlledFrom'],
-  place: ['processingRegions', 'pinned'],
-  storage: ['storageRegions'],
-  access: ['operatorAccess'],
-  retention: ['retentionDays', 'zdr'],
-  training: ['trainsOnApiData'],
-  subProcessors: ['subProcessors'],
-  certifications: ['certifications'],
-  contract: ['baaSigned', 'contractTerms'],
-  transfer: ['transferTools'],
-  exportControl: ['exportControl'],
-} as const satisfies Record<FactGroup, readonly (keyof ProviderFacts)[]>;
+/** The group of each fact that rules can read, and the attributes it gives. */
+const READ_AS: Readonly<
+  Partial<Record<FactName, readonly [group: FactGroup, ...attributes: string[]]>>
+> = {
+  hqCountry: ['seat', 'hq'],
+  controlledFrom: ['ownership', 'controlledFrom'],
+  processingRegions: ['place', 'regions', 'places', 'pinned'],
+  pinned: ['place', 'pinned'],
+  storageRegions: ['storage', 'storageRegions'],
+  operatorAccess: ['access', 'operatorAccess'],
+  retentionDays: ['retention', 'retentionDays'],
+  zdr: ['retention', 'zdr'],
+  trainsOnApiData: ['training', 'trains'],
+  subProcessors: ['subProcessors', 'subProcessors'],
+  certifications: ['certifications', 'certifications'],
+  baaSigned: ['contract', 'baaSigned'],
+  contractTerms: ['contract', 'contractTerms'],
+  transferTools: ['transfer', 'transferTools'],
+  exportControl: ['exportControl', 'exportControl'],
+};
 
-const ATTRIBUTES = {
-  seat: ['hq'],
-  ownership: ['controlledFrom'],
-  place: ['regions', 'places', 'pinned'],
-  storage: ['storageRegions'],
-  access: ['operatorAccess'],
-  retention: ['retentionDays', 'zdr'],
-  training: ['trains'],
-  subProcessors: ['subProcessors'],
-  certifications: ['certifications'],
-  contract: ['baaSigned', 'contractTerms'],
-  transfer: ['transferTools'],
-  exportControl: ['exportControl'],
-} as const satisfies Record<FactGroup, readonly string[]>;
+const READ_AS_ENTRIES = Object.entries(READ_AS) as readonly [
+  FactName,
+  readonly [group: FactGroup, ...attributes: string[]],
+][];
 
-const DAY_MS = 86_400_000;
+const ASSERTED = evidenceLevel('asserted');
 
-/**
- * Unix ms from which facts that expire on this ISO date are no longer read: the end of that day, UTC.
- * A date that does not parse gives 0: such facts have always been expired.
- */
-export function expiryMs(expiresOn: string): number {
-  const startMs = Date.parse(expiresOn);
-  return Number.isNaN(startMs) ? 0 : startMs + DAY_MS;
-}
-
-/** Every instant at which some of these facts stop being read. */
-export const expiriesMs = (stated: ProviderFacts): number[] =>
-  [stated, ...Object.values(stated.evidence ?? {})].flatMap((e) =>
-    e ? [expiryMs(e.expiresOn)] : [],
+/** Whether a rule that reads these attributes can tell this fact's change. */
+export function isReadAs(fact: FactName, attributes: ReadonlySet<string>): boolean {
+  const [group, ...names] = READ_AS[fact] ?? [];
+  if (group === undefined) return false;
+  return (
+    names.some((name) => attributes.has(name)) ||
+    (attributes.has('evidence') && attributes.has(group))
   );
-
-/** The facts with those left out whose own evidence has expired; undefined where all have. */
-export function currentFacts(
-  stated: ProviderFacts | undefined,
-  nowMs: number,
-): ProviderFacts | undefined {
-  if (stated === undefined || nowMs >= expiryMs(stated.expiresOn)) return undefined;
-  const stale = FACT_GROUPS.filter((group) => isStale(stated, group, nowMs));
-  const unknown = stale.flatMap((group) => COLUMNS[group].map((column) => [column, null]));
-  return unknown.length === 0 ? stated : { ...stated, ...Object.fromEntries(unknown) };
 }
 
-export function isStale(stated: ProviderFacts, group: FactGroup, nowMs: number): boolean {
-  const evidence = stated.evidence?.[group];
-  return evidence !== undefined && nowMs >= expiryMs(evidence.expiresOn);
-}
-
-/** Levels of the groups of which anything is known; what carries no class is asserted. */
-export function evidenceLevels(
-  known: object,
-  classes: ProviderFacts['evidence'] = {},
-): FactEvidence {
+/** Levels of the groups of which anything that rules read is known: the weakest in a group counts for it. */
+export function evidenceLevels(known: object, settled: SettledFacts): FactEvidence {
   const levels: Partial<Record<FactGroup, number>> = {};
-  for (const group of FACT_GROUPS) {
-    if (!ATTRIBUTES[group].some((name) => Object.hasOwn(known, name))) continue;
-    levels[group] = LEVEL[classes[group]?.class ?? 'asserted'];
+  for (const [fact, [group, ...attributes]] of READ_AS_ENTRIES) {
+    const shown = settled[fact]?.class;
+    if (shown === undefined || !attributes.some((name) => Object.hasOwn(known, name))) continue;
+    levels[group] = Math.min(levels[group] ?? Infinity, evidenceLevel(shown));
   }
+  return levels;
+}
+
+/** As if all that is known were asserted: for facts that are given directly, as in a case. */
+export function assertedLevels(known: object): FactEvidence {
+  const levels: Partial<Record<FactGroup, number>> = {};
+  for (const [, [group, ...attributes]] of READ_AS_ENTRIES)
+    if (attributes.some((name) => Object.hasOwn(known, name))) levels[group] = ASSERTED;
   return levels;
 }

@@ -27,7 +27,8 @@ export function isInert(policy: PolicyJson, profile: PrincipalProfile, context: 
   return false;
 }
 
-function bindsAnother({ principal }: PolicyJson, profile: PrincipalProfile): boolean {
+/** True where the scope names somebody else than this principal. */
+export function bindsAnother({ principal }: PolicyJson, profile: PrincipalProfile): boolean {
   if (principal.op !== '==' && principal.op !== 'in') return false;
   const literal = 'entity' in principal ? literalOf(principal.entity) : undefined;
   if (literal?.type === 'Key') return literal.id !== profile.keyId;

@@ -8,10 +8,11 @@ import type { CedarValueJson, EntityJson, Verdict } from './cedar.js';
 import { verdictOf } from './compiled/compiled-set.js';
 import type { BoundSet, CompiledSet } from './compiled/compiled-set.js';
 import { isFault, recordOf, storeOf, uidOf } from './compiled/scene.js';
-import { EndpointHandles } from './endpoint-handles.js';
 import { endpointFacts } from './endpoint-facts.js';
 import { contextOf, endpointEntities, endpointUid, keyUid, principalEntities } from './entities.js';
 import type { PolicyErrorCode } from './errors.js';
+import type { BreakGlass } from './exceptions.js';
+import type { Ground } from './grounds.js';
 import { warmUp } from './probe.js';
 import type { PolicyBundle, PrincipalProfile, RequestFacts } from './types.js';
 
@@ -47,7 +48,6 @@ export class Judge {
   readonly #compiled: CompiledSet | undefined;
   readonly #onMismatch: JudgeOptions['onMismatch'];
   readonly #authority: ParsedSet;
-  readonly #handles: EndpointHandles;
   #answers = 0;
 
   /** Parses now. Throws `policy-bundle-unusable` where the bundle is not one that `buildBundle` made. */
@@ -61,7 +61,6 @@ export class Judge {
     this.#catalog = catalog;
     this.#compiled = compiled;
     this.#onMismatch = options.onMismatch;
-    this.#handles = new EndpointHandles(catalog);
     this.#authority = new ParsedSet(bundle.schema, bundle.policies);
     const prepared = this.#authority.prepare();
     if (!prepared.ok) {
@@ -78,15 +77,16 @@ export class Judge {
       : 'compiled';
   }
 
-  /** Opens the case of one request; `stretch` from `EndpointClasses.enter`. */
-  hear(profile: PrincipalProfile, facts: RequestFacts, nowMs: number, stretch: number): Hearing {
+  /** Opens the case of one request. */
+  hear({ profile, facts, breakGlass, ground, nowMs, stretch }: HeardRequest): Hearing {
     const principal = principalEntities(profile);
-    const context = contextOf(facts, nowMs);
+    const context = contextOf(facts, nowMs, breakGlass);
     return {
       context,
       bound: this.evaluator === 'compiled' ? this.#bind(profile, principal, context) : undefined,
       profile,
       principal,
+      ground,
       nowMs,
       stretch,
       spent: 0,
@@ -109,12 +109,12 @@ export class Judge {
   }
 
   judge(endpoint: Endpoint, hearing: Hearing): Verdict {
-    const { bound, nowMs, stretch } = hearing;
+    const { bound, ground, nowMs, stretch } = hearing;
     const compiled =
       bound === undefined || this.evaluator === 'cedar-wasm'
         ? undefined
         : unlessFault(() => {
-            const { uid, entities } = this.#handles.of(endpoint, stretch, nowMs);
+            const { uid, entities } = ground.handles.of(endpoint, stretch, nowMs);
             return verdictOf(bound.evaluate(uid, entities));
           });
     if (compiled === undefined) return this.#ask(endpoint, hearing);
@@ -135,11 +135,23 @@ export class Judge {
 
   #ask(endpoint: Endpoint, hearing: Hearing): Verdict {
     hearing.spent += 1;
-    const facts = endpointFacts(endpoint, this.#catalog, hearing.nowMs);
+    const facts = endpointFacts(endpoint, hearing.ground.catalog, hearing.nowMs);
     const entities = [...hearing.principal, ...endpointEntities(facts)];
     const { profile, context } = hearing;
     return this.#authority.evaluate(keyUid(profile), endpointUid(facts), context, entities);
   }
+}
+
+/** What one request asks, of whom, and on which facts. */
+export interface HeardRequest {
+  readonly profile: PrincipalProfile;
+  readonly facts: RequestFacts;
+  readonly breakGlass: BreakGlass | undefined;
+  /** The catalog as it is for the asking organisation. */
+  readonly ground: Ground;
+  readonly nowMs: number;
+  /** From `ground.classes.enter`. */
+  readonly stretch: number;
 }
 
 /** One request before the judge. */
@@ -148,6 +160,7 @@ export interface Hearing {
   readonly profile: PrincipalProfile;
   readonly principal: readonly EntityJson[];
   readonly bound: BoundSet | undefined;
+  readonly ground: Ground;
   readonly nowMs: number;
   readonly stretch: number;
   /** Work done so far, in evaluations of cedar-wasm's. */

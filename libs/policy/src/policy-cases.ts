@@ -9,7 +9,7 @@ import { ParsedSet } from './cedar.js';
 import type { EndpointFacts } from './endpoint-facts.js';
 import { contextOf, endpointEntities, endpointUid, keyUid, principalEntities } from './entities.js';
 import type { PolicyErrorCode } from './errors.js';
-import { evidenceLevels, FACT_GROUPS } from './facts-evidence.js';
+import { assertedLevels, FACT_GROUPS } from './facts-evidence.js';
 import { DATA_CLASSES } from './types.js';
 import type { PolicyBundle, PrincipalProfile, RequestFacts } from './types.js';
 
@@ -174,7 +174,7 @@ function endpointFactsOf({ endpoint: e }: PolicyCase): EndpointFacts {
     contract,
     slugs: region === 'global' ? [provider] : [provider, `${provider}/${region}`],
     ...facts,
-    evidence: { ...evidenceLevels(facts), ...evidence },
+    evidence: { ...assertedLevels(facts), ...evidence },
   };
 }
 

@@ -1,37 +1,59 @@
-import type { Catalog, Endpoint, Model, Provider, ProviderFacts } from '#libs/catalog';
+import { factStatement } from '#libs/catalog';
+import type {
+  Catalog,
+  Endpoint,
+  Evidence,
+  FactName,
+  FactScope,
+  FactStatement,
+  FactValues,
+  Model,
+  Provider,
+} from '#libs/catalog';
 import { endpointId } from '#libs/kernel';
 
 import type { PrincipalProfile, RequestFacts, RequestWants } from './types.js';
 
 export const NOW_MS = Date.parse('2026-11-21T12:00:00Z');
 
-export const UNKNOWN: ProviderFacts = {
-  hqCountry: null,
-  controlledFrom: null,
-  processingRegions: null,
-  pinned: null,
-  operatorAccess: null,
-  retentionDays: null,
-  zdr: null,
-  trainsOnApiData: null,
-  baaOffered: null,
-  certifications: null,
+const EVIDENCE: Evidence = {
+  class: 'asserted',
   sources: ['https://provider.example/terms'],
   readOn: '2026-11-21',
   expiresOn: '2027-02-21',
 };
 
+type Values = { readonly [N in FactName]?: FactValues[N] | null };
+
+/** One statement per value, with the same evidence. */
+export const stated = (
+  values: Values,
+  evidence: Partial<Evidence> = {},
+  scope: FactScope = {},
+): FactStatement[] =>
+  (Object.keys(values) as FactName[]).map((fact) =>
+    factStatement({
+      fact,
+      value: values[fact] ?? null,
+      scope,
+      evidence: { ...EVIDENCE, ...evidence },
+    }),
+  );
+
+/** A provider of which these are stated at large, and more of its regions; all expire together. */
 export const provider = (
   id: string,
-  facts?: Partial<ProviderFacts>,
-  regions: Provider['regions'] = {},
+  { expiresOn = EVIDENCE.expiresOn, ...values }: Values & { readonly expiresOn?: string } = {},
+  regions: Readonly<Record<string, Values>> = {},
 ): Provider => ({
   id,
   name: id,
   dialect: 'openai-chat',
   credentialVariable: 'SOME_API_KEY',
-  regions,
-  ...(facts && { facts: { ...UNKNOWN, ...facts } }),
+  facts: [
+    ...stated(values, { expiresOn }),
+    ...Object.entries(regions).flatMap(([region, own]) => stated(own, { expiresOn }, { region })),
+  ],
 });
 
 export const model = (id: string, facts: Partial<Model> = {}): Model => ({
@@ -39,6 +61,7 @@ export const model = (id: string, facts: Partial<Model> = {}): Model => ({
   name: id,
   author: id.split('/')[0] ?? '',
   contextTokens: 8_192,
+  evidence: { originCountry: EVIDENCE, openWeights: EVIDENCE },
   ...facts,
 });
 

@@ -6,6 +6,8 @@ export type { RoutingErrorCode } from './errors.js';
 export { prepareEndpoints } from './endpoint-figures.js';
 export { CANDIDATES_MAX, plan, recordPlan, samePlan } from './plan.js';
 export { HealthTracker, HealthView } from './health-tracker.js';
+export { firstChoiceAgain, healthOfRecord, isRecordedPlan, planAgain } from './recorded-inputs.js';
+export type { RecordedPlanInputs } from './recorded-inputs.js';
 export { healthRows, NO_HEALTH } from './health-snapshot.js';
 export {
   decodeRouteTable,

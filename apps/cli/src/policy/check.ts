@@ -1,9 +1,11 @@
 import { buildBundle, formatPolicyText, type PolicyCitation } from '#libs/policy';
 import { folderFault, policyOptions, readSources } from './policy-folder.js';
+import { runAndWatch } from './watch.js';
 
-const USAGE = `usage: custos policy check [folder] [--json]
+const USAGE = `usage: custos policy check [folder] [--json] [--watch]
 
 Parses, lints and validates the policies below a folder against its schema, and checks their format.
+--watch: again after each change, until Ctrl-C.
 Exit code 0: they hold, 1: faults (all are listed), 2: bad usage.
 `;
 
@@ -30,9 +32,12 @@ export async function runPolicyCheck(args: string[]): Promise<number> {
     process.stderr.write(fault === undefined ? USAGE : `${fault}\n`);
     return 2;
   }
-  const report = check(options.folder);
-  process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : table(report));
-  return report.holds ? 0 : 1;
+  const run = (): number => {
+    const report = check(options.folder);
+    process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : table(report));
+    return report.holds ? 0 : 1;
+  };
+  return options.watch ? runAndWatch(options.folder, run) : run();
 }
 
 function check(folder: string): CheckReport {

@@ -9,23 +9,29 @@ const SCHEMA_FILE = 'schema.cedarschema';
 export interface PolicyOptions {
   readonly folder: string;
   readonly json: boolean;
+  readonly watch: boolean;
 }
 
-/** `[folder] [--json]`; the shipped policies where no folder is named. Undefined = bad usage. */
+/** `[folder] [--json] [--watch]`; the shipped policies where no folder is named. Undefined = bad usage. */
 export function policyOptions(args: string[]): PolicyOptions | undefined {
   try {
     const { values, positionals } = parseArgs({
       args,
-      options: { json: { type: 'boolean', default: false } },
+      options: {
+        json: { type: 'boolean', default: false },
+        watch: { type: 'boolean', default: false },
+      },
       allowPositionals: true,
     });
     if (positionals.length > 1) return undefined;
-    const folder = positionals[0] ?? join(packageRoot(import.meta.dirname), 'policies');
-    return { folder, json: values.json };
+    const folder = positionals[0] ?? shippedFolder();
+    return { folder, ...values };
   } catch {
     return undefined;
   }
 }
+
+export const shippedFolder = (): string => join(packageRoot(import.meta.dirname), 'policies');
 
 /** Why a folder cannot hold policies, or undefined. */
 export const folderFault = (folder: string): string | undefined =>

@@ -6,11 +6,19 @@ import {
   type PolicyBundle,
   type PolicyCaseResult,
 } from '#libs/policy';
-import { folderFault, policyOptions, readSources, textsBelow } from './policy-folder.js';
+import {
+  folderFault,
+  policyOptions,
+  readSources,
+  textsBelow,
+  type PolicyOptions,
+} from './policy-folder.js';
+import { runAndWatch } from './watch.js';
 
-const USAGE = `usage: custos policy test [folder] [--json]
+const USAGE = `usage: custos policy test [folder] [--json] [--watch]
 
 Runs the cases (*.cases.json) below a folder of policies, each by Cedar itself.
+--watch: again after each change, until Ctrl-C.
 Exit code 0: all hold, 1: some do not (they are listed) or cannot be run, 2: bad usage.
 `;
 
@@ -29,6 +37,11 @@ export async function runPolicyTest(args: string[]): Promise<number> {
     process.stderr.write(fault === undefined ? USAGE : `${fault}\n`);
     return 2;
   }
+  const run = (): number => testFolder(options);
+  return options.watch ? runAndWatch(options.folder, run) : run();
+}
+
+function testFolder(options: PolicyOptions): number {
   const built = buildBundle(readSources(options.folder));
   if (!built.ok) {
     const { length } = built.faults;

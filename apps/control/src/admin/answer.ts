@@ -1,6 +1,6 @@
 import type { FastifyReply } from 'fastify';
 import type { Principal } from '#libs/identity';
-import type { Decided } from '../outbox.js';
+import type { Decided } from '#libs/audit-log';
 
 /** Who is written into the log as the author of a change. */
 export const actorOf = (admin: Principal): string => `key:${admin.key.id}`;

@@ -1,9 +1,10 @@
 import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import type { Decided } from '#libs/audit-log';
 import { DomainError, uuidV7 } from '#libs/kernel';
 import { hashSecret, mintSecret, type FactDefaults, type Role } from '#libs/identity';
 import { WorkspaceEntity } from '../entities/index.js';
-import { Outbox, type Decided } from '../outbox.js';
+import { Outbox } from '../outbox.js';
 
 export interface NewApiKey {
   readonly workspaceId: string;

@@ -1,7 +1,8 @@
 import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import type { Decided } from '#libs/audit-log';
 import { uuidV7 } from '#libs/kernel';
-import { Outbox, type Decided } from '../outbox.js';
+import { Outbox } from '../outbox.js';
 
 export interface NewOrganisation {
   readonly name: string;

@@ -1,8 +1,9 @@
 import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import type { Decided } from '#libs/audit-log';
 import { DomainError } from '#libs/kernel';
 import { ApiKeyEntity } from '../entities/index.js';
-import { Outbox, type Decided } from '../outbox.js';
+import { Outbox } from '../outbox.js';
 
 /** For good: a disabled key is not enabled again, a new one is made. Disabling twice is one change. */
 export class DisableApiKey extends Command<Decided> {

@@ -1,9 +1,10 @@
 import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import type { Decided } from '#libs/audit-log';
 import { DomainError } from '#libs/kernel';
 import type { LimitScope } from '#libs/identity';
 import { entityOf } from '../apply-change.js';
-import { Outbox, type Decided } from '../outbox.js';
+import { Outbox } from '../outbox.js';
 
 /** A lifetime limit; null = unlimited. Below what is spent or held already it stops new requests at once. */
 export class SetLimit extends Command<Decided> {

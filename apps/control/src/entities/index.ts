@@ -1,15 +1,15 @@
+import { CustomerFactEntity } from '../facts/customer-fact.entity.js';
 import { ApiKeyEntity } from './api-key.entity.js';
 import { OrganisationEntity } from './organisation.entity.js';
-import { OutboxRowEntity } from './outbox-row.entity.js';
 import { PriceBookEntity } from './price-book.entity.js';
 import { WorkspaceEntity } from './workspace.entity.js';
 
-export { ApiKeyEntity, OrganisationEntity, OutboxRowEntity, PriceBookEntity, WorkspaceEntity };
+export { ApiKeyEntity, OrganisationEntity, PriceBookEntity, WorkspaceEntity };
 
 export const CONTROL_ENTITIES = [
   ApiKeyEntity,
+  CustomerFactEntity,
   OrganisationEntity,
-  OutboxRowEntity,
   PriceBookEntity,
   WorkspaceEntity,
 ];

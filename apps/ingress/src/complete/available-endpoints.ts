@@ -7,6 +7,8 @@ import type { TargetResolver } from './targets.js';
 export class AvailableEndpoints {
   readonly #of = new WeakMap<Verdict, readonly Endpoint[]>();
 
+  readonly #providers = new WeakMap<Verdict, readonly string[]>();
+
   constructor(private readonly targets: TargetResolver) {}
 
   of(verdict: Verdict): readonly Endpoint[] {
@@ -16,6 +18,21 @@ export class AvailableEndpoints {
       this.#of.set(verdict, list);
     }
     return list;
+  }
+
+  /**
+   * Providers of permitted endpoints that can be called from here, sorted; undefined where that is all of them, as a
+   * plan can then be made again from the verdict alone. Whether one can be called depends on its provider only.
+   */
+  providersOf(verdict: Verdict): readonly string[] | undefined {
+    const callable = this.of(verdict);
+    if (callable.length === verdict.decision.permitted.length) return undefined;
+    let providers = this.#providers.get(verdict);
+    if (!providers) {
+      providers = [...new Set(callable.map((e) => e.providerId))].toSorted();
+      this.#providers.set(verdict, providers);
+    }
+    return providers;
   }
 
   target(endpoint: Endpoint): AttemptTarget | undefined {

@@ -73,7 +73,11 @@ describe('Completions, between the hold and the acknowledgement', () => {
       catalog,
       authenticator: { authenticate: () => ({ ok: true, principal }), version: 'k' },
       decisions: { decide: () => verdict },
-      available: { of: () => permitted, target: () => ({ simulated: true }) },
+      available: {
+        of: () => permitted,
+        target: () => ({ simulated: true }),
+        providersOf: () => undefined,
+      },
       health: {
         snapshot: () => ({ version: 'h', takenAtMs: 0, endpoints: new Map() }),
         disabled: () => new Set(),

@@ -27,6 +27,7 @@ import {
   planData,
   refusedData,
 } from './records.js';
+import { PriceOfRule } from './price-of-rule.js';
 import type { RouteHealth } from './route-health.js';
 import { factsData } from '../decide/verdict.js';
 import type { RunRegistry } from './run-registry.js';
@@ -73,7 +74,11 @@ interface Ctx {
  * append(opened) → dispatch; the run then relays and appends(closed). Nothing leaves before the acknowledgement.
  */
 export class Completions {
-  constructor(private readonly deps: CompleteDeps) {}
+  readonly #priceOfRule: PriceOfRule;
+
+  constructor(private readonly deps: CompleteDeps) {
+    this.#priceOfRule = new PriceOfRule((e) => deps.available.target(e) !== undefined);
+  }
 
   async complete(req: IncomingMessage, res: ServerResponse, body: Buffer): Promise<void> {
     const { deps } = this;
@@ -116,8 +121,10 @@ export class Completions {
     const decided = deps.decisions.decide(principal, ask.facts, ask.scope);
     const verdict = decided instanceof Promise ? await decided : decided;
     const decidedAtMs = deps.clock.nowMs();
-    if (verdict.decision.permitted.length === 0)
-      return this.#refuse(ctx, res, policyRefusal(verdict, ask), verdict, decidedAtMs);
+    if (verdict.decision.permitted.length === 0) {
+      const offer = await deps.decisions.counterOffer(verdict);
+      return this.#refuse(ctx, res, policyRefusal(verdict, ask, offer), verdict, decidedAtMs);
+    }
 
     const inputs = this.#planInputs(ctx, verdict);
     const planned = plan(inputs);
@@ -171,12 +178,16 @@ export class Completions {
         versions: {
           policy: verdict.decision.policyVersion,
           catalog: verdict.decision.catalogVersion,
+          facts: verdict.factsVersion,
           priceBook: deps.catalog.priceBook.version,
           principals: deps.authenticator.version,
           health: health.digest,
         },
         decision: decisionRef(verdict, decidedAtMs),
-        plan: planData(planned, inputs),
+        plan: planData(planned, inputs, {
+          providers: deps.available.providersOf(verdict),
+          priceOfRule: this.#priceOfRule.of(verdict, inputs, planned),
+        }),
         hold: holdData(held.atMs, held.amountPicoUsd, held.leases),
         attempt: attemptRef(ctx.id, 1, first.endpoint, first.target),
       });
@@ -320,10 +331,17 @@ export class Completions {
             versions: {
               policy: verdict?.decision.policyVersion ?? '',
               catalog: deps.catalog.version,
+              ...(verdict ? { facts: verdict.factsVersion } : {}),
               principals: deps.authenticator.version,
             },
             ...(decided === undefined ? {} : { decision: decided }),
-            ...(planned && inputs ? { plan: planData(planned, inputs) } : {}),
+            ...(planned && inputs && verdict
+              ? {
+                  plan: planData(planned, inputs, {
+                    providers: deps.available.providersOf(verdict),
+                  }),
+                }
+              : {}),
           }),
         },
       ],

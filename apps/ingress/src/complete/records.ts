@@ -59,7 +59,12 @@ export const decisionRef = (v: Verdict, atMs: number): DecisionRefData => ({
   excluded: v.excludedCount,
 });
 
-export function planData(plan: Plan, inputs: PlanInputs): PlanData {
+/** `providers` and `priceOfRule` are left out where they are undefined. */
+export function planData(
+  plan: Plan,
+  inputs: PlanInputs,
+  { providers, priceOfRule }: PlanBeside = {},
+): PlanData {
   return {
     at: iso(inputs.atMs),
     strategy: plan.strategy,
@@ -80,7 +85,16 @@ export function planData(plan: Plan, inputs: PlanInputs): PlanData {
       .map((e) => ({ endpoint: e.endpointId, reason: e.reason })),
     cut: plan.cut,
     excludedCut: Math.max(0, plan.excluded.length - EXCLUDED_LISTED_MAX),
+    budgeted: inputs.budgeted,
+    ...(providers && { providers }),
+    ...(priceOfRule && { priceOfRule }),
   };
+}
+
+/** What a plan was made beside of: so that it can be made again, and what the rules cost it. */
+export interface PlanBeside {
+  readonly providers?: PlanData['providers'] | undefined;
+  readonly priceOfRule?: PlanData['priceOfRule'] | undefined;
 }
 
 export type OpenedParts = Omit<

@@ -1,5 +1,5 @@
 import { DomainError } from '#libs/kernel';
-import { refusalOf } from '#libs/policy';
+import { refusalOf, type CounterOffer } from '#libs/policy';
 import type { Verdict } from '../decide/verdict.js';
 import { refusal, type Refusal } from '../ingress.errors.js';
 import type { Ask } from './read-ask.js';
@@ -35,8 +35,8 @@ export function faultRefusal(error: unknown, retryAfterSeconds: number): Refusal
   }
 }
 
-/** No endpoint is permitted: every objecting policy with its reason and law. */
-export function policyRefusal(verdict: Verdict, ask: Ask): Refusal {
+/** No endpoint is permitted: every objecting policy with its reason and law, and what would be permitted instead. */
+export function policyRefusal(verdict: Verdict, ask: Ask, offer?: CounterOffer): Refusal {
   const p = refusalOf(verdict.decision, verdict.bundle, { model: ask.scopeKey });
   const known = [
     'region_restricted',
@@ -47,9 +47,37 @@ export function policyRefusal(verdict: Verdict, ask: Ask): Refusal {
   const code = known.find((k) => k === p.availability.code) ?? 'constraint_filtered';
   return refusal(code, p.message, {
     status: p.status,
-    availability: { ...p.availability, policies: p.policies },
+    availability: {
+      ...p.availability,
+      policies: p.policies,
+      ...(offer && { fallback_models: [...new Set(offer.alternatives.map((a) => a.model))] }),
+    },
     policies: p.policies,
+    ...(offer && { metadata: { counter_offer: offerBody(offer) } }),
   });
+}
+
+/** In the spelling of the wire. */
+function offerBody({ alternatives, ways, complete }: CounterOffer): Record<string, unknown> {
+  return {
+    alternatives: alternatives.map(({ differs, ...a }) => ({
+      ...a,
+      differs: {
+        same_model: differs.sameModel,
+        ...(differs.priceRatio === undefined ? {} : { price_ratio: differs.priceRatio }),
+        ...(differs.quality === undefined ? {} : { quality: differs.quality }),
+        context_tokens: differs.contextTokens,
+      },
+    })),
+    // The least that would admit what was asked for: rules to lift, and what is not known or not signed.
+    would_admit: ways.map(({ endpoint, provider, lift, facts }) => ({
+      endpoint,
+      provider,
+      lift,
+      missing: facts,
+    })),
+    complete,
+  };
 }
 
 const EXCLUDED_BY: Readonly<Record<string, string>> = {

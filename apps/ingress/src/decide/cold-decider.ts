@@ -1,5 +1,13 @@
 import { Worker } from 'node:worker_threads';
-import type { PolicyBundle, PrincipalProfile, RequestFacts } from '#libs/policy';
+import type { OrganisationFacts } from '#libs/catalog';
+import type {
+  BreakGlass,
+  CounterOffer,
+  Mismatch,
+  PolicyBundle,
+  PrincipalProfile,
+  RequestFacts,
+} from '#libs/policy';
 import { DomainError } from '#libs/kernel';
 
 /** What the worker is asked: endpoints by ordinal of the catalog that both sides loaded. */
@@ -9,6 +17,9 @@ export interface ColdQuestion {
   /** `all` for a decision across models. */
   readonly ordinals: Int32Array | 'all';
   readonly nowMs: number;
+  readonly breakGlass?: BreakGlass | undefined;
+  /** The asking organisation's own; with the question, so that both sides decide by the same ones. */
+  readonly organisationFacts?: OrganisationFacts | undefined;
 }
 
 export interface ColdAnswer {
@@ -29,11 +40,25 @@ export type ToWorker =
       readonly id: number;
       readonly bundleVersion: string;
       readonly question: ColdQuestion;
+    }
+  | {
+      readonly kind: 'explain';
+      readonly id: number;
+      readonly bundleVersion: string;
+      readonly question: ExplainQuestion;
     };
+
+/** What a refused caller could do instead: asked after the refusal is known, never on the way of a permitted one. */
+export interface ExplainQuestion extends Omit<ColdQuestion, 'ordinals'> {
+  readonly modelId: string;
+  readonly refused: Int32Array;
+  readonly budgetMs: number;
+}
 
 export type FromWorker =
   | { readonly kind: 'ready'; readonly bundleVersion: string }
-  | { readonly kind: 'answer'; readonly id: number; readonly answer: ColdAnswer }
+  | { readonly kind: 'mismatch'; readonly mismatch: Mismatch }
+  | { readonly kind: 'answer'; readonly id: number; readonly answer: ColdAnswer | CounterOffer }
   | { readonly kind: 'fault'; readonly id: number; readonly fault: string };
 
 /** Questions waiting for the worker; beyond it new contexts are refused rather than queued without end. */
@@ -41,8 +66,15 @@ const WAITING_MAX = 1_000;
 /** A cold decision over the whole catalog takes about a second; ten are a fault. */
 const ANSWER_DEADLINE_MS = 10_000;
 
+export interface ColdDeciderEvents {
+  /** The worker has ended: nothing new can be decided. */
+  readonly onFailure: (error: Error) => void;
+  /** What was decided under that bundle before is in doubt; from here on cedar-wasm alone decides under it. */
+  readonly onMismatch: (mismatch: Mismatch) => void;
+}
+
 interface Waiting {
-  readonly resolve: (answer: ColdAnswer) => void;
+  readonly resolve: (answer: ColdAnswer | CounterOffer) => void;
   readonly reject: (error: Error) => void;
   readonly timer: NodeJS.Timeout;
 }
@@ -57,7 +89,11 @@ export class ColdDecider {
   #nextId = 0;
   #failed: Error | undefined;
 
-  constructor(catalogDir: string, catalogVersion: string, onFailure: (error: Error) => void) {
+  constructor(
+    catalogDir: string,
+    catalogVersion: string,
+    private readonly events: ColdDeciderEvents,
+  ) {
     this.#worker = new Worker(new URL('./decision-worker.js', import.meta.url), {
       workerData: { catalogDir, catalogVersion },
       resourceLimits: { maxOldGenerationSizeMb: 256 },
@@ -66,7 +102,7 @@ export class ColdDecider {
     this.#worker.on('error', (error) => {
       this.#failed = error;
       for (const id of this.#waiting.keys()) this.#settle(id)?.reject(error);
-      onFailure(error);
+      events.onFailure(error);
     });
     this.#worker.unref();
   }
@@ -76,6 +112,16 @@ export class ColdDecider {
   }
 
   decide(bundleVersion: string, question: ColdQuestion): Promise<ColdAnswer> {
+    return this.#ask<ColdAnswer>((id) => ({ kind: 'decide', id, bundleVersion, question }));
+  }
+
+  /** Takes at most about its budget of the worker's time; cold decisions wait behind it. */
+  explain(bundleVersion: string, question: ExplainQuestion): Promise<CounterOffer> {
+    return this.#ask<CounterOffer>((id) => ({ kind: 'explain', id, bundleVersion, question }));
+  }
+
+  /** The worker answers each kind of question with its own kind of answer. */
+  #ask<A extends ColdAnswer | CounterOffer>(message: (id: number) => ToWorker): Promise<A> {
     if (this.#failed)
       return Promise.reject(
         new DomainError(
@@ -88,14 +134,14 @@ export class ColdDecider {
     if (this.#waiting.size >= WAITING_MAX)
       return Promise.reject(new DomainError('overloaded', 'too many cold decisions are waiting'));
     const id = this.#nextId++;
-    return new Promise((resolve, reject) => {
+    return new Promise<A>((resolve, reject) => {
       const timer = setTimeout(
         () =>
           this.#settle(id)?.reject(new DomainError('overloaded', 'a cold decision took too long')),
         ANSWER_DEADLINE_MS,
       );
-      this.#waiting.set(id, { resolve, reject, timer });
-      this.#post({ kind: 'decide', id, bundleVersion, question });
+      this.#waiting.set(id, { resolve: (answer) => resolve(answer as A), reject, timer });
+      this.#post(message(id));
     });
   }
 
@@ -113,6 +159,7 @@ export class ColdDecider {
     if (m.kind === 'answer') this.#settle(m.id)?.resolve(m.answer);
     else if (m.kind === 'fault')
       this.#settle(m.id)?.reject(new DomainError('overloaded', `cold decision failed: ${m.fault}`));
+    else if (m.kind === 'mismatch') this.events.onMismatch(m.mismatch);
   }
 
   #settle(id: number): Waiting | undefined {

@@ -1,8 +1,20 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Endpoint } from '#libs/catalog';
-import { createDecider, type Decider } from '#libs/policy';
+import {
+  counterOffer,
+  createDecider,
+  type CounterOffer,
+  type Decider,
+  type Mismatch,
+} from '#libs/policy';
 import { readBuiltInCatalog } from '../snapshots/read-catalog.js';
-import type { ColdAnswer, ColdQuestion, FromWorker, ToWorker } from './cold-decider.js';
+import type {
+  ColdAnswer,
+  ColdQuestion,
+  ExplainQuestion,
+  FromWorker,
+  ToWorker,
+} from './cold-decider.js';
 
 // Two bundles at a time: requests that began under the old one finish under it.
 const DECIDERS_MAX = 2;
@@ -15,13 +27,16 @@ const catalog = readBuiltInCatalog(catalogDir);
 if (catalog.version !== catalogVersion) throw new Error('the catalog changed while starting');
 const deciders = new Map<string, Decider>();
 const say = (m: FromWorker): void => port.postMessage(m);
+/** Said before the answer of the decision that found it. */
+const onMismatch = (mismatch: Mismatch): void => say({ kind: 'mismatch', mismatch });
 const ordinalsOf = (endpoints: readonly Endpoint[]): Int32Array =>
   Int32Array.from(endpoints, (e) => e.ordinal);
 
 function answer(decider: Decider, q: ColdQuestion): ColdAnswer {
   const endpoints =
     q.ordinals === 'all' ? catalog.endpoints : Array.from(q.ordinals, (o) => catalog.endpoints[o]!);
-  const d = decider.decide({ profile: q.profile, facts: q.facts, endpoints, nowMs: q.nowMs });
+  const { ordinals: _, ...asked } = q;
+  const d = decider.decide({ ...asked, endpoints });
   return {
     permitted: ordinalsOf(d.permitted),
     permittedBy: d.permittedBy,
@@ -34,11 +49,25 @@ function answer(decider: Decider, q: ColdQuestion): ColdAnswer {
   };
 }
 
+function explain(decider: Decider, q: ExplainQuestion): CounterOffer {
+  const { modelId, refused, budgetMs, ...asked } = q;
+  const wanted = catalog.models.get(modelId);
+  if (!wanted) return { alternatives: [], ways: [], complete: true };
+  const startedAt = performance.now();
+  return counterOffer({
+    ...asked,
+    decider,
+    wanted,
+    refused: Array.from(refused, (o) => catalog.endpoints[o]!),
+    left: () => 1 - (performance.now() - startedAt) / budgetMs,
+  });
+}
+
 port.on('message', (m: ToWorker) => {
   if (m.kind === 'bundle') {
     try {
       if (!deciders.has(m.bundle.version))
-        deciders.set(m.bundle.version, createDecider(m.bundle, catalog));
+        deciders.set(m.bundle.version, createDecider(m.bundle, catalog, { onMismatch }));
     } catch {
       // Questions under it are answered with a fault (503): streams under way must not end for a bad bundle.
       return;
@@ -56,7 +85,8 @@ port.on('message', (m: ToWorker) => {
     return;
   }
   try {
-    say({ kind: 'answer', id: m.id, answer: answer(decider, m.question) });
+    const said = m.kind === 'decide' ? answer(decider, m.question) : explain(decider, m.question);
+    say({ kind: 'answer', id: m.id, answer: said });
   } catch (error) {
     say({ kind: 'fault', id: m.id, fault: error instanceof Error ? error.name : 'unknown' });
   }

@@ -4,10 +4,11 @@ import type {
   FactsData,
   PolicyReasonData,
 } from '#libs/audit-events';
-import type { Endpoint } from '#libs/catalog';
+import type { Endpoint, OrganisationFacts } from '#libs/catalog';
 import { canonicalJson, sha256, type Json } from '#libs/kernel';
 import {
   profileKey,
+  type BreakGlass,
   type Decision,
   type PolicyBundle,
   type PrincipalProfile,
@@ -29,6 +30,8 @@ export interface Verdict {
   /** Policies that permitted; on a refusal those that objected. */
   readonly reasons: readonly PolicyReasonData[];
   readonly excludedCount: number;
+  /** Version of the organisation's own facts, `none` where it has stated none. */
+  readonly factsVersion: string;
   /** Unix ms; absent = holds while the versions do. */
   readonly validUntilMs?: number;
 }
@@ -54,8 +57,17 @@ export function factsData(facts: RequestFacts): FactsData {
 export function verdictOf(
   decision: Decision,
   bundle: PolicyBundle,
-  profile: PrincipalProfile,
-  facts: RequestFacts,
+  {
+    profile,
+    facts,
+    breakGlass,
+    organisationFacts,
+  }: {
+    readonly profile: PrincipalProfile;
+    readonly facts: RequestFacts;
+    readonly breakGlass?: BreakGlass | undefined;
+    readonly organisationFacts?: OrganisationFacts | undefined;
+  },
   scope: string,
 ): Verdict {
   const excludedCount = decision.excluded.reduce((n, g) => n + g.endpoints.length, 0);
@@ -80,6 +92,10 @@ export function verdictOf(
       policies: g.policyIds,
       endpoints: endpointSet(g.endpoints, listedMax),
     })),
+    // Absent where the organisation has stated nothing, so that all who have not share the record.
+    ...(organisationFacts && { factsVersion: organisationFacts.version }),
+    // Each use of an exception is on record: those in force for who asked.
+    ...(breakGlass === undefined ? {} : { exceptions: breakGlass.exceptions }),
   };
   const digest = sha256(canonicalJson(body as unknown as Json));
   const ids =
@@ -96,6 +112,7 @@ export function verdictOf(
       return { id, reason: c?.reason ?? '', law: c?.law ?? '', layer: c?.layer ?? '' };
     }),
     excludedCount,
+    factsVersion: organisationFacts?.version ?? 'none',
     ...(decision.validUntilMs === undefined ? {} : { validUntilMs: decision.validUntilMs }),
   };
 }

@@ -26,6 +26,7 @@ export class IngressMetrics {
   readonly #output;
   readonly #append: Series<'histogram'>;
   readonly #appendRecords: Series<'counter'>;
+  readonly #disagreements: Series<'counter'>;
   readonly #byModel = new Map<string, PerEndpoint>();
 
   constructor(
@@ -68,6 +69,12 @@ export class IngressMetrics {
         unit: '{record}',
       })
       .with();
+    this.#disagreements = hot
+      .counter('custos.policy.evaluator.disagreements', {
+        description: 'Bundles under which the compiled evaluator and cedar-wasm once disagreed',
+        unit: '{bundle}',
+      })
+      .with();
     telemetry
       .meter('custos.ingress')
       .createObservableGauge('custos.generations.in_flight', { unit: '{generation}' })
@@ -81,6 +88,10 @@ export class IngressMetrics {
   appended(latencyMs: number, records: number): void {
     this.#append.record(latencyMs / 1000);
     this.#appendRecords.add(records);
+  }
+
+  evaluatorsDisagreed(): void {
+    this.#disagreements.add(1);
   }
 
   closed(run: RunView, status: GenerationOutcome, nowMs: number): void {

@@ -36,6 +36,12 @@ export async function readOrCreateAccess(directory: string): Promise<Access> {
   return access;
 }
 
+/** The app's URL of a cluster that another process runs below `directory`; undefined where none was ever made. */
+export async function knownAppUrl(directory: string): Promise<string | undefined> {
+  const access = await readAccess(directory);
+  return access && urlFor(access, 'custos_app');
+}
+
 async function readAccess(directory: string): Promise<Access | undefined> {
   try {
     return JSON.parse(await readFile(join(directory, fileName), 'utf8')) as Access;

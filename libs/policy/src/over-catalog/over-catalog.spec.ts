@@ -10,10 +10,8 @@ import {
   sampleCatalog,
 } from '../sample-catalog.spec-support.js';
 import { ANYBODY, policyText, shippedBundle } from '../shipped-policies.spec-support.js';
-import type { PolicyBundle } from '../types.js';
 import type { AnalysisContext } from './contexts.js';
 import { diffBundles } from './diff-bundles.js';
-import { effectivePolicy } from './effective-policy.js';
 import { deadPolicies, policyEffects, shadowedPolicies } from './policy-effects.js';
 import { reachability } from './reachability.js';
 
@@ -140,44 +138,5 @@ describe('reachability', () => {
       },
       { context: 'public', reachable: 2, unreachable: [] },
     ]);
-  });
-});
-
-describe('effectivePolicy', () => {
-  const bound = 'forbid (principal in Custos::Organisation::"org-x", action, resource)';
-  const sources = {
-    theirs: rule('own.theirs', 'when { resource.contract == "x" }', bound),
-    banks: rule(
-      'own.banks',
-      'when { context.dataClass == "secret" && principal.organisation.sector == "bank" }',
-    ),
-    dev: rule('own.dev', 'unless { principal.workspace.environment == "production" }'),
-  };
-  const bundle: PolicyBundle = shippedBundle(sources);
-  const own = (profile: Partial<typeof PROFILE>): string[] =>
-    effectivePolicy({ ...PROFILE, ...profile }, bundle)
-      .layers.flatMap(({ policies }) => policies.map((p) => p.id))
-      .filter((policyId) => policyId.startsWith('own.'));
-
-  it('leaves out policies about others, and those whose conditions on the principal fail', () => {
-    expect(own({})).toEqual(['own.dev']);
-    expect(own({ organisationId: 'org-x' })).toEqual(['own.dev', 'own.theirs']);
-    expect(own({ sector: 'bank', environment: 'production' })).toEqual(['own.banks']);
-  });
-
-  it('lists them by layer, outermost first, with their citations', () => {
-    const { layers, basis, policyVersion } = effectivePolicy(PROFILE, bundle);
-    expect([basis, policyVersion]).toEqual(['exact', bundle.version]);
-    expect(layers[0]?.layer).toBe('platform');
-    expect(layers[0]?.policies).toContainEqual(bundle.citations['base.grant']);
-    expect(layers.at(-1)?.layer).toBe('request');
-  });
-
-  it('lists every policy where one cannot be compiled', () => {
-    const text = rule('own.odd', 'when { decimal("1.0").lessThan(decimal("2.0")) }');
-    const odd = { ...bundle, policies: { ...bundle.policies, 'own.odd': text } };
-    const { basis, layers } = effectivePolicy(PROFILE, odd);
-    const listed = layers.flatMap((l) => l.policies.map((p) => p.id));
-    expect([basis, listed.toSorted()]).toEqual(['all', Object.keys(bundle.policies).toSorted()]);
   });
 });

@@ -1,0 +1,204 @@
+import type { GenerationOpened, GenerationRefused, PlanData } from '#libs/audit-events';
+import type { Catalog, Endpoint } from '#libs/catalog';
+import type { DecidedGeneration, TrafficFilter } from '#libs/ledger-store';
+import { createDecider, rederive, type Decider, type Rederived } from '#libs/policy';
+import { isRecordedPlan, planAgain, type HealthSnapshot, NO_HEALTH } from '#libs/routing';
+import { HealthBook } from './health-book.js';
+import type { ThePast } from './the-past.js';
+
+/** Reasons and differences listed; all are counted. */
+const LISTED_MAX = 50;
+/** Deciders kept: a bundle is parsed in tens of milliseconds, and a period has few of them. */
+const DECIDERS_MAX = 8;
+
+export interface Tally {
+  equal: number;
+  different: number;
+  notReplayable: number;
+}
+
+export interface ReplayReport {
+  readonly holds: boolean;
+  readonly generations: number;
+  readonly decisions: Tally;
+  readonly plans: Tally;
+  readonly different: readonly {
+    readonly id: string;
+    readonly what: string;
+    readonly differences: readonly string[];
+  }[];
+  /** Why, and how often. */
+  readonly notReplayable: Readonly<Record<string, number>>;
+}
+
+type Outcome =
+  | { readonly outcome: 'equal'; readonly permitted: readonly Endpoint[] }
+  | Exclude<Rederived, { readonly outcome: 'equal' }>;
+
+/** Derives decisions and plans of the past again and compares them with their records. Reads only. */
+export class ReplayPast {
+  readonly #deciders = new Map<string, Decider | undefined>();
+  readonly #verdicts = new Map<string, Outcome>();
+  readonly #decisions: Tally = { equal: 0, different: 0, notReplayable: 0 };
+  readonly #plans: Tally = { equal: 0, different: 0, notReplayable: 0 };
+  readonly #different: { id: string; what: string; differences: readonly string[] }[] = [];
+  readonly #why: Record<string, number> = {};
+  #generations = 0;
+
+  constructor(
+    private readonly past: ThePast,
+    private readonly catalog: Catalog,
+  ) {}
+
+  async run(filter: TrafficFilter): Promise<ReplayReport> {
+    // One generation alone needs one verdict alone.
+    const only = filter.id === undefined ? undefined : await this.#digestOf(filter);
+    for await (const { data, saidAt } of this.past.traffic.decisions()) {
+      if (only !== undefined && data.digest !== only) continue;
+      if (this.#verdicts.has(data.digest)) continue;
+      const decider = await this.#decider(data.policyVersion);
+      const derived: Rederived = decider
+        ? rederive(
+            data,
+            decider,
+            Date.parse(saidAt),
+            await this.past.exceptions(data.exceptions ?? []),
+          )
+        : { outcome: 'not-replayable', why: `bundle ${data.policyVersion} is not at hand` };
+      this.#verdicts.set(
+        data.digest,
+        derived.outcome === 'equal'
+          ? { outcome: 'equal', permitted: derived.decision.permitted }
+          : derived,
+      );
+    }
+    const health = new HealthBook(this.past.traffic.healthSlices());
+    for await (const generation of this.past.traffic.generations(filter))
+      await this.#replay(generation, health);
+    const { different, equal } = this.#decisions;
+    return {
+      // What could not be derived again proves nothing; neither does an empty period.
+      holds: different === 0 && this.#plans.different === 0 && equal > 0,
+      generations: this.#generations,
+      decisions: this.#decisions,
+      plans: this.#plans,
+      different: this.#different,
+      notReplayable: this.#why,
+    };
+  }
+
+  async #digestOf(filter: TrafficFilter): Promise<string> {
+    for await (const { opened, refused } of this.past.traffic.generations(filter))
+      return (opened ?? refused)?.decision?.digest ?? '';
+    return '';
+  }
+
+  async #decider(version: string): Promise<Decider | undefined> {
+    if (this.#deciders.has(version)) return this.#deciders.get(version);
+    const bundle = await this.past.bundle(version);
+    if (this.#deciders.size >= DECIDERS_MAX) this.#deciders.clear();
+    const decider = bundle && createDecider(bundle, this.catalog);
+    this.#deciders.set(version, decider);
+    return decider;
+  }
+
+  async #replay(row: DecidedGeneration, health: HealthBook): Promise<void> {
+    const generation = row.opened ?? row.refused;
+    const { decision, generationId: id } = generation;
+    // Nothing was decided on a model that nobody knew.
+    if (decision === undefined) return;
+    this.#generations += 1;
+    const verdict = this.#verdicts.get(decision.digest) ?? {
+      outcome: 'not-replayable',
+      why: 'the recorded verdict is not in this database',
+    };
+    if (verdict.outcome === 'not-replayable') {
+      this.#cannot(this.#decisions, verdict.why);
+      if (generation.plan) this.#cannot(this.#plans, 'its decision is not replayable');
+      return;
+    }
+    if (verdict.outcome === 'different') {
+      this.#differs(this.#decisions, id, 'decision', verdict.differences);
+      return;
+    }
+    const cited = citedWrongly(decision, verdict.permitted.length);
+    if (cited !== undefined) this.#differs(this.#decisions, id, 'decision', [cited]);
+    else this.#decisions.equal += 1;
+    if (generation.plan) await this.#replan(generation, generation.plan, verdict.permitted, health);
+  }
+
+  async #replan(
+    generation: GenerationOpened | GenerationRefused,
+    recorded: PlanData,
+    permitted: readonly Endpoint[],
+    health: HealthBook,
+  ): Promise<void> {
+    const over = callable(recorded, permitted);
+    if (over === undefined)
+      return this.#cannot(this.#plans, 'the record does not say which providers could be called');
+    const digest = 'health' in generation.versions ? generation.versions.health : undefined;
+    const known =
+      digest === undefined ? undefined : await health.of(digest, Date.parse(recorded.at));
+    if (digest !== undefined && known === undefined)
+      return this.#cannot(this.#plans, 'the health that the plan read is not in this database');
+    const same = (snapshot: HealthSnapshot, budgeted: boolean): boolean => {
+      const disabled = recorded.excluded
+        .filter((e) => e.reason === 'disabled')
+        .map((e) => e.endpoint);
+      const made = planAgain(
+        { budgeted, disabled, ...recorded },
+        { permitted: over, models: this.catalog.models, health: snapshot },
+      );
+      return made !== undefined && isRecordedPlan(recorded, made);
+    };
+    const snapshot = known?.snapshot ?? NO_HEALTH;
+    // Records of before `budgeted` was one of their members may have been made either way.
+    if (same(snapshot, false) || same(snapshot, true)) {
+      this.#plans.equal += 1;
+      return;
+    }
+    if (known?.cut)
+      return this.#cannot(this.#plans, 'the recorded health is cut to its first rows');
+    if (digest === undefined)
+      return this.#cannot(this.#plans, 'a refusal does not cite the health that its plan read');
+    this.#differs(this.#plans, generation.generationId, 'plan', [
+      `recorded ${recorded.candidates.map((c) => c.endpoint).join(', ') || 'no candidate'}`,
+    ]);
+  }
+
+  #cannot(tally: Tally, why: string): void {
+    tally.notReplayable += 1;
+    if (why in this.#why || Object.keys(this.#why).length < LISTED_MAX)
+      this.#why[why] = (this.#why[why] ?? 0) + 1;
+  }
+
+  #differs(tally: Tally, id: string, what: string, differences: readonly string[]): void {
+    tally.different += 1;
+    if (this.#different.length < LISTED_MAX) this.#different.push({ id, what, differences });
+  }
+}
+
+function citedWrongly(
+  decision: { readonly decision: string; readonly permitted: number },
+  permitted: number,
+): string | undefined {
+  if (decision.permitted !== permitted)
+    return `the generation says ${decision.permitted} were permitted, the verdict it cites ${permitted}`;
+  const said = permitted > 0 ? 'permit' : 'forbid';
+  return decision.decision === said ? undefined : `the generation says ${decision.decision}`;
+}
+
+/** What of the permitted endpoints the gateway could call then; undefined where that was not recorded. */
+function callable(
+  recorded: PlanData,
+  permitted: readonly Endpoint[],
+): readonly Endpoint[] | undefined {
+  const { providers } = recorded;
+  if (providers !== undefined) {
+    const could = new Set(providers);
+    return permitted.filter((e) => could.has(e.providerId));
+  }
+  const { candidates, cut, excluded, excludedCut } = recorded;
+  const considered = candidates.length + cut + excluded.length + excludedCut;
+  return considered === permitted.length ? permitted : undefined;
+}

@@ -1,0 +1,61 @@
+import type { FactsDirectory } from '#libs/catalog';
+import type { PrincipalDirectory } from '#libs/identity';
+import { DomainError, type Clock } from '#libs/kernel';
+import { TrafficQueries } from '#libs/ledger-store';
+import { openPool, type SnapshotSource } from '#libs/platform';
+import { decodeBundle, type PolicyBundle } from '#libs/policy';
+import type { PolicyAppErrorCode } from '../policy.errors.js';
+import type { PolicyService } from '../policy.service.js';
+import { simulateBundle, type BundleSimulation } from './simulate-bundle.js';
+
+/** Simulations are rare, and one reads page after page on one connection and looks up a bundle on another. */
+const POOL_SIZE = 2;
+/** A pass over the leaves of a large ledger for its verdicts takes its time. */
+const STATEMENT_TIMEOUT_MS = 120_000;
+
+export interface SimulationParts {
+  /** Where the ledger's tables are, and the policy engine's own. */
+  readonly databaseUrl: string;
+  readonly service: PolicyService;
+  readonly principals: SnapshotSource<PrincipalDirectory>;
+  readonly customerFacts?: SnapshotSource<FactsDirectory>;
+  readonly clock: Clock;
+}
+
+export interface OpenSimulation {
+  readonly simulate: (version: string, since: Date) => Promise<BundleSimulation>;
+  close(): Promise<void>;
+}
+
+/** Simulation over the recorded traffic of one database. */
+export function openSimulation(parts: SimulationParts): OpenSimulation {
+  const { service, principals, customerFacts, clock } = parts;
+  const pool = openPool(parts.databaseUrl, {
+    max: POOL_SIZE,
+    applicationName: 'custos policy simulation',
+    statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+  });
+  const bundleOf = async (version: string): Promise<PolicyBundle> => {
+    const { rows } = await pool.query<{ policies: unknown; schema: string }>(
+      `select policies, schema from policy.bundle where version = $1`,
+      [version],
+    );
+    const [row] = rows;
+    if (row) return decodeBundle({ version, ...row });
+    throw new DomainError<PolicyAppErrorCode>('unknown_bundle', 'There is no such bundle.');
+  };
+  return {
+    simulate: simulateBundle({
+      traffic: new TrafficQueries(pool),
+      catalog: service.catalog,
+      clock,
+      inForce: () => service.bundle,
+      bundleOf,
+      principals: () => principals.current()?.value,
+      ...(customerFacts && {
+        factsOf: (organisationId: string) => customerFacts.current()?.value.of(organisationId),
+      }),
+    }),
+    close: () => pool.end(),
+  };
+}

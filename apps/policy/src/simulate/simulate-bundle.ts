@@ -1,0 +1,86 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Catalog, OrganisationFacts } from '#libs/catalog';
+import type { PrincipalDirectory } from '#libs/identity';
+import type { Clock } from '#libs/kernel';
+import type { TrafficQueries } from '#libs/ledger-store';
+import {
+  createDecider,
+  recordedRequests,
+  resimulate,
+  type PolicyBundle,
+  type Replan,
+  type SimulationReport,
+} from '#libs/policy';
+import { firstChoiceAgain, type RecordedPlanInputs } from '#libs/routing';
+
+export interface SimulateOptions {
+  readonly traffic: Pick<TrafficQueries, 'generations' | 'decisions'>;
+  readonly catalog: Catalog;
+  readonly clock: Clock;
+  /** The bundle in force, that the simulated one is compared with. */
+  readonly inForce: () => PolicyBundle;
+  /** A stored version. Rejects with `unknown_bundle`. */
+  readonly bundleOf: (version: string) => Promise<PolicyBundle>;
+  /** Who asks, where the recorded verdict is in another log: as the keys are today. */
+  readonly principals: () => PrincipalDirectory | undefined;
+  /** What an organisation states of its own contracts today: under both bundles. */
+  readonly factsOf?: (organisationId: string) => OrganisationFacts | undefined;
+}
+
+export interface BundleSimulation {
+  /** For the event in the log. */
+  readonly summary: Readonly<Record<string, string | number | boolean>>;
+  readonly report: SimulationReport;
+}
+
+/** Re-decides recorded traffic since an instant under a stored version. In turns, so that other requests go on. */
+export const simulateBundle =
+  (options: SimulateOptions) =>
+  async (version: string, since: Date): Promise<BundleSimulation> => {
+    const { catalog, traffic } = options;
+    const after = await options.bundleOf(version);
+    let leftOut = 0;
+    const report = await resimulate({
+      recorded: recordedRequests({
+        generations: traffic.generations({ from: since.toISOString() }),
+        verdicts: traffic.decisions(),
+        elsewhere: ({ keyId }) => {
+          const known = options.principals()?.byKeyId(keyId);
+          if (known === undefined) return undefined;
+          const { sector, jurisdiction } = known.organisation;
+          return { sector, jurisdiction, environment: known.workspace.environment };
+        },
+        skipped: () => (leftOut += 1),
+      }),
+      before: createDecider(options.inForce(), catalog),
+      after: createDecider(after, catalog),
+      nowMs: options.clock.nowMs(),
+      ...(options.factsOf && { factsOf: options.factsOf }),
+      replan: firstChoiceOver(catalog),
+      breathe: () => nextTurn(),
+    });
+    return { summary: summaryOf(report, since, leftOut), report };
+  };
+
+const summaryOf = (
+  r: SimulationReport,
+  since: Date,
+  leftOut: number,
+): BundleSimulation['summary'] => ({
+  against: r.before,
+  since: since.toISOString(),
+  requests: r.requests,
+  newlyRefused: r.newlyRefused,
+  newlyAllowed: r.newlyAllowed,
+  unchanged: r.unchanged,
+  moved: r.moved,
+  leftWithout: r.leftWithout.length,
+  neverHit: r.neverHit.length,
+  leftOut,
+});
+
+/** With each request's own seed and requirements: only the rules make a difference. */
+const firstChoiceOver =
+  (catalog: Catalog): Replan =>
+  ({ plan }, permitted) =>
+    firstChoiceAgain(plan as RecordedPlanInputs | undefined, permitted, catalog.models);

@@ -1,0 +1,34 @@
+import type { DataSource, EntityManager } from 'typeorm';
+import type { ControlChange, EventType } from '#libs/audit-events';
+import type { EventAppender } from '../audit-writer.js';
+
+/** A change that was decided: first its record goes to the log, then it takes effect. */
+export interface DecidedChange<Change> {
+  readonly seq: string;
+  readonly decidedAt: Date;
+  readonly actor: string;
+  readonly change: Change;
+}
+
+export interface OutboxOptions<Change, State> {
+  readonly database: DataSource;
+  /**
+   * Schema-qualified, with the columns seq (bigint identity), decided_at, actor, change (jsonb), applied_at,
+   * recorded_in. Its rows are never deleted.
+   */
+  readonly table: string;
+  readonly writer: EventAppender;
+  /** What the log is told; it should name the `seq`, which makes a repeated record recognisable. */
+  readonly recordOf: (decided: DecidedChange<Change>) => {
+    readonly type: EventType & `custos.${'control' | 'pricebook' | 'policy'}.${string}`;
+    readonly data: ControlChange;
+  };
+  /** Lets a recorded change take effect. Runs in the transaction that marks it as applied. */
+  readonly apply: (manager: EntityManager, decided: DecidedChange<Change>) => Promise<void>;
+  /** The state of one moment, in a REPEATABLE READ transaction, after changes were applied here or elsewhere. */
+  readonly read: (manager: EntityManager) => Promise<State>;
+  readonly publish: (state: State) => void | Promise<void>;
+  readonly onFault: (error: unknown) => void;
+  /** Default 5 s. */
+  readonly effectDeadlineMs?: number | undefined;
+}

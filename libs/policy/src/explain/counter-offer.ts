@@ -1,0 +1,190 @@
+import { overlayFacts } from '#libs/catalog';
+import type { Catalog, Endpoint, Model } from '#libs/catalog';
+
+import { ParsedSet } from '../cedar.js';
+import type { Decider, DecisionInput } from '../decider.js';
+import { endpointFacts } from '../endpoint-facts.js';
+import {
+  contextOf,
+  endpointEntities,
+  endpointUid,
+  keyUid,
+  principalEntities,
+} from '../entities.js';
+import { wordsOf } from '../simulation/context-classes.js';
+import type { PolicyBundle } from '../types.js';
+import { blendedPicoUsd, nearestModels } from './nearest-models.js';
+import type { WordsOf } from './obtainable-facts.js';
+import { wayIn, type Objections, type WayIn } from './ways-in.js';
+
+/** Offered at most; a refusal is read by people. */
+const ALTERNATIVES_MAX = 3;
+const WAYS_MAX = 3;
+/** What is left of the time when the search for other models ends, for the ways to the wanted one. */
+const ALTERNATIVES_SHARE = 0.5;
+/** Models asked about before it is given up that a near one is permitted. */
+const MODELS_ASKED_MAX = 60;
+/** Providers of the wanted model whose ways in are looked for. */
+const PROVIDERS_ASKED_MAX = 6;
+
+export interface CounterOfferInput extends Omit<DecisionInput, 'endpoints'> {
+  readonly decider: Pick<Decider, 'bundle' | 'catalog' | 'decide'>;
+  readonly wanted: Model;
+  /** What was refused of it; all of its endpoints unless one was asked for. */
+  readonly refused: readonly Endpoint[];
+  /** Share of the time an offer may take that is left, 1 … 0: what was found until then is offered. */
+  readonly left: () => number;
+}
+
+export interface Alternative {
+  readonly model: string;
+  readonly endpoint: string;
+  readonly provider: string;
+  readonly region: string;
+  /** Against the wanted model's cheapest endpoint; absent where one of the two is not known. */
+  readonly differs: {
+    readonly sameModel: boolean;
+    /** Its price over the wanted one's: 1 = the same, 2 = twice. */
+    readonly priceRatio?: number;
+    /** Its sourced quality (0..1) less the wanted one's. */
+    readonly quality?: number;
+    /** Its context window less the wanted one's, tokens. */
+    readonly contextTokens: number;
+  };
+}
+
+export interface CounterOffer {
+  /** Permitted as things stand, nearest first. */
+  readonly alternatives: readonly Alternative[];
+  /** What would admit the wanted model itself, the least first. */
+  readonly ways: readonly (WayIn & { readonly endpoint: string; readonly provider: string })[];
+  /** False where the time was up before everything was asked. */
+  readonly complete: boolean;
+}
+
+/** What a refused caller may do instead, and what somebody would have to lift, sign or show. Sends and records nothing. */
+export function counterOffer(input: CounterOfferInput): CounterOffer {
+  let complete = true;
+  const until =
+    (share: number): (() => boolean) =>
+    () =>
+      input.left() > share || (complete = false);
+  return {
+    alternatives: alternatives(input, until(ALTERNATIVES_SHARE)),
+    ways: waysIn(input, until(0)),
+    complete,
+  };
+}
+
+function alternatives(input: CounterOfferInput, goOn: () => boolean): readonly Alternative[] {
+  const { decider, wanted, refused } = input;
+  const { catalog } = decider;
+  const not = new Set(refused.map((e) => e.ordinal));
+  const elsewhere = catalog.endpointsOf(wanted.id).filter((e) => !not.has(e.ordinal));
+  const found: Alternative[] = [];
+  const ask = (endpoints: readonly Endpoint[], model: Model): void => {
+    const { permitted } = decider.decide({ ...input, endpoints });
+    const [cheapest] = permitted.toSorted((a, b) =>
+      Number((blended(a) ?? MOST) - (blended(b) ?? MOST)),
+    );
+    if (cheapest) found.push(alternative(wanted, model, cheapest, catalog));
+  };
+  if (elsewhere.length > 0) ask(elsewhere, wanted);
+  for (const model of nearestModels(wanted, catalog).slice(0, MODELS_ASKED_MAX)) {
+    if (found.length >= ALTERNATIVES_MAX || !goOn()) break;
+    ask(catalog.endpointsOf(model.id), model);
+  }
+  return found;
+}
+
+const blended = (endpoint: Endpoint): bigint | undefined => blendedPicoUsd([endpoint]);
+/** Beyond any price: an endpoint without one comes last. */
+const MOST = 10n ** 18n;
+
+const HUNDREDTHS = 100;
+const round = (n: number): number => Math.round(n * HUNDREDTHS) / HUNDREDTHS;
+
+function alternative(
+  wanted: Model,
+  model: Model,
+  endpoint: Endpoint,
+  catalog: Catalog,
+): Alternative {
+  const [price, wantedPrice] = [blended(endpoint), blendedPicoUsd(catalog.endpointsOf(wanted.id))];
+  return {
+    model: model.id,
+    endpoint: endpoint.id,
+    provider: endpoint.providerId,
+    region: endpoint.region,
+    differs: {
+      sameModel: model.id === wanted.id,
+      ...(price !== undefined &&
+        wantedPrice !== undefined &&
+        wantedPrice > 0n && { priceRatio: round(Number(price) / Number(wantedPrice)) }),
+      ...(model.quality &&
+        wanted.quality && { quality: round(model.quality.score - wanted.quality.score) }),
+      contextTokens: endpoint.contextTokens - wanted.contextTokens,
+    },
+  };
+}
+
+function waysIn(input: CounterOfferInput, goOn: () => boolean): CounterOffer['ways'] {
+  const { decider, facts, nowMs, organisationFacts: own, refused } = input;
+  const { bundle } = decider;
+  const catalog = own ? overlayFacts(decider.catalog, own) : decider.catalog;
+  const objections = objectionsOf(input, goOn);
+  // One endpoint of a provider stands for all: what is signed is signed with the provider.
+  const byProvider = new Map(refused.toReversed().map((e) => [e.providerId, e]));
+  // Of whom most is known, least is missing.
+  const candidates = [...byProvider.values()]
+    .map((endpoint) => ({ endpoint, known: endpointFacts(endpoint, catalog, nowMs) }))
+    .toSorted((a, b) => Object.keys(b.known).length - Object.keys(a.known).length)
+    .slice(0, PROVIDERS_ASKED_MAX);
+  const found: (WayIn & { endpoint: string; provider: string })[] = [];
+  for (const { endpoint, known } of candidates) {
+    if (!goOn()) break;
+    const way = wayIn(bundle, known, facts.subjectRegions, wordsFor(bundle), objections);
+    if (way) found.push({ ...way, endpoint: endpoint.id, provider: endpoint.providerId });
+  }
+  const size = (w: WayIn): number => w.lift.length + w.facts.length;
+  return found.toSorted((a, b) => size(a) - size(b)).slice(0, WAYS_MAX);
+}
+
+/** Asks cedar-wasm, as facts that nobody has are in no cache. */
+function objectionsOf(input: CounterOfferInput, goOn: () => boolean): Objections {
+  const { decider, profile, facts, nowMs, breakGlass } = input;
+  const set = setOf(decider.bundle);
+  const context = contextOf(facts, nowMs, breakGlass);
+  const principal = principalEntities(profile);
+  return (of) => {
+    if (!goOn()) return undefined;
+    const verdict = set.evaluate(keyUid(profile), endpointUid(of), context, [
+      ...principal,
+      ...endpointEntities(of),
+    ]);
+    if (verdict.allowed) return [];
+    // An error is nothing that a fact or a lifted rule would mend.
+    return verdict.errored || verdict.policyIds.length === 0 ? [''] : verdict.policyIds;
+  };
+}
+
+const sets = new WeakMap<PolicyBundle, ParsedSet>();
+function setOf(bundle: PolicyBundle): ParsedSet {
+  let set = sets.get(bundle);
+  if (set === undefined) {
+    set = new ParsedSet(bundle.schema, bundle.policies);
+    sets.set(bundle, set);
+  }
+  return set;
+}
+
+const wordBooks = new WeakMap<PolicyBundle, WordsOf>();
+function wordsFor(bundle: PolicyBundle): WordsOf {
+  let words = wordBooks.get(bundle);
+  if (words === undefined) {
+    const book = wordsOf([bundle]);
+    words = (attribute) => book.of(attribute);
+    wordBooks.set(bundle, words);
+  }
+  return words;
+}
