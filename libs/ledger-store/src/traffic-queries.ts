@@ -7,6 +7,7 @@ import {
   type GenerationRefused,
   type HealthRecorded,
 } from '#libs/audit-events';
+import type { Noted } from '#libs/ledger';
 
 /** Rows per round trip: a page of opened generations is some 2 MB. */
 const PAGE_ROWS = 500;
@@ -56,8 +57,8 @@ export class TrafficQueries {
       const { rows } = await this.pool.query<{
         id: string;
         received: string;
-        opened: GenerationOpened | null;
-        refused: GenerationRefused | null;
+        opened: Noted<GenerationOpened> | null;
+        refused: Noted<GenerationRefused> | null;
       }>(
         // As text: a timestamp of JavaScript would cut the microseconds that the order goes by.
         `select id, received_at::text as received, opened, refused from ledger.generation
@@ -65,8 +66,8 @@ export class TrafficQueries {
         values,
       );
       for (const { opened, refused } of rows) {
-        if (opened) yield { opened };
-        else if (refused) yield { refused };
+        if (opened) yield { opened: opened.data };
+        else if (refused) yield { refused: refused.data };
       }
       const last = rows.at(-1);
       if (last === undefined || rows.length < PAGE_ROWS) return;

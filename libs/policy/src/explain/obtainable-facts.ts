@@ -92,7 +92,7 @@ export function withObtained(
       const held = made[name];
       made[name] =
         LISTS.has(name) && Array.isArray(held) && Array.isArray(value)
-          ? [...new Set([...(held as unknown[]), ...(value as unknown[])])].toSorted()
+          ? union(held as readonly string[], value as readonly string[])
           : value;
       for (const group of GROUP_OF[name] ?? []) groups.add(group);
     }
@@ -103,6 +103,9 @@ export function withObtained(
     };
   return made as unknown as EndpointFacts;
 }
+
+const union = (a: readonly string[], b: readonly string[]): readonly string[] =>
+  [...new Set([...a, ...b])].toSorted();
 
 const LISTS: ReadonlySet<string> = new Set(['transferTools', 'contractTerms', 'certifications']);
 

@@ -92,6 +92,22 @@ export function* recordedMonth({
         ? usual
         : { ...usual, dataTags: pick(TAGS), want: { ...usual.want, zdr: random() < 0.5 } };
     const atMs = Date.parse('2026-10-22T00:00:00Z') + Math.floor((n / requests) * 30 * DAY_MS);
+    // What a replan reads, as the router records it.
+    const plan = {
+      candidates: [],
+      at: new Date(atMs).toISOString(),
+      strategy: 'balanced',
+      seed: n.toString(16).padStart(16, '0'),
+      acrossModels: false,
+      requirements: {
+        inputTokensEstimate: 50 + Math.floor(random() * 2_000),
+        tools: false,
+        structuredOutput: false,
+        inputModalities: ['text'],
+        requireParameters: false,
+      },
+      preferences: { allowFallbacks: true },
+    };
     yield {
       generationId: `gen-${atMs}-${n}`,
       profile,
@@ -104,24 +120,7 @@ export function* recordedMonth({
             : pick(models),
       outcome: 'permit',
       policyVersion: 'sha256:then',
-      plan: {
-        candidates: [],
-        // What a replan reads, as the router records it.
-        ...{
-          at: new Date(atMs).toISOString(),
-          strategy: 'balanced',
-          seed: n.toString(16).padStart(16, '0'),
-          acrossModels: false,
-          requirements: {
-            inputTokensEstimate: 50 + Math.floor(random() * 2_000),
-            tools: false,
-            structuredOutput: false,
-            inputModalities: ['text'],
-            requireParameters: false,
-          },
-          preferences: { allowFallbacks: true },
-        },
-      },
+      plan,
     };
   }
 }

@@ -2,8 +2,8 @@ import type { Catalog, Endpoint, OrganisationFacts } from '#libs/catalog';
 
 import type { Decider } from '../decider.js';
 import { factsKey, profileKey } from '../keys.js';
-import type { Decision } from '../types.js';
 import { ALL_MODELS, type RecordedRequest } from './recorded-request.js';
+import type { Choices, FirstChoice, Group } from './question-group.js';
 import type { SimulationReport } from './report.js';
 import { Tallies } from './tallies.js';
 
@@ -17,13 +17,6 @@ const PLANS_PER_BIG_GROUP = 4;
 const BIG = 500;
 /** Requests between two turns of the event loop. */
 const REQUESTS_PER_TURN = 256;
-
-/** What the router would try first. */
-export interface FirstChoice {
-  readonly endpoint: Endpoint;
-  readonly costPicoUsd?: bigint;
-  readonly quality?: number;
-}
 
 /** Plans one recorded request again over other endpoints; undefined where none fits it. */
 export type Replan = (
@@ -43,27 +36,6 @@ export interface Simulation {
   readonly replan?: Replan;
   /** Gives the event loop a turn, on a server. */
   readonly breathe?: () => Promise<void>;
-}
-
-/** All requests that neither bundle can tell apart, and what each says of them. */
-export interface Group {
-  readonly before: Decision;
-  readonly after: Decision;
-  readonly samePermitted: boolean;
-  /** First choices planned so far, and their means. */
-  readonly planned: ChoiceMeans;
-}
-
-export interface ChoiceMeans {
-  count: number;
-  beforePicoUsd: bigint;
-  afterPicoUsd: bigint;
-  last: Choices | undefined;
-}
-
-export interface Choices {
-  readonly before: FirstChoice | undefined;
-  readonly after: FirstChoice | undefined;
 }
 
 /**

@@ -4,7 +4,7 @@ import { endpointFacts } from '../endpoint-facts.js';
 import type { Decision, PolicyBundle } from '../types.js';
 import type { RecordedRequest } from './recorded-request.js';
 import type { Counts, DimensionRow, Example, RuleRow, SimulationReport } from './report.js';
-import type { Choices, Group } from './resimulate.js';
+import type { Choices, Group } from './question-group.js';
 
 /** Rows kept per dimension; what comes later is counted under `(others)`. */
 const ROWS_MAX = 2_000;
