@@ -3,10 +3,9 @@ import type { Json } from '#libs/kernel';
 import * as z from 'zod';
 import { CatalogError } from './errors.js';
 import { factStatement } from './fact-statement.js';
-import type { FactStatement } from './fact-statement.js';
 import { FACT_SHAPES } from './fact-values.js';
 import type { FactName, FactValue } from './fact-values.js';
-import type { Catalog, Provider } from './types.js';
+import type { Catalog, FactStatement, Provider } from './types.js';
 
 /** What a contract can settle. Whose a provider is and where it sits, no customer's document decides. */
 export const CUSTOMER_FACT_NAMES = [

@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { factStatement, settleFacts } from './fact-statement.js';
-import type { FactScope, FactStatement, Offer } from './fact-statement.js';
+import type { Offer } from './fact-statement.js';
+import type { FactScope, FactStatement } from './types.js';
 import type { FactName, FactValue } from './fact-values.js';
 import { EVIDENCE_CLASSES, expiryMs } from './evidence.js';
 import type { EvidenceClass } from './evidence.js';

@@ -2,31 +2,7 @@ import { ADDITIVE_FACTS, OWNERSHIP_FACTS } from './fact-values.js';
 import type { FactName, FactValue, FactValues } from './fact-values.js';
 import { EVIDENCE_CLASSES, expiryMs } from './evidence.js';
 import type { Evidence, EvidenceClass } from './evidence.js';
-import type { Dialect, Endpoint } from './types.js';
-
-/** Which offers of a provider a statement is about; what it leaves out, it holds for all of. */
-export interface FactScope {
-  /** `author/slug`, or `author/*` for all of a lab's models. */
-  readonly model?: string;
-  readonly region?: string;
-  /** Absent = the default contract, except for who owns the provider, which no contract changes. */
-  readonly contract?: string;
-  readonly api?: Dialect;
-}
-
-/** One fact about some offers of one provider, with what it rests on. */
-export interface FactStatement {
-  readonly fact: FactName;
-  /** Null: it is established that the wider statement does not hold here, and not what holds instead. */
-  readonly value: FactValue | null;
-  readonly scope: FactScope;
-  readonly evidence: Evidence;
-  /** Unix ms: read from `fromMs` on and before `untilMs`. */
-  readonly fromMs: number;
-  readonly untilMs: number;
-  /** The more specific, the higher; see `settleFacts`. */
-  readonly rank: number;
-}
+import type { Endpoint, FactScope, FactStatement } from './types.js';
 
 export type Offer = Pick<Endpoint, 'modelId' | 'region' | 'contract' | 'dialect'>;
 

@@ -22,13 +22,7 @@ export type {
 export { EVIDENCE_CLASSES, evidenceLevel, expiryMs } from './evidence.js';
 export type { Evidence, EvidenceClass } from './evidence.js';
 export { factStatement, settleFacts } from './fact-statement.js';
-export type {
-  FactScope,
-  FactStatement,
-  Offer,
-  SettledFact,
-  SettledFacts,
-} from './fact-statement.js';
+export type { Offer, SettledFact, SettledFacts } from './fact-statement.js';
 export type { FactName, FactValues } from './fact-values.js';
 export { importModelsDev, REVIEWED_FILE_NAMES } from './import-models-dev.js';
 export type { ImportResult } from './import-models-dev.js';
@@ -41,6 +35,8 @@ export type {
   Catalog,
   Dialect,
   Endpoint,
+  FactScope,
+  FactStatement,
   Model,
   ModelEvidence,
   Price,

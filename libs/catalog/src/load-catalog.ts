@@ -12,9 +12,8 @@ import type {
 import { CatalogError } from './errors.js';
 import type { Evidence } from './evidence.js';
 import { factStatement } from './fact-statement.js';
-import type { FactStatement } from './fact-statement.js';
 import { priceBookOf, priceFromJson } from './price-book.js';
-import type { Catalog, Endpoint, Model, ModelEvidence, Provider } from './types.js';
+import type { Catalog, Endpoint, FactStatement, Model, ModelEvidence, Provider } from './types.js';
 
 const NONE: readonly Endpoint[] = [];
 

@@ -1,7 +1,7 @@
 import type { EndpointId, PicoUsd } from '#libs/kernel';
 
 import type { Evidence } from './evidence.js';
-import type { FactStatement } from './fact-statement.js';
+import type { FactName, FactValue } from './fact-values.js';
 
 /**
  * What one provider charges for one offer, in integer pico-USD per unit (USD 1 per million tokens = 1,000,000).
@@ -93,6 +93,30 @@ export interface Provider {
   readonly facts: readonly FactStatement[];
   /** Whether closing the connection stops upstream generation and billing; absent = unknown (billed in full). */
   readonly stopsBillingOnCancel?: boolean;
+}
+
+/** Which offers of a provider a statement is about; what it leaves out, it holds for all of. */
+export interface FactScope {
+  /** `author/slug`, or `author/*` for all of a lab's models. */
+  readonly model?: string;
+  readonly region?: string;
+  /** Absent = the default contract, except for who owns the provider, which no contract changes. */
+  readonly contract?: string;
+  readonly api?: Dialect;
+}
+
+/** One fact about some offers of one provider, with what it rests on. */
+export interface FactStatement {
+  readonly fact: FactName;
+  /** Null: it is established that the wider statement does not hold here, and not what holds instead. */
+  readonly value: FactValue | null;
+  readonly scope: FactScope;
+  readonly evidence: Evidence;
+  /** Unix ms: read from `fromMs` on and before `untilMs`. */
+  readonly fromMs: number;
+  readonly untilMs: number;
+  /** The more specific, the higher; see `settleFacts`. */
+  readonly rank: number;
 }
 
 /** A model's origin is not its host's seat: these belong to the model, wherever it runs. */

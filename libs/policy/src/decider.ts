@@ -6,8 +6,10 @@ import { analysisOf } from './analysis.js';
 import type { BundleAnalysis } from './analysis.js';
 import type { Verdict } from './cedar.js';
 import type { CompiledSet } from './compiled/compiled-set.js';
+import type { EndpointFacts } from './endpoint-facts.js';
 import type { BreakGlass } from './exceptions.js';
 import { Grounds } from './grounds.js';
+import type { Ground } from './grounds.js';
 import { Judge } from './judge.js';
 import type { Hearing, JudgeOptions } from './judge.js';
 import { factsKey, profileKey } from './keys.js';
@@ -45,6 +47,12 @@ export interface DecisionInput {
 export interface DeciderOptions extends JudgeOptions {
   /** The compiled form of the bundle; absent = compiled here. For tests that plant a wrong one. */
   readonly compiled?: CompiledSet;
+}
+
+interface Heard {
+  readonly hearing: Hearing;
+  readonly ground: Ground;
+  readonly stretch: number;
 }
 
 /** One bundle over one catalog. Stateless to its callers; what it remembers only saves evaluations. */
@@ -90,6 +98,12 @@ export class Decider {
     }
   }
 
+  /** What would be said of facts that no endpoint has, or not yet. Nothing of it is remembered. */
+  inquire(input: Omit<DecisionInput, 'endpoints'>): (of: EndpointFacts) => Verdict {
+    const { hearing } = this.#hear(input);
+    return (of) => this.#judge.judgeFacts(of, hearing);
+  }
+
   /** Yields where a turn is due, returns the decision. */
   *#steps(input: DecisionInput): Generator<void, Decision> {
     for (;;) {
@@ -103,9 +117,7 @@ export class Decider {
 
   *#pass(input: DecisionInput): Generator<void, Decision> {
     const { profile, facts, endpoints, nowMs, breakGlass, organisationFacts } = input;
-    const ground = this.#grounds.of(organisationFacts);
-    const stretch = ground.classes.enter(nowMs);
-    const hearing = this.#judge.hear({ profile, facts, breakGlass, ground, nowMs, stretch });
+    const { hearing, ground, stretch } = this.#hear(input);
     const { reads, timed } = this.#readBy(hearing);
     const partition = ground.classes.partition(reads, nowMs);
     const lifted = breakGlass?.exceptions.join(' ') ?? '';
@@ -141,6 +153,14 @@ export class Decider {
       ...tally.result(),
       ...(validUntilMs !== undefined && { validUntilMs }),
     };
+  }
+
+  #hear(input: Omit<DecisionInput, 'endpoints'>): Heard {
+    const { profile, facts, nowMs, breakGlass, organisationFacts } = input;
+    const ground = this.#grounds.of(organisationFacts);
+    const stretch = ground.classes.enter(nowMs);
+    const asked = { profile, facts, breakGlass, ground, nowMs, stretch };
+    return { hearing: this.#judge.hear(asked), ground, stretch };
   }
 
   /** What the policies that can match this request read of an endpoint, and whether time is part of it. */

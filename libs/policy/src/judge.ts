@@ -9,6 +9,9 @@ import { verdictOf } from './compiled/compiled-set.js';
 import type { BoundSet, CompiledSet } from './compiled/compiled-set.js';
 import { isFault, recordOf, storeOf, uidOf } from './compiled/scene.js';
 import { endpointFacts } from './endpoint-facts.js';
+import type { EndpointFacts } from './endpoint-facts.js';
+import { handleOf } from './endpoint-handles.js';
+import type { EndpointHandle } from './endpoint-handles.js';
 import { contextOf, endpointEntities, endpointUid, keyUid, principalEntities } from './entities.js';
 import type { PolicyErrorCode } from './errors.js';
 import type { BreakGlass } from './exceptions.js';
@@ -109,37 +112,59 @@ export class Judge {
   }
 
   judge(endpoint: Endpoint, hearing: Hearing): Verdict {
-    const { bound, ground, nowMs, stretch } = hearing;
+    const { ground, nowMs, stretch } = hearing;
+    return this.#answer(hearing, {
+      id: endpoint.id,
+      handle: () => ground.handles.of(endpoint, stretch, nowMs),
+      facts: () => endpointFacts(endpoint, ground.catalog, nowMs),
+    });
+  }
+
+  /** The verdict on facts that no endpoint has, or not yet. */
+  judgeFacts(facts: EndpointFacts, hearing: Hearing): Verdict {
+    const id = facts.endpointId;
+    return this.#answer(hearing, { id, handle: () => handleOf(facts), facts: () => facts });
+  }
+
+  #answer(hearing: Hearing, resource: Resource): Verdict {
+    const { bound } = hearing;
     const compiled =
       bound === undefined || this.evaluator === 'cedar-wasm'
         ? undefined
         : unlessFault(() => {
-            const { uid, entities } = ground.handles.of(endpoint, stretch, nowMs);
+            const { uid, entities } = resource.handle();
             return verdictOf(bound.evaluate(uid, entities));
           });
-    if (compiled === undefined) return this.#ask(endpoint, hearing);
+    if (compiled === undefined) return this.#ask(resource, hearing);
     hearing.spent += 1 / COMPILED_PER_WASM;
     this.#answers += 1;
     if (this.#answers > SHADOW_FIRST && this.#answers % SHADOW_ONE_IN !== 0) return compiled;
 
-    const authority = this.#ask(endpoint, hearing);
+    const authority = this.#ask(resource, hearing);
     if (!alike(compiled, authority)) {
       const { version: policyVersion } = this.#bundle;
       const { version: catalogVersion } = this.#catalog;
       distrusted.add(policyVersion);
-      const endpointId = endpoint.id;
+      const endpointId = resource.id;
       this.#onMismatch?.({ policyVersion, catalogVersion, endpointId, compiled, authority });
     }
     return authority;
   }
 
-  #ask(endpoint: Endpoint, hearing: Hearing): Verdict {
+  #ask(resource: Resource, hearing: Hearing): Verdict {
     hearing.spent += 1;
-    const facts = endpointFacts(endpoint, hearing.ground.catalog, hearing.nowMs);
+    const facts = resource.facts();
     const entities = [...hearing.principal, ...endpointEntities(facts)];
     const { profile, context } = hearing;
     return this.#authority.evaluate(keyUid(profile), endpointUid(facts), context, entities);
   }
+}
+
+/** What is judged, made for the evaluator that asks. */
+interface Resource {
+  readonly id: string;
+  readonly handle: () => EndpointHandle;
+  readonly facts: () => EndpointFacts;
 }
 
 /** What one request asks, of whom, and on which facts. */

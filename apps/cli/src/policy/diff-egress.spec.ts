@@ -16,7 +16,9 @@ describe('custos policy diff and egress, over the built-in catalog', () => {
         return true;
       });
   });
-  afterEach(() => jest.restoreAllMocks());
+  afterEach(() => {
+    jest.restoreAllMocks();
+  });
 
   it('egress lists hosts, and takes bases of one’s own', async () => {
     expect(

@@ -1,16 +1,8 @@
 import { overlayFacts } from '#libs/catalog';
 import type { Catalog, Endpoint, Model } from '#libs/catalog';
 
-import { ParsedSet } from '../cedar.js';
 import type { Decider, DecisionInput } from '../decider.js';
 import { endpointFacts } from '../endpoint-facts.js';
-import {
-  contextOf,
-  endpointEntities,
-  endpointUid,
-  keyUid,
-  principalEntities,
-} from '../entities.js';
 import { wordsOf } from '../simulation/context-classes.js';
 import type { PolicyBundle } from '../types.js';
 import { blendedPicoUsd, nearestModels } from './nearest-models.js';
@@ -28,7 +20,7 @@ const MODELS_ASKED_MAX = 60;
 const PROVIDERS_ASKED_MAX = 6;
 
 export interface CounterOfferInput extends Omit<DecisionInput, 'endpoints'> {
-  readonly decider: Pick<Decider, 'bundle' | 'catalog' | 'decide'>;
+  readonly decider: Pick<Decider, 'bundle' | 'catalog' | 'decide' | 'inquire'>;
   readonly wanted: Model;
   /** What was refused of it; all of its endpoints unless one was asked for. */
   readonly refused: readonly Endpoint[];
@@ -150,32 +142,15 @@ function waysIn(input: CounterOfferInput, goOn: () => boolean): CounterOffer['wa
   return found.toSorted((a, b) => size(a) - size(b)).slice(0, WAYS_MAX);
 }
 
-/** Asks cedar-wasm, as facts that nobody has are in no cache. */
 function objectionsOf(input: CounterOfferInput, goOn: () => boolean): Objections {
-  const { decider, profile, facts, nowMs, breakGlass } = input;
-  const set = setOf(decider.bundle);
-  const context = contextOf(facts, nowMs, breakGlass);
-  const principal = principalEntities(profile);
+  const judged = input.decider.inquire(input);
   return (of) => {
     if (!goOn()) return undefined;
-    const verdict = set.evaluate(keyUid(profile), endpointUid(of), context, [
-      ...principal,
-      ...endpointEntities(of),
-    ]);
+    const verdict = judged(of);
     if (verdict.allowed) return [];
     // An error is nothing that a fact or a lifted rule would mend.
     return verdict.errored || verdict.policyIds.length === 0 ? [''] : verdict.policyIds;
   };
-}
-
-const sets = new WeakMap<PolicyBundle, ParsedSet>();
-function setOf(bundle: PolicyBundle): ParsedSet {
-  let set = sets.get(bundle);
-  if (set === undefined) {
-    set = new ParsedSet(bundle.schema, bundle.policies);
-    sets.set(bundle, set);
-  }
-  return set;
 }
 
 const wordBooks = new WeakMap<PolicyBundle, WordsOf>();
