@@ -21,6 +21,7 @@ import { kafkaIsPossible, startKafka, type KafkaBroker } from './kafka.js';
 import { Measures, Samples } from './measures.js';
 import { readOptions, type BenchOptions } from './options.js';
 import { canPin, moveSelf } from './pinning.js';
+import { policyFigures } from './policy.js';
 import { describeProfile, profileWhile } from './profile.js';
 import { billingLag } from './rated-load.js';
 import { figuresTable, samplesTable, writeReport } from './report.js';
@@ -28,6 +29,8 @@ import { residentOfStandalone, timeOfNpmStart } from './standalone.js';
 import { preflight, type Target } from './targets.js';
 
 const PATH = '/v1/chat/completions';
+/** Parts for which a gateway has to run. */
+const GATEWAY_PARTS: ReadonlySet<string> = new Set(['cpu', 'latency', 'streams', 'lag']);
 const PROFILE_MS = 8_000;
 const STARTS = 5;
 
@@ -51,13 +54,16 @@ class Bench {
     if (this.options.quick)
       this.#note('A quick run: few short rounds, for looking and not for quoting.');
     if (!canPin) this.#note('Nothing is pinned: taskset or a second core is missing.');
-    for (const log of logs)
+    const live = [...parts].some((part) => GATEWAY_PARTS.has(part));
+    for (const log of live ? logs : [])
       if (log === 'PostgreSQL') await this.#orNote(log, () => this.#gatewayOn(log));
       else if (kafkaIsPossible()) await this.#orNote(log, () => this.#onKafka());
       else this.#note('**Kafka was not measured**: Java 17 and Maven are needed for the broker.');
     if (this.options.profile) return;
     if (parts.has('standalone')) await this.#orNote('standalone', () => this.#standalone());
     if (parts.has('start')) await this.#orNote('npm start', () => this.#npmStart());
+    if (parts.has('policy'))
+      await this.#orNote('policy', async () => void this.#figures.push(...(await policyFigures())));
     await this.#report();
   }
 

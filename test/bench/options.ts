@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { FULL, QUICK, type Effort } from './measures.js';
 
-export const PARTS = ['cpu', 'latency', 'streams', 'lag', 'standalone', 'start'] as const;
+export const PARTS = ['cpu', 'latency', 'streams', 'lag', 'standalone', 'start', 'policy'] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface BenchOptions {
@@ -19,7 +19,7 @@ export interface BenchOptions {
   readonly isolate: boolean;
 }
 
-export const USAGE = `npm run bench -- [--quick] [--only cpu,latency,streams,lag,standalone,start]
+export const USAGE = `npm run bench -- [--quick] [--only cpu,latency,streams,lag,standalone,start,policy]
                  [--log postgres|kafka|both] [--out docs/benchmarks.md] [--profile cpu] [--keep] [--isolate]
                  [--ingress-flags=<flags>]
 
