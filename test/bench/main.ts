@@ -165,7 +165,13 @@ class Bench {
   async #profile(target: Target, inspectorUrl: string): Promise<void> {
     const { url, key, pid } = target;
     const work = async (): Promise<number> => {
-      const job = { kind: 'closed', url, connections: 32, durationMs: PROFILE_MS } as const;
+      const job = {
+        kind: 'closed',
+        url,
+        connections: 32,
+        durationMs: PROFILE_MS,
+        ...(this.options.parts.has('cpu') ? {} : { stream: { chunks: 512, intervalMs: 5 } }),
+      } as const;
       const result = await this.load.run(key === undefined ? job : { ...job, key });
       const perSecond = (result.requests * 1_000) / result.elapsedMs;
       say(`${result.requests} requests, ${result.errors} errors, ${perSecond.toFixed(0)}/s`);

@@ -6,8 +6,20 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { AppProcess, freePorts } from '../support/app-process.js';
-import { complete, type Answered, type Asked, type Caller } from '../support/completions.js';
-import { eventually, isPosted, type Bootstrap, type Trail } from '../support/gateway.js';
+import {
+  complete,
+  completeOrNothing,
+  type Answered,
+  type Asked,
+  type Caller,
+} from '../support/completions.js';
+import {
+  eventually,
+  isPosted,
+  type Bootstrap,
+  type SimulatedRequest,
+  type Trail,
+} from '../support/gateway.js';
 import { freshDatabase, runDirectory, type FreshDatabase } from '../support/postgres.js';
 import { startSimulator, type SimulatorProcess } from '../support/simulator.js';
 import { onDatabase } from '../support/stage.js';
@@ -88,9 +100,11 @@ describe('six processes', () => {
     const { reasons } = (await response.json()) as { reasons: Record<string, string> };
     return { status: response.status, reasons };
   };
-  const arrived = async (): Promise<number> =>
-    ((await (await fetch(`${simulator.url}/__sim/requests`)).json()) as { requests: unknown[] })
-      .requests.length;
+  const requests = async (): Promise<readonly SimulatedRequest[]> => {
+    const response = await fetch(`${simulator.url}/__sim/requests`);
+    return ((await response.json()) as { requests: SimulatedRequest[] }).requests;
+  };
+  const arrived = async (): Promise<number> => (await requests()).length;
   async function expectBothWays(): Promise<void> {
     for (const stream of [true, false]) {
       const answer = await ask({ stream });
@@ -202,22 +216,29 @@ describe('six processes', () => {
       body: JSON.stringify({ endpoint: '*', chunks: 100, chunkIntervalMs: 20 }),
     });
     const before = await arrived();
-    const cut = Array.from({ length: 20 }, () => ask({ stream: true }));
+    const cut = Array.from({ length: 20 }, () => completeOrNothing(caller, { stream: true }));
     await eventually(async () => ((await arrived()) >= before + 20 ? true : undefined));
     await app('ingress').kill9();
-    const answers = await Promise.all(cut);
+    await Promise.all(cut);
     await fetch(`${simulator.url}/__sim/faults`, { method: 'DELETE' });
     app('ingress').launch();
     await app('ingress').ready();
     expect((await ask()).status).toBe(200);
     // Its writer is dead by its silence.
-    for (const { generationId } of answers)
-      if (generationId !== undefined)
-        await eventually(async () => {
-          const response = await fetch(`${app('ledger').url}/audit/v1/trails/${generationId}`, {
+    for (const { requestId } of (await requests()).slice(before, before + 20)) {
+      const id = requestId.replace(/\.\d+$/, '');
+      let seen: unknown;
+      await eventually(
+        async () => {
+          const response = await fetch(`${app('ledger').url}/audit/v1/trails/${id}`, {
             headers: { authorization: `Bearer ${keys.auditorKey}` },
           });
-          return ((await response.json()) as Trail).status === 'recovered' ? true : undefined;
-        }, 40_000);
+          seen = await response.json();
+          return (seen as Trail).status === 'recovered' ? true : undefined;
+        },
+        40_000,
+        () => `${id} is not recovered: ${JSON.stringify(seen)}`,
+      );
+    }
   }, 90_000);
 });

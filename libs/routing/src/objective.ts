@@ -1,7 +1,9 @@
-// RouterArena's bounds of cost (USD per 1,000 requests) and its weight of cost: arXiv 2510.00202, section 3.
+// RouterArena's form and bounds of cost (USD per 1,000 requests): arXiv 2510.00202, section 3. Its weight of cost is 0.1,
+// which on our quality table (SWE-Bench Pro's scale, where the best model is far ahead) always chose the best and
+// dearest one; balanced means that both count alike, so the weight is 1.
 const ARENA_COST_MIN_USD = 0.0044;
 const ARENA_COST_MAX_USD = 200;
-const ARENA_BETA = 0.1;
+const ARENA_BETA = 1;
 const ARENA_LOG_MAX = Math.log2(ARENA_COST_MAX_USD);
 const ARENA_LOG_SPAN = ARENA_LOG_MAX - Math.log2(ARENA_COST_MIN_USD);
 /** A cost of x pico-USD per request is x / 1e9 USD per 1,000 requests. */

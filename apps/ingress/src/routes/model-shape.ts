@@ -30,8 +30,9 @@ const supported = (e: Endpoint): string[] => [
 ];
 
 const cheapest = (endpoints: readonly Endpoint[]): Price | undefined =>
-  endpoints.reduce<Price | undefined>((best, { price }) => {
-    if (!price) return best;
+  endpoints.reduce<Price | undefined>((best, { price, contract }) => {
+    // What a subscription charges per token (often nothing) is not the price of a call.
+    if (!price || contract === 'subscription') return best;
     return !best || price.inputPicoUsdPerToken < best.inputPicoUsdPerToken ? price : best;
   }, undefined);
 
