@@ -45,6 +45,8 @@ export { compareBundles } from './simulation/compare-bundles.js';
 export type { BundleComparison } from './simulation/compare-bundles.js';
 export { egressOf } from './simulation/egress.js';
 export type { EgressList } from './simulation/egress.js';
+export { outlookOf } from './simulation/outlook.js';
+export type { BundleOutlook } from './simulation/outlook.js';
 export { rederive } from './simulation/rederive.js';
 export type { RecordedDecision, Rederived } from './simulation/rederive.js';
 export type { SimulationReport } from './simulation/report.js';

@@ -128,4 +128,16 @@ describe('DecisionCache', () => {
     expect(cache.get({ ...key('a'), policyVersion: 'q' }, NOW_MS)).toBeUndefined();
     expect(cache.get({ ...key('a'), catalogVersion: 'd' }, NOW_MS)).toBeUndefined();
   });
+
+  it('drops what was decided under one bundle when told to', () => {
+    const cache = new DecisionCache<{ validUntilMs?: number }>();
+    const other = { ...key('a'), policyVersion: 'p2' };
+    for (const one of [key('a'), key('b'), other]) cache.set(one, {});
+    cache.forget('p');
+    expect([key('a'), key('b'), other].map((k) => cache.get(k, NOW_MS))).toEqual([
+      undefined,
+      undefined,
+      {},
+    ]);
+  });
 });

@@ -77,6 +77,44 @@ describe('facts of an organisation', () => {
     expect(names(hospital, VALID)).toEqual([SIGNED]);
   });
 
+  it('stay apart in both evaluators, also while decisions of two organisations take turns', async () => {
+    const hospital = own(baa());
+    const clinic = new FactsDirectory(
+      factsSnapshot([baa({ organisationId: 'clinic', provider: 'other' })]),
+    ).of('clinic');
+    const text = policyText(
+      'own.odd',
+      'platform',
+      `forbid ${ANYBODY}`,
+      'when { decimal("2.0").lessThan(decimal("1.0")) && resource.contract == "x" }',
+    );
+    const bundle = shippedBundle();
+    const uncompiled = { ...bundle, policies: { ...bundle.policies, 'own.odd': text } };
+    const both = [
+      new Decider(bundle, catalog),
+      new Decider({ ...uncompiled, version: 'sha256:apart' }, catalog),
+    ];
+    expect(both.map((d) => d.evaluator)).toEqual(['compiled', 'cedar-wasm']);
+    for (const asked of both) {
+      const ask = (organisationFacts: OrganisationFacts | undefined) =>
+        asked.decideYielding({
+          profile: PROFILE,
+          facts: PHI,
+          endpoints: catalog.endpoints,
+          nowMs: VALID,
+          organisationFacts,
+        });
+      const answers = await Promise.all([ask(hospital), ask(clinic), ask(undefined)]);
+      expect(answers.map((d) => d.permitted.map((e) => e.providerId))).toEqual([
+        ['signed'],
+        ['other'],
+        [],
+      ]);
+    }
+    // No difference between the two was found on the way.
+    expect(both[0]?.evaluator).toBe('compiled');
+  });
+
   it('bound the decision by the nearest instant at which a fact that is read begins or ends', () => {
     const hospital = own(baa());
     expect(decide(hospital, NOW_MS).validUntilMs).toBe(VALID);

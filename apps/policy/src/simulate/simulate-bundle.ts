@@ -5,6 +5,7 @@ import type { Clock } from '#libs/kernel';
 import type { TrafficQueries } from '#libs/ledger-store';
 import {
   createDecider,
+  outlookOf,
   recordedRequests,
   resimulate,
   type PolicyBundle,
@@ -39,6 +40,7 @@ export const simulateBundle =
   async (version: string, since: Date): Promise<BundleSimulation> => {
     const { catalog, traffic } = options;
     const after = await options.bundleOf(version);
+    const [before, simulated] = [options.inForce(), after].map((b) => createDecider(b, catalog));
     let leftOut = 0;
     const report = await resimulate({
       recorded: recordedRequests({

@@ -1,4 +1,7 @@
+import type { Endpoint } from '#libs/catalog';
+
 import type { Decider } from '../decider.js';
+import type { Decision, PolicyBundle } from '../types.js';
 import { decideAll } from './contexts.js';
 import type { AnalysisContext } from './contexts.js';
 
@@ -17,22 +20,43 @@ export function policyEffects(
   contexts: readonly AnalysisContext[],
   nowMs: number,
 ): PolicyEffect[] {
-  const ids = Object.keys(decider.bundle.policies).toSorted();
-  const effects = new Map(ids.map((id) => [id, { policyId: id, matched: 0, alone: 0 }]));
-  const count = (policyIds: readonly string[], pairs: number): void => {
+  const tally = new EffectTally(decider.bundle);
+  for (const context of contexts) tally.add(decideAll(decider, context, nowMs));
+  return tally.effects();
+}
+
+/** The same, decision by decision. */
+export class EffectTally {
+  readonly #effects: ReadonlyMap<string, { policyId: string; matched: number; alone: number }>;
+
+  constructor(
+    bundle: PolicyBundle,
+    /** Endpoints that one stands for. */
+    private readonly sizeOf: (one: Endpoint) => number = () => 1,
+  ) {
+    const ids = Object.keys(bundle.policies).toSorted();
+    this.#effects = new Map(ids.map((id) => [id, { policyId: id, matched: 0, alone: 0 }]));
+  }
+
+  add({ permitted, permittedBy, excluded }: Decision): void {
+    this.#count(permittedBy, permitted);
+    for (const { policyIds, endpoints } of excluded) this.#count(policyIds, endpoints);
+  }
+
+  effects(): PolicyEffect[] {
+    return [...this.#effects.values()];
+  }
+
+  #count(policyIds: readonly string[], endpoints: readonly Endpoint[]): void {
+    const pairs = endpoints.reduce((sum, e) => sum + this.sizeOf(e), 0);
+    if (pairs === 0) return;
     for (const id of policyIds) {
-      const effect = effects.get(id);
+      const effect = this.#effects.get(id);
       if (effect === undefined) continue;
       effect.matched += pairs;
       if (policyIds.length === 1) effect.alone += pairs;
     }
-  };
-  for (const context of contexts) {
-    const { permitted, permittedBy, excluded } = decideAll(decider, context, nowMs);
-    count(permittedBy, permitted.length);
-    for (const { policyIds, endpoints } of excluded) count(policyIds, endpoints.length);
   }
-  return [...effects.values()];
 }
 
 /** Policies that decided nothing. Another context or another catalog may wake them. */

@@ -1,5 +1,6 @@
 // The outcome of a simulation as JSON: amounts are decimal strings of integer pico-USD.
 import type { PolicyLayer } from '../types.js';
+import type { BundleOutlook } from './outlook.js';
 
 export interface Counts {
   readonly requests: number;
@@ -71,6 +72,8 @@ export interface SimulationReport {
     readonly newlyRefused: readonly Example[];
     readonly newlyAllowed: readonly Example[];
   };
+  /** What the bundle means whoever asks, from `outlookOf`; absent = only traffic was asked. */
+  readonly outlook?: BundleOutlook;
 }
 
 /** Expected cost of the first choices. */
