@@ -45,11 +45,10 @@ export { compareBundles } from './simulation/compare-bundles.js';
 export type { BundleComparison } from './simulation/compare-bundles.js';
 export { egressOf } from './simulation/egress.js';
 export type { EgressList } from './simulation/egress.js';
-export { outlookOf } from './simulation/outlook.js';
-export type { BundleOutlook } from './simulation/outlook.js';
+export { outlookOf, rulesHit } from './simulation/outlook.js';
 export { rederive } from './simulation/rederive.js';
 export type { RecordedDecision, Rederived } from './simulation/rederive.js';
-export type { SimulationReport } from './simulation/report.js';
+export type { BundleOutlook, SimulationReport } from './simulation/report.js';
 export { refusalOf } from './refusal.js';
 export type { PolicyRefusal } from './refusal.js';
 export {

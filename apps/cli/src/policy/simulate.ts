@@ -1,6 +1,13 @@
 import { parseArgs } from 'node:util';
 import { DomainError } from '#libs/kernel';
-import { createDecider, recordedRequests, resimulate, type SimulationReport } from '#libs/policy';
+import {
+  createDecider,
+  outlookOf,
+  recordedRequests,
+  resimulate,
+  rulesHit,
+  type SimulationReport,
+} from '#libs/policy';
 import { firstChoiceAgain, type RecordedPlanInputs } from '#libs/routing';
 import { readCatalog } from '../catalog/read-catalog.js';
 import { parseSince } from '../replay/since.js';
@@ -14,7 +21,8 @@ const USAGE = `usage: custos policy simulate <folder|sha256:…> [--since 30d|<d
                             [--database <url> | --url <gateway> --key <key>] [--catalog <folder>] [--json] [--strict]
 
 Decides recorded requests again, as they would be under these policies, and compares with the policies in force (or
---against). Reads the ledger's tables (--database, else CUSTOS_DATABASE_URL, else the embedded database of
+--against). Then says of every kind of request, asked or not: models left without an endpoint, rules that never match,
+rules that are never the only reason. Reads the ledger's tables (--database, else CUSTOS_DATABASE_URL, else the embedded database of
 CUSTOS_DATA_DIR while its gateway runs), or asks a gateway that has the bundle stored. Nothing is changed or sent.
 Exit code 0: done, 1: faults, or with --strict something is newly refused, 2: bad usage.
 `;
@@ -78,9 +86,10 @@ async function simulateHere(options: Options): Promise<SimulationReport> {
     );
   try {
     const catalog = readCatalog(options.catalog);
-    const after = await bundleNamed(options.bundle, past);
+    const after = createDecider(await bundleNamed(options.bundle, past), catalog);
     const against = options.against ?? (await past.active()) ?? shippedFolder();
-    const before = await bundleNamed(against, past);
+    const before = createDecider(await bundleNamed(against, past), catalog);
+    const { nowMs } = options;
     let skipped = 0;
     const report = await resimulate({
       recorded: recordedRequests({
@@ -88,9 +97,9 @@ async function simulateHere(options: Options): Promise<SimulationReport> {
         verdicts: past.traffic.decisions(),
         skipped: () => (skipped += 1),
       }),
-      before: createDecider(before, catalog),
-      after: createDecider(after, catalog),
-      nowMs: options.nowMs,
+      before,
+      after,
+      nowMs,
       // Each with its own seed and requirements: only the rules make a difference.
       replan: ({ plan }, permitted) =>
         firstChoiceAgain(plan as RecordedPlanInputs | undefined, permitted, catalog.models),
@@ -99,7 +108,8 @@ async function simulateHere(options: Options): Promise<SimulationReport> {
       process.stderr.write(
         `${skipped} requests left out: their recorded verdict is not in this database\n`,
       );
-    return report;
+    const outlook = await outlookOf({ before, after, nowMs, hit: rulesHit(report) });
+    return { ...report, outlook };
   } finally {
     await past.close();
   }

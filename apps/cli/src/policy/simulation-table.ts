@@ -1,4 +1,5 @@
 import type { SimulationReport } from '#libs/policy';
+import { outlookTable } from './outlook-table.js';
 import { table } from './table.js';
 
 /** Rows of one dimension that are shown; JSON has them all. */
@@ -28,6 +29,7 @@ export function simulationTable(report: SimulationReport): string {
     ),
     listed('Rules that would not have touched any of these requests', report.neverHit),
     notes(report),
+    report.outlook === undefined ? '' : outlookTable(report.outlook),
   ];
   return parts.filter((part) => part !== '').join('\n');
 }

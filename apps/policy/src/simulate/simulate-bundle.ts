@@ -8,6 +8,8 @@ import {
   outlookOf,
   recordedRequests,
   resimulate,
+  rulesHit,
+  type BundleOutlook,
   type PolicyBundle,
   type Replan,
   type SimulationReport,
@@ -39,10 +41,11 @@ export const simulateBundle =
   (options: SimulateOptions) =>
   async (version: string, since: Date): Promise<BundleSimulation> => {
     const { catalog, traffic } = options;
-    const after = await options.bundleOf(version);
-    const [before, simulated] = [options.inForce(), after].map((b) => createDecider(b, catalog));
+    const after = createDecider(await options.bundleOf(version), catalog);
+    const before = createDecider(options.inForce(), catalog);
+    const nowMs = options.clock.nowMs();
     let leftOut = 0;
-    const report = await resimulate({
+    const overTraffic = await resimulate({
       recorded: recordedRequests({
         generations: traffic.generations({ from: since.toISOString() }),
         verdicts: traffic.decisions(),
@@ -54,14 +57,16 @@ export const simulateBundle =
         },
         skipped: () => (leftOut += 1),
       }),
-      before: createDecider(options.inForce(), catalog),
-      after: createDecider(after, catalog),
-      nowMs: options.clock.nowMs(),
+      before,
+      after,
+      nowMs,
       ...(options.factsOf && { factsOf: options.factsOf }),
       replan: firstChoiceOver(catalog),
       breathe: () => nextTurn(),
     });
-    return { summary: summaryOf(report, since, leftOut), report };
+    const outlook = await outlookOf({ before, after, nowMs, hit: rulesHit(overTraffic) });
+    const summary = { ...summaryOf(overTraffic, since, leftOut), ...outlookSummary(outlook) };
+    return { summary, report: { ...overTraffic, outlook } };
   };
 
 const summaryOf = (
@@ -79,6 +84,12 @@ const summaryOf = (
   leftWithout: r.leftWithout.length,
   neverHit: r.neverHit.length,
   leftOut,
+});
+
+const outlookSummary = (o: BundleOutlook): BundleSimulation['summary'] => ({
+  newlyUnreachable: o.newlyUnreachable.models,
+  dead: o.dead.length,
+  shadowed: o.shadowed.length,
 });
 
 /** With each request's own seed and requirements: only the rules make a difference. */

@@ -1,6 +1,5 @@
 // The outcome of a simulation as JSON: amounts are decimal strings of integer pico-USD.
 import type { PolicyLayer } from '../types.js';
-import type { BundleOutlook } from './outlook.js';
 
 export interface Counts {
   readonly requests: number;
@@ -94,4 +93,36 @@ export interface QualityRow {
   readonly compared: number;
   readonly before: number;
   readonly after: number;
+}
+
+/** Over the whole catalog and the documented context classes, whether or not such a request was recorded. */
+export interface BundleOutlook {
+  /** Context classes asked about; what follows holds for these and this catalog, without customers' own facts. */
+  readonly contexts: number;
+  readonly endpoints: number;
+  /** Callable under the old bundle, no endpoint left under the new one. */
+  readonly newlyUnreachable: {
+    readonly models: number;
+    readonly contexts: number;
+    /** Pairs of model and context. */
+    readonly pairs: number;
+    /** At most 100 models. */
+    readonly listed: readonly LostModel[];
+  };
+  /** Rules of the new bundle that match nothing, neither here nor in the traffic named as `hit`. */
+  readonly dead: readonly string[];
+  /** Rules that match and are never the only reason: without one of them nothing would open. */
+  readonly shadowed: readonly string[];
+  /** Match nothing here, and read what a request wishes for itself, which no context class does: nothing is said. */
+  readonly notAsked: readonly string[];
+}
+
+export interface LostModel {
+  readonly modelId: string;
+  /** In so many contexts. */
+  readonly contexts: number;
+  /** The first three of them, for people. */
+  readonly inContexts: readonly string[];
+  /** Rules that shut an endpoint of it that was open, sorted. */
+  readonly closedBy: readonly string[];
 }
