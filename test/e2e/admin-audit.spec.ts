@@ -192,7 +192,6 @@ describe('administration and audit', () => {
     ['GET', '/log/tile/0/000'],
     ['GET', '/admin/v1/budgets'],
     ['POST', '/admin/v1/prices'],
-    ['POST', '/policy/v1/bundles'],
     ['GET', '/attestation/v1/endpoints/some'],
     ['POST', '/v1/messages'],
     ['POST', '/api/v1/messages'],
