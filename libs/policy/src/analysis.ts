@@ -44,6 +44,11 @@ export class BundleAnalysis {
     this.reads = unionOf(this.#policies.map((p) => p.reads));
   }
 
+  /** Every policy in Cedar's JSON form: parsing once is enough. */
+  get jsons(): readonly PolicyJson[] {
+    return this.#policies.map((p) => p.json);
+  }
+
   /** Of the policies that can match this request at all. */
   liveReads(profile: PrincipalProfile, context: Readonly<Record<string, CedarValueJson>>): Reads {
     const live = this.#policies.filter(({ json }) => !isInert(json, profile, context));

@@ -1,6 +1,6 @@
 // A finite set of questions that stands for all requests a bundle can tell apart well enough to compare bundles,
 // and to say what a gateway can ever reach: who asks × what is said of the data.
-import { policyJson } from '../cedar.js';
+import { analysisOf } from '../analysis.js';
 import { isNode, literalOf, operatorOf } from '../reads.js';
 import { DATA_CLASSES } from '../types.js';
 import type { PolicyBundle, PrincipalProfile, RequestFacts } from '../types.js';
@@ -140,11 +140,7 @@ function add(to: Map<string, Set<string>>, key: string, words: readonly string[]
 
 export function wordsOf(bundles: readonly PolicyBundle[]): Words {
   const found = new Words();
-  for (const { policies } of bundles)
-    for (const text of Object.values(policies)) {
-      const json = policyJson(text);
-      if (json.ok) walk(json.value, found);
-    }
+  for (const bundle of bundles) for (const json of analysisOf(bundle).jsons) walk(json, found);
   return found;
 }
 
