@@ -1,6 +1,6 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { TOPICS } from '#libs/audit-events';
-import { auditLogMigrations, AuditWriter, logOptions, openAppendLog } from '#libs/audit-log';
+import { openProcessLog, type AuditWriter } from '#libs/audit-log';
 import type { FactsSnapshot } from '#libs/catalog';
 import type { PrincipalsSnapshot } from '#libs/identity';
 import { SystemClock } from '#libs/kernel';
@@ -65,30 +65,19 @@ export async function startControl(config: ControlConfig, lifecycle: Lifecycle):
 
 async function openWriter(config: ControlConfig, lifecycle: Lifecycle): Promise<AuditWriter> {
   const ownerUrl = config.CUSTOS_MIGRATION_DATABASE_URL ?? config.CUSTOS_DATABASE_URL;
-  if (config.CUSTOS_KAFKA_BROKERS === undefined)
-    await runMigrations({
-      url: ownerUrl,
-      migrations: auditLogMigrations,
-      tableName: 'audit_log_migrations',
-    });
   await runMigrations({
     url: ownerUrl,
     migrations: controlMigrations,
     tableName: 'control_migrations',
   });
-  const log = await openAppendLog(
-    logOptions(config, 'control', config.CUSTOS_DATABASE_URL, (reason) =>
-      lifecycle.logger.warn('audit.log', { reason }),
-    ),
-  );
-  lifecycle.onShutdown(90, 'audit log', () => log.close());
-  const writer = new AuditWriter({
-    log,
-    topic: TOPICS.control,
+  const { writer } = await openProcessLog({
+    settings: config,
     app: 'control',
+    topic: TOPICS.control,
+    databaseUrl: config.CUSTOS_DATABASE_URL,
+    migrationUrl: ownerUrl,
     clock: new SystemClock(),
+    lifecycle,
   });
-  await writer.start();
-  lifecycle.onShutdown(60, 'audit writer', () => writer.stop());
   return writer;
 }

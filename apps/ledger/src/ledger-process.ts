@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { TOPICS } from '#libs/audit-events';
-import { auditLogMigrations, AuditWriter, logOptions, openAppendLog } from '#libs/audit-log';
+import { openProcessLog } from '#libs/audit-log';
 import { loadCatalog, type Catalog } from '#libs/catalog';
 import { decodePrincipals, PrincipalDirectory } from '#libs/identity';
 import { SystemClock } from '#libs/kernel';
@@ -50,15 +50,15 @@ export async function startLedger(config: LedgerConfig, lifecycle: Lifecycle): P
   });
   lifecycle.onShutdown(95, 'telemetry', () => telemetry.shutdown());
   await migrate(config);
-  const log = await openAppendLog(
-    logOptions(config, 'ledger', config.CUSTOS_DATABASE_URL, (reason) =>
-      logger.warn('audit.log', { reason }),
-    ),
-  );
-  lifecycle.onShutdown(90, 'audit log', () => log.close());
-  const audit = new AuditWriter({ log, topic: TOPICS.audit, app: 'ledger', clock });
-  await audit.start();
-  lifecycle.onShutdown(60, 'audit writer', () => audit.stop());
+  const { log, writer: audit } = await openProcessLog({
+    settings: config,
+    app: 'ledger',
+    topic: TOPICS.audit,
+    databaseUrl: config.CUSTOS_DATABASE_URL,
+    migrationUrl: config.CUSTOS_MIGRATION_DATABASE_URL ?? config.CUSTOS_DATABASE_URL,
+    clock,
+    lifecycle,
+  });
   const principals = new MappedSnapshotSource(
     new HttpSnapshotSource({
       url: `${config.CUSTOS_CONTROL_URL.replace(/\/+$/, '')}/internal/v1/snapshots/principals`,
@@ -104,16 +104,12 @@ export async function startLedger(config: LedgerConfig, lifecycle: Lifecycle): P
   return http;
 }
 
-async function migrate(config: LedgerConfig): Promise<void> {
-  const url = config.CUSTOS_MIGRATION_DATABASE_URL ?? config.CUSTOS_DATABASE_URL;
-  if (config.CUSTOS_KAFKA_BROKERS === undefined)
-    await runMigrations({
-      url,
-      migrations: auditLogMigrations,
-      tableName: 'audit_log_migrations',
-    });
-  await runMigrations({ url, migrations: ledgerMigrations, tableName: 'ledger_migrations' });
-}
+const migrate = (config: LedgerConfig): Promise<unknown> =>
+  runMigrations({
+    url: config.CUSTOS_MIGRATION_DATABASE_URL ?? config.CUSTOS_DATABASE_URL,
+    migrations: ledgerMigrations,
+    tableName: 'ledger_migrations',
+  });
 
 function readCatalog(config: LedgerConfig): Catalog {
   const builtIn = join(packageRoot(import.meta.dirname), 'libs', 'catalog', 'data');

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { TOPICS } from '#libs/audit-events';
-import { auditLogMigrations, AuditWriter, logOptions, openAppendLog } from '#libs/audit-log';
+import { openProcessLog, type AuditWriter } from '#libs/audit-log';
 import { decodeFacts, FactsDirectory, loadCatalog } from '#libs/catalog';
 import { decodePrincipals, PrincipalDirectory } from '#libs/identity';
 import { SystemClock, type Clock } from '#libs/kernel';
@@ -123,17 +123,15 @@ async function openWriter(
   clock: Clock,
 ): Promise<AuditWriter> {
   const url = config.CUSTOS_MIGRATION_DATABASE_URL ?? config.CUSTOS_DATABASE_URL;
-  if (config.CUSTOS_KAFKA_BROKERS === undefined)
-    await runMigrations({ url, migrations: auditLogMigrations, tableName: 'audit_log_migrations' });
   await runMigrations({ url, migrations: policyMigrations, tableName: 'policy_migrations' });
-  const log = await openAppendLog(
-    logOptions(config, 'policy', config.CUSTOS_DATABASE_URL, (reason) =>
-      lifecycle.logger.warn('audit.log', { reason }),
-    ),
-  );
-  lifecycle.onShutdown(90, 'audit log', () => log.close());
-  const writer = new AuditWriter({ log, topic: TOPICS.control, app: 'policy', clock });
-  await writer.start();
-  lifecycle.onShutdown(60, 'audit writer', () => writer.stop());
+  const { writer } = await openProcessLog({
+    settings: config,
+    app: 'policy',
+    topic: TOPICS.control,
+    databaseUrl: config.CUSTOS_DATABASE_URL,
+    migrationUrl: url,
+    clock,
+    lifecycle,
+  });
   return writer;
 }

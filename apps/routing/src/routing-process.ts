@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { TOPICS } from '#libs/audit-events';
-import { auditLogMigrations, AuditWriter, logOptions, openAppendLog } from '#libs/audit-log';
+import { openProcessLog, type AuditWriter } from '#libs/audit-log';
 import { loadCatalog, type Catalog } from '#libs/catalog';
 import { decodePrincipals, PrincipalDirectory } from '#libs/identity';
 import { SystemClock } from '#libs/kernel';
@@ -92,26 +92,20 @@ async function openWriter(
   clock: SystemClock,
 ): Promise<AuditWriter> {
   const ownerUrl = config.CUSTOS_MIGRATION_DATABASE_URL ?? config.CUSTOS_DATABASE_URL;
-  if (config.CUSTOS_KAFKA_BROKERS === undefined)
-    await runMigrations({
-      url: ownerUrl,
-      migrations: auditLogMigrations,
-      tableName: 'audit_log_migrations',
-    });
   await runMigrations({
     url: ownerUrl,
     migrations: routingMigrations,
     tableName: 'routing_migrations',
   });
-  const log = await openAppendLog(
-    logOptions(config, 'routing', config.CUSTOS_DATABASE_URL, (message) =>
-      lifecycle.logger.warn('log.warning', { message }),
-    ),
-  );
-  lifecycle.onShutdown(90, 'audit log', () => log.close());
-  const writer = new AuditWriter({ log, topic: TOPICS.control, app: 'routing', clock });
-  await writer.start();
-  lifecycle.onShutdown(60, 'audit writer', () => writer.stop());
+  const { writer } = await openProcessLog({
+    settings: config,
+    app: 'routing',
+    topic: TOPICS.control,
+    databaseUrl: config.CUSTOS_DATABASE_URL,
+    migrationUrl: ownerUrl,
+    clock,
+    lifecycle,
+  });
   return writer;
 }
 

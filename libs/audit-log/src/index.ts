@@ -20,3 +20,5 @@ export { PostgresAppendLog } from './postgres/postgres-append-log.js';
 export type { PostgresAppendLogOptions } from './postgres/postgres-append-log.js';
 export { logOptions, logVariables } from './log-settings.js';
 export type { LogSettings } from './log-settings.js';
+export { openProcessLog } from './process-log.js';
+export type { ProcessLogOptions } from './process-log.js';

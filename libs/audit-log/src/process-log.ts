@@ -1,0 +1,55 @@
+import type { Topic } from '#libs/audit-events';
+import type { Clock } from '#libs/kernel';
+import { describeError, runMigrations, type Lifecycle } from '#libs/platform';
+import type { AppendLog } from './append-log.js';
+import { AuditWriter } from './audit-writer.service.js';
+import { logOptions, type LogSettings } from './log-settings.js';
+import { openAppendLog } from './open-append-log.js';
+import { auditLogMigrations } from './postgres/migrations/index.js';
+
+export interface ProcessLogOptions {
+  readonly settings: LogSettings;
+  readonly app: string;
+  readonly topic: Topic;
+  /** The app's role; the log's own where it is in PostgreSQL. */
+  readonly databaseUrl: string;
+  /** The owner's role: brings the log's schema up to date where the log is in PostgreSQL. */
+  readonly migrationUrl: string;
+  readonly clock: Clock;
+  readonly lifecycle: Lifecycle;
+}
+
+/**
+ * Log and writer of a process of the control or record plane: opened, started, and closed with the process. A writer that
+ * the log refuses for ever ends its process: alive and unready it would never be replaced.
+ */
+export async function openProcessLog(
+  options: ProcessLogOptions,
+): Promise<{ readonly log: AppendLog; readonly writer: AuditWriter }> {
+  const { settings, app, topic, databaseUrl, clock, lifecycle } = options;
+  if (settings.CUSTOS_KAFKA_BROKERS === undefined)
+    await runMigrations({
+      url: options.migrationUrl,
+      migrations: auditLogMigrations,
+      tableName: 'audit_log_migrations',
+    });
+  const log = await openAppendLog(
+    logOptions(settings, app, databaseUrl, (reason) =>
+      lifecycle.logger.warn('audit.log', { reason }),
+    ),
+  );
+  lifecycle.onShutdown(90, 'audit log', () => log.close());
+  const writer = new AuditWriter({
+    log,
+    topic,
+    app,
+    clock,
+    onFatal: (error) => {
+      lifecycle.logger.error('audit.writer_refused', describeError(error));
+      void lifecycle.shutdown('the log refuses this writer').then(() => process.exit(1));
+    },
+  });
+  await writer.start();
+  lifecycle.onShutdown(60, 'audit writer', () => writer.stop());
+  return { log, writer };
+}
