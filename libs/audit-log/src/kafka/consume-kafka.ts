@@ -9,8 +9,8 @@ import { fromKafka } from './kafka-client.js';
 /** Longest time a broker holds an empty fetch back; kafkajs's own 5 s would eat the latency budget. */
 const FETCH_WAIT_MS = 100;
 /**
- * A fetch answers when so much has come or the wait is over: batches of some hundred records instead of two or three,
- * whose fixed cost in the ledger is then shared (as the PostgreSQL reader gathers).
+ * A fetch answers when so much has come or the wait is over: larger batches, whose fixed cost in the ledger is
+ * shared (as the PostgreSQL reader gathers).
  */
 const FETCH_BYTES_MIN = 512 * 1024;
 const SESSION_TIMEOUT_MS = 30_000;

@@ -13,8 +13,8 @@ const POLL_BUSY_MS = 20;
 const BUSY_FOR_MS = 1_000;
 /**
  * From one read to the next while the log is busy and the reader keeps up: a batch's fixed cost (a dozen statements and
- * a sync in the ledger) is shared by what came in between. At 20 ms it cost the database twice as much per record, and
- * the writers, on the same machine, their latency.
+ * a sync in the ledger) is shared by what came in between, and writers on the same machine are disturbed less often. It
+ * delays a posted entry by as much at most.
  */
 const GATHER_MS = 80;
 
