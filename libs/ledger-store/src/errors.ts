@@ -4,6 +4,14 @@ export type LedgerStoreErrorCode =
   | 'log_gap'
   /** Another sequencer moved the fence under this transaction. */
   | 'fence_moved'
+  /** Another root was committed for this size of the tree. Halts the ledger. */
+  | 'checkpoint_forked'
+  /** The stored hashes do not give the tree that was committed. Halts the ledger. */
+  | 'tree_mismatch'
+  /** Leaves are older than the tree's tables and the log no longer has their bytes. Halts the ledger. */
+  | 'entries_gone'
+  /** The signing key or the origin is not the one that this ledger began with. */
+  | 'log_identity_changed'
   | 'bad_cursor';
 
 /** Why a leaf stands in quarantine. The leaf is counted either way; only `unreadable` and `bad_usage` have no effect. */

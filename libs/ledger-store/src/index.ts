@@ -1,6 +1,8 @@
 // The ledger in PostgreSQL: schema and its rules, the posting transaction, leases, queries for auditors.
 // Every effect of a record changes together with the fence, so each record takes effect once.
 export { Balances } from './balances.js';
+export { Checkpoints, LEDGER_ID } from './checkpoints.js';
+export type { CheckpointBody, PublishedCheckpoint } from './checkpoints.js';
 export type { LeaseOutcome, LeaseRequest, PeriodUsage, ScopeUsage } from './balances.js';
 export type { LedgerStoreErrorCode, QuarantineCode } from './errors.js';
 export { ledgerMigrations } from './migrations/index.js';

@@ -1,5 +1,10 @@
 import { LedgerTables1763700001000 } from './1763700001000-ledger-tables.js';
 import { LedgerRules1763700002000 } from './1763700002000-ledger-rules.js';
+import { TransparencyTables1763700003000 } from './1763700003000-transparency-tables.js';
 
 /** In order. Run by the owner's role. */
-export const ledgerMigrations = [LedgerTables1763700001000, LedgerRules1763700002000] as const;
+export const ledgerMigrations = [
+  LedgerTables1763700001000,
+  LedgerRules1763700002000,
+  TransparencyTables1763700003000,
+] as const;
