@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { CustosEvent, EventEnvelope } from '#libs/audit-events';
 import {
-  fold,
+  bookDue,
+  bookLeaf,
   isGenerationEvent,
-  owesSettlement,
   unseen,
+  type Booking,
   type GenerationEvent,
   type LeafPlace,
   type Noted,
@@ -21,7 +22,7 @@ import type {
   Source,
   WriterRow,
 } from './rows.js';
-import { settleWork, type SettleContext } from './settle-work.js';
+import { booksOf, noteBooking, type SettleContext } from './settle-work.js';
 
 const LEAF_PREFIX = Buffer.of(0);
 
@@ -202,14 +203,14 @@ export class BatchFold {
       work = emptyWork(generationId);
       this.generations.set(generationId, work);
     }
-    const { state, effect } = fold(work.state, event, index);
-    work.state = state;
+    const booking = bookLeaf({ index, event }, booksOf(this.generations), this.context);
+    const { effect } = booking;
+    const { opening } = booking.generation ?? work.state;
+    if (effect === 'opened' && opening !== undefined) this.limits.place(generationId, opening.hold);
+    this.#note(work, booking);
     work.leaves.push(index.toString());
     this.changed.add(generationId);
     this.#keepDocument(work, event, { eventId: event.id, writer: event.writer, recordedAt, leaf });
-    if (effect === 'opened' && state.opening !== undefined)
-      this.limits.place(generationId, state.opening.hold);
-    if (owesSettlement(work.state)) this.#settle(work);
     return effect;
   }
 
@@ -244,18 +245,17 @@ export class BatchFold {
   settleLate(work: GenerationWork): void {
     this.generations.set(work.state.id, work);
     this.changed.add(work.state.id);
-    if (owesSettlement(work.state)) this.#settle(work);
+    this.#note(work, bookDue(work.state, this.context));
   }
 
-  #settle(work: GenerationWork): void {
-    const outcome = settleWork(work, this.context);
-    if (outcome.kind === 'set_aside') {
-      this.quarantine.push(outcome.row);
-      return;
-    }
-    if (outcome.problem !== undefined) this.quarantine.push(outcome.problem);
-    this.journals.push(...outcome.journals);
-    this.limits.settle(outcome.opening, outcome.first, work.state.id, outcome.deltaPicoUsd);
+  #note(work: GenerationWork, booking: Pick<Booking, 'generation' | 'settled' | 'awaits'>): void {
+    const { journals, problem } = noteBooking(work, booking, this.context.nowMs);
+    if (problem !== undefined) this.quarantine.push(problem);
+    this.journals.push(...journals);
+    const { opening } = work.state;
+    const { settled } = booking;
+    if (settled !== undefined && opening !== undefined)
+      this.limits.settle(opening, settled.first, work.state.id, settled.deltaPicoUsd);
   }
 }
 

@@ -140,7 +140,7 @@ export interface GenerationRow {
 }
 
 export const workOf = (row: GenerationRow): GenerationWork => ({
-  state: row.state ?? unseen(row.id),
+  state: datedClose(row.state ?? unseen(row.id), row.closed_at),
   settled: row.settled ?? undefined,
   opened: undefined,
   refused: undefined,
@@ -150,3 +150,9 @@ export const workOf = (row: GenerationRow): GenerationWork => ({
   closedAt: row.closed_at?.toISOString() ?? null,
   lastByteAt: row.last_byte_at?.toISOString() ?? null,
 });
+
+/** States written before a close bore its own time: the row has it. */
+const datedClose = (state: GenerationState, closedAt: Date | null): GenerationState =>
+  state.close === undefined || typeof state.close.at === 'string' || closedAt === null
+    ? state
+    : { ...state, close: { ...state.close, at: closedAt.toISOString() } };

@@ -4,7 +4,7 @@ import type {
   GenerationOpened,
   GenerationRefused,
 } from '#libs/audit-events';
-import type { GenerationState, Noted, Posting, SettledNote } from '#libs/ledger';
+import type { GenerationState, Journal, Noted, SettledNote } from '#libs/ledger';
 import type { QuarantineCode } from './errors.js';
 
 /** One partition's fence. */
@@ -65,16 +65,8 @@ export interface LeaseRow {
   dirty: boolean;
 }
 
-export interface JournalRow {
-  readonly id: bigint;
-  readonly leafIndex: bigint;
-  readonly kind: 'usage' | 'reversal';
-  readonly generationId: string;
-  readonly priceBook: string;
-  readonly effectiveAt: string;
-  readonly reverses: bigint | null;
-  readonly postings: readonly Posting[];
-}
+/** A journal is written as it was drafted. */
+export type JournalRow = Journal;
 
 export interface HoldRow {
   readonly generationId: string;

@@ -4,6 +4,8 @@ export { rate, worstCaseCost } from './rate.js';
 export type { RatedAmount, RatedLine, TokenClass, WorstCase } from './rate.js';
 export { billableUsage } from './billable-usage.js';
 export type { BillableUsage, BillingRule } from './billable-usage.js';
+export { bookDue, bookLeaf } from './book-leaf.js';
+export type { Booking, BooksSoFar, Leaf, Settled, Terms } from './book-leaf.js';
 export { fold, isGenerationEvent, owesSettlement, unseen } from './life-cycle.js';
 export type {
   Booked,
@@ -13,7 +15,7 @@ export type {
   GenerationStatus,
 } from './life-cycle.js';
 export { journalFor, reversalOf } from './journal.js';
-export type { Posting } from './journal.js';
+export type { Journal, Posting } from './journal.js';
 export { settle } from './settle.js';
 export type { Prices, Settlement, SettlementFlag } from './settle.js';
 export { assembleTrail } from './trail.js';

@@ -4,6 +4,21 @@ export interface Posting {
   readonly amountPicoUsd: string;
 }
 
+/** One entry in the books, as drafted: the database adds when it was recorded. */
+export interface Journal {
+  readonly id: bigint;
+  /** The leaf that caused it. */
+  readonly leafIndex: bigint;
+  readonly kind: 'usage' | 'reversal';
+  readonly generationId: string;
+  readonly priceBook: string;
+  /** When what it accounts for happened, RFC 3339. */
+  readonly effectiveAt: string;
+  /** Of a reversal: the journal that it takes back. */
+  readonly reverses?: bigint;
+  readonly postings: readonly Posting[];
+}
+
 export interface JournalInput {
   readonly organisationId: string;
   /** The model sold: what the revenue is for. */

@@ -15,6 +15,8 @@ export interface Close {
   /** Index of its leaf: what the postings name. */
   readonly leafIndex: string;
   readonly status: GenerationOutcome;
+  /** When the generation ended, RFC 3339: the time its usage is effective at. */
+  readonly at: string;
   readonly attempts: readonly AttemptOutcome[];
 }
 
@@ -129,6 +131,7 @@ export function fold(state: GenerationState, event: GenerationEvent, leafIndex: 
         eventId: event.id,
         leafIndex: leafIndex.toString(),
         status: event.data.status,
+        at: event.data.at,
         attempts: event.data.attempts,
       };
       const inForce = state.close;

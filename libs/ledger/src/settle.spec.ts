@@ -43,7 +43,7 @@ const closed = (
       leases: [{ leaseId: 'l', scope: 'key', id: 'key' }],
     },
   },
-  close: { eventId: 'w.1', leafIndex: '1', status, attempts },
+  close: { eventId: 'w.1', leafIndex: '1', status, at: '', attempts },
 });
 
 describe('the billing rule', () => {
