@@ -25,3 +25,5 @@ export { Clock, SystemClock } from './clock.js';
 export { DomainError } from './domain-error.js';
 export { canonicalJson, sha256 } from './canonical-json.js';
 export type { Json } from './canonical-json.js';
+export { LIFETIME, LIMIT_RESETS, periodAt, periodIdsAt, resetOfPeriod } from './calendar-period.js';
+export type { CalendarPeriod, LimitReset, PeriodIds } from './calendar-period.js';
