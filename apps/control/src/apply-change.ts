@@ -52,6 +52,7 @@ export async function applyChange(manager: EntityManager, change: Change): Promi
       return;
     case 'fact.proposed':
     case 'fact.approved':
+    case 'fact.suspended':
     case 'fact.revoked':
       await applyFactChange(manager, change);
       return;

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
-import type { EventData, EventType } from '#libs/audit-events';
+import type { ControlChange, EventData, EventType } from '#libs/audit-events';
 import type { AppendReceipt, EventAppender } from '#libs/audit-log';
-import { decodeFacts, type FactsSnapshot } from '#libs/catalog';
+import { decodeFacts, FactsDirectory, FactsHistory, type FactsSnapshot } from '#libs/catalog';
 import { decodePrincipals, PrincipalDirectory, type PrincipalsSnapshot } from '#libs/identity';
 import {
   createHttpApp,
@@ -367,7 +367,7 @@ const BAA = {
 describe('/admin/v1/facts', () => {
   const inForce = (): readonly unknown[] => facts.current()!.value.facts;
 
-  it('lets a fact take effect only when a second person has approved it, and ends it at once', async () => {
+  it('lets a fact take effect only when a second person has approved it, and suspends it at once', async () => {
     const { adminKey, approverKey, auditorKey } = await bootstrapped();
     const proposed = await ask('POST', '/admin/v1/facts', adminKey, BAA);
     expect(proposed).toMatchObject({ status: 201, json: { status: 'effective' } });
@@ -386,7 +386,7 @@ describe('/admin/v1/facts', () => {
     });
 
     expect((await ask('DELETE', path, adminKey)).status).toBe(200);
-    expect(inForce()).toEqual([]);
+    expect(inForce()).toMatchObject([{ fact: 'baaSigned', suspended: true }]);
     const { evidence } = BAA;
     expect(appender.said.slice(-3).map((s) => s.data)).toMatchObject([
       { change: 'fact.proposed', actor: 'key:key-admin', values: { statement: { evidence } } },
@@ -395,18 +395,115 @@ describe('/admin/v1/facts', () => {
         actor: 'key:key-approver',
         values: { documentSha256: evidence.documentSha256 },
       },
-      { change: 'fact.revoked', actor: 'key:key-admin' },
+      { change: 'fact.suspended', actor: 'key:key-admin' },
     ]);
   });
 
-  it('is not approved by who entered it, whatever roles the key has', async () => {
-    const { adminKey } = await bootstrapped();
-    const both = await ask('POST', '/admin/v1/keys', adminKey, {
+  const both = async (adminKey: string): Promise<string> => {
+    const made = await ask('POST', '/admin/v1/keys', adminKey, {
       workspaceId: 'ws-default',
       label: 'both',
       roles: ['admin', 'approver'],
     });
-    const secret = String(both.json['secret']);
+    return String(made.json['secret']);
+  };
+  const approved = async (adminKey: string, approverKey: string, body: object): Promise<string> => {
+    const { json } = await ask('POST', '/admin/v1/facts', adminKey, body);
+    const path = `/admin/v1/facts/${String(json['id'])}`;
+    expect((await ask('POST', `${path}/approve`, approverKey)).status).toBe(200);
+    return path;
+  };
+
+  it('goes for good only by a second person, whatever roles the first one has', async () => {
+    const { adminKey, approverKey } = await bootstrapped();
+    const path = await approved(adminKey, approverKey, BAA);
+    const secret = await both(adminKey);
+    for (let times = 0; times < 2; times += 1)
+      expect((await ask('DELETE', path, secret)).status).toBe(200);
+    expect((await ask('POST', `${path}/approve`, secret)).status).toBe(403);
+    expect(inForce()).toMatchObject([{ suspended: true }]);
+    expect((await ask('POST', `${path}/approve`, approverKey)).status).toBe(200);
+    expect(inForce()).toEqual([]);
+    expect((await ask('DELETE', path, adminKey)).status).toBe(200);
+    expect((await ask('GET', '/admin/v1/facts', approverKey)).json).toMatchObject({
+      data: [{ status: 'revoked', revokedBy: 'key:key-approver' }],
+    });
+  });
+
+  it('goes at once where it never took effect', async () => {
+    const { adminKey } = await bootstrapped();
+    const { json } = await ask('POST', '/admin/v1/facts', adminKey, BAA);
+    const path = `/admin/v1/facts/${String(json['id'])}`;
+    expect((await ask('DELETE', path, adminKey)).status).toBe(200);
+    expect(appender.said.at(-1)?.data).toMatchObject({ change: 'fact.revoked' });
+  });
+
+  describe('every set that was ever in force', () => {
+    const versions = async (): Promise<readonly string[]> => {
+      const { rows } = await query<{ version: string }>('select version from control.fact_version');
+      return rows.map((r) => r.version).toSorted();
+    };
+    const query = async <T extends pg.QueryResultRow>(sql: string, url = database.ownerUrl) => {
+      const client = new pg.Client({ connectionString: url });
+      await client.connect();
+      try {
+        return await client.query<T>(sql);
+      } finally {
+        await client.end();
+      }
+    };
+    const cited = (): string =>
+      new FactsDirectory(facts.current()!.value).of('org-default')!.version;
+
+    /** One comes, a second comes, the first is suspended and let go: four sets of facts. */
+    async function fourVersions(): Promise<readonly string[]> {
+      const { adminKey, approverKey } = await bootstrapped();
+      const first = await approved(adminKey, approverKey, BAA);
+      const seen = [cited()];
+      await approved(adminKey, approverKey, { ...BAA, fact: 'zdr', value: 'contracted' });
+      seen.push(cited());
+      await ask('DELETE', first, adminKey);
+      seen.push(cited());
+      await ask('POST', `${first}/approve`, approverKey);
+      seen.push(cited());
+      expect(new Set(seen).size).toBe(4);
+      return seen.toSorted();
+    }
+
+    it('is kept under the version that decisions cite, and cannot be changed', async () => {
+      expect(await fourVersions()).toEqual(await versions());
+      for (const sql of [
+        `update control.fact_version set facts = '[]'`,
+        'delete from control.fact_version',
+        'truncate control.fact_version',
+      ])
+        await expect(query(sql)).rejects.toThrow('history');
+      await expect(query('delete from control.fact_version', database.appUrl)).rejects.toThrow();
+    });
+
+    it('can be derived from the log alone, whatever is told twice', async () => {
+      const seen = await fourVersions();
+      const history = new FactsHistory();
+      for (const { type, data } of appender.said)
+        if (type === 'custos.control.changed.v1')
+          for (let times = 0; times < 2; times += 1) history.take(data as ControlChange);
+      expect(history.versions.map((v) => v.version).toSorted()).toEqual(seen);
+    });
+
+    it('is found again by a control plane that begins to keep them', async () => {
+      const seen = await fourVersions();
+      await query(
+        'alter table control.fact_version disable trigger append_only; delete from control.fact_version',
+      );
+      await http.close();
+      await startControl();
+      expect(await versions()).toEqual(seen);
+    });
+  });
+
+  it('is not approved by who entered it, whatever roles the key has', async () => {
+    const { adminKey } = await bootstrapped();
+    const secret = await both(adminKey);
     const { json } = await ask('POST', '/admin/v1/facts', secret, BAA);
     const approve = `/admin/v1/facts/${String(json['id'])}/approve`;
     expect((await ask('POST', approve, secret)).status).toBe(403);

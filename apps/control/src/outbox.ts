@@ -7,6 +7,7 @@ import { describeError, type InProcessSnapshotSource } from '#libs/platform';
 import { applyChange } from './apply-change.js';
 import { recordOf, type Change } from './changes.js';
 import { CONTROL_OPTIONS, type ControlOptions } from './control-options.js';
+import { keepEarlierVersions } from './facts/fact-versions.js';
 import { readFacts } from './facts/read-facts.js';
 import { readPrincipals } from './read-principals.js';
 
@@ -46,6 +47,7 @@ export class Outbox
   }
 
   async onModuleInit(): Promise<void> {
+    await this.database.transaction(keepEarlierVersions);
     await this.start();
     this.control.health?.register('control outbox', () => this.fault);
   }

@@ -69,6 +69,8 @@ export type CustomerStatement = z.output<typeof shape>;
 export interface CustomerFact extends CustomerStatement {
   readonly id: string;
   readonly organisationId: string;
+  /** One person took it out of use: what it was about is unknown until a second one agrees that it goes. */
+  readonly suspended?: true;
 }
 
 /** Facts of every organisation at one moment. */
@@ -86,10 +88,8 @@ export interface OrganisationFacts {
   readonly facts: readonly CustomerFact[];
 }
 
-export function factsSnapshot(facts: readonly CustomerFact[]): FactsSnapshot {
-  const ordered = facts.toSorted((a, b) => (a.id < b.id ? -1 : 1));
-  return { version: versionOf(ordered), facts: ordered };
-}
+export const factsSnapshot = (facts: readonly CustomerFact[]): FactsSnapshot =>
+  organisationFacts(facts);
 
 export const encodeFacts = (snapshot: FactsSnapshot): string => JSON.stringify(snapshot);
 
@@ -97,21 +97,33 @@ const snapshotShape = z.object({
   version: z.string(),
   facts: z.array(z.looseObject({ id: name, organisationId: name })),
 });
+const suspendedShape = z.literal(true).optional();
 
 /** The value of a parsed JSON text. Throws CatalogError `facts-invalid` on anything that is not exactly a snapshot. */
 export function decodeFacts(json: unknown): FactsSnapshot {
   const parsed = snapshotShape.safeParse(json);
   if (!parsed.success) throw invalid('not a snapshot of facts', parsed.error);
   const facts = parsed.data.facts.map((row): CustomerFact => {
-    const { id, organisationId, ...stated } = row as unknown as CustomerFact;
+    const { id, organisationId, suspended, ...stated } = row as unknown as CustomerFact;
     const statement = shape.safeParse(stated);
     if (!statement.success) throw invalid('a fact breaks its format', statement.error);
-    return { id, organisationId, ...statement.data };
+    if (!suspendedShape.safeParse(suspended).success) throw invalid('suspended is not true');
+    return { id, organisationId, ...statement.data, ...(suspended && { suspended }) };
   });
   if (versionOf(facts) !== parsed.data.version)
     throw invalid('the version is not the digest of the content');
   return { version: parsed.data.version, facts };
 }
+
+/** Facts of one organisation under the version that decisions on them cite. Their order does not matter. */
+export function organisationFacts(facts: readonly CustomerFact[]): OrganisationFacts {
+  const ordered = facts.toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  return { version: versionOf(ordered), facts: ordered };
+}
+
+/** A version as it was stored. Throws CatalogError `facts-invalid` where it is not what its version says. */
+export const decodeOrganisationFacts = (version: string, facts: unknown): OrganisationFacts =>
+  decodeFacts({ version, facts });
 
 /** Facts by organisation: made once per snapshot. */
 export class FactsDirectory {
@@ -119,7 +131,7 @@ export class FactsDirectory {
 
   constructor({ facts }: FactsSnapshot) {
     for (const [id, own] of Map.groupBy(facts, ({ organisationId }) => organisationId))
-      this.#byOrganisation.set(id, { version: versionOf(own), facts: own });
+      this.#byOrganisation.set(id, organisationFacts(own));
   }
 
   /** Undefined where the organisation has stated nothing. */
@@ -139,10 +151,11 @@ export function overlayFacts(catalog: Catalog, { facts }: OrganisationFacts): Ca
   return { ...catalog, providers };
 }
 
-function statementOf({ fact, value, scope, evidence }: CustomerFact): FactStatement {
+function statementOf({ fact, value, scope, evidence, suspended }: CustomerFact): FactStatement {
   return factStatement({
     fact,
-    value: value as FactValue,
+    // Not left out: then the wider statement of the catalog would hold again, which may admit more.
+    value: suspended ? null : (value as FactValue),
     scope,
     customer: true,
     fromMs: Date.parse(evidence.validFrom),

@@ -8,9 +8,11 @@ export {
   CUSTOMER_FACT_NAMES,
   customerStatement,
   decodeFacts,
+  decodeOrganisationFacts,
   encodeFacts,
   FactsDirectory,
   factsSnapshot,
+  organisationFacts,
   overlayFacts,
 } from './customer-facts.js';
 export type {
@@ -21,6 +23,8 @@ export type {
 } from './customer-facts.js';
 export { EVIDENCE_CLASSES, evidenceLevel, expiryMs } from './evidence.js';
 export type { Evidence, EvidenceClass } from './evidence.js';
+export { FactsHistory } from './facts-history.js';
+export type { ToldChange } from './facts-history.js';
 export { factStatement, settleFacts } from './fact-statement.js';
 export type { Offer, SettledFact, SettledFacts } from './fact-statement.js';
 export type { FactName, FactValues } from './fact-values.js';

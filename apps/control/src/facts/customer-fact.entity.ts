@@ -1,7 +1,7 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import type { CustomerStatement } from '#libs/catalog';
 
-export type FactStatus = 'proposed' | 'in-force' | 'revoked';
+export type FactStatus = 'proposed' | 'in-force' | 'suspended' | 'revoked';
 
 /** What an organisation states of a provider's offers to it, on the strength of a document. Never deleted. */
 @Entity({ schema: 'control', name: 'customer_fact' })
@@ -30,6 +30,13 @@ export class CustomerFactEntity {
 
   @Column({ type: 'timestamptz', name: 'approved_at', nullable: true })
   approvedAt!: Date | null;
+
+  /** Who took it out of use alone; whoever lets it go after that is another person. */
+  @Column({ type: 'text', name: 'suspended_by', nullable: true })
+  suspendedBy!: string | null;
+
+  @Column({ type: 'timestamptz', name: 'suspended_at', nullable: true })
+  suspendedAt!: Date | null;
 
   @Column({ type: 'text', name: 'revoked_by', nullable: true })
   revokedBy!: string | null;

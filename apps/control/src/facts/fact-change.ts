@@ -1,6 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import type { CustomerStatement } from '#libs/catalog';
 import { CustomerFactEntity } from './customer-fact.entity.js';
+import { keepVersion } from './fact-versions.js';
 
 /** How customers' facts change. Each step says in the log who did it, and on which document. */
 export type FactChange =
@@ -13,7 +14,7 @@ export type FactChange =
       readonly at: string;
     }
   | {
-      readonly kind: 'fact.approved' | 'fact.revoked';
+      readonly kind: 'fact.approved' | 'fact.suspended' | 'fact.revoked';
       readonly id: string;
       readonly organisationId: string;
       readonly documentSha256: string;
@@ -41,13 +42,21 @@ export async function applyFactChange(manager: EntityManager, change: FactChange
         { id, status: 'proposed' },
         { status: 'in-force', approver: by, approvedAt: at },
       );
-      return;
+      break;
+    case 'fact.suspended':
+      await manager.update(
+        CustomerFactEntity,
+        { id, status: 'in-force' },
+        { status: 'suspended', suspendedBy: by, suspendedAt: at },
+      );
+      break;
     case 'fact.revoked':
       await manager.update(
         CustomerFactEntity,
         { id },
         { status: 'revoked', revokedBy: by, revokedAt: at },
       );
-      return;
+      break;
   }
+  await keepVersion(manager, organisationId);
 }

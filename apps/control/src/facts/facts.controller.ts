@@ -30,7 +30,7 @@ const newFact = z.strictObject({
   ...customerStatement.shape,
 });
 
-/** What customers know of their own contracts: entered by one person, approved by another, ended by either. */
+/** What customers know of their own contracts: entered by one person, approved by another, and so are they let go. */
 @Controller('admin/v1/facts')
 export class FactsController {
   constructor(
@@ -74,14 +74,15 @@ export class FactsController {
     return answer(reply, { ...(await this.commands.execute(command)), id }, 200);
   }
 
+  /** Takes a fact out of use at once; a second person approves that it goes for good. */
   @Delete(':id')
   @UseGuards(EitherGuard)
-  async revoke(
+  async withdraw(
     @Param('id') id: string,
     @Admitted() by: Principal,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    const command = new DecideFact(actorOf(by), id, 'revoke');
+    const command = new DecideFact(actorOf(by), id, 'withdraw');
     return answer(reply, { ...(await this.commands.execute(command)), id }, 200);
   }
 }
