@@ -1,9 +1,8 @@
 import type { ClientBase } from 'pg';
 import type { LogRecord } from '#libs/audit-events';
-import { DomainError } from '#libs/kernel';
 import { BatchFold } from './batch-fold.js';
 import { decodeRecord } from './decode-records.js';
-import type { LedgerStoreErrorCode } from './errors.js';
+import { beyondFences, lockFences, moveFences, placeOf } from './fences.js';
 import {
   loadGenerations,
   loadLeases,
@@ -13,7 +12,7 @@ import {
   workOf,
   type GenerationRow,
 } from './load-batch.js';
-import type { Source } from './rows.js';
+import { extend, insertEntries, insertSubtrees, lockTree, moveTree } from './seal-leaves.js';
 import type { SettleContext } from './settle-work.js';
 import { writeBatch, type AccountIds } from './write-batch.js';
 
@@ -48,11 +47,12 @@ export class PostingTransaction {
    */
   async applyBatch(records: readonly LogRecord[]): Promise<Applied> {
     return this.#inTransaction(async (settling) => {
-      const sources = await this.#fences(records);
+      const sources = await lockFences(this.client, this.logId, records);
       const { fresh, ends } = beyondFences(records, sources);
       if (fresh.length === 0) return NOTHING;
       const decoded = fresh.map(decodeRecord);
-      const size = await this.#treeSize();
+      const tree = await lockTree(this.client);
+      const { size } = tree;
       const generations = await loadGenerations(this.client, decoded);
       await settling.loadPrices(priceBooksOf(decoded, generations.values()));
       const batch = new BatchFold(
@@ -68,8 +68,10 @@ export class PostingTransaction {
         batch.take(sources.get(placeOf(record.topic, record.partition))!, record);
       await this.#ensurePartitions(batch.size);
       const accounts = await writeBatch(this.client, batch, this.#accounts);
-      await this.#moveTree(size, batch.size);
-      await this.#moveFences(ends);
+      await insertEntries(this.client, size, decoded);
+      await insertSubtrees(this.client, extend(tree, batch.leaves));
+      await moveTree(this.client, size, tree);
+      await moveFences(this.client, ends);
       return { ...summary(batch, decoded.length), accounts };
     });
   }
@@ -82,7 +84,7 @@ export class PostingTransaction {
         [priceBook, max],
       );
       await settling.loadPrices(new Set([priceBook]));
-      const size = await this.#treeSize();
+      const { size } = await lockTree(this.client);
       const batch = new BatchFold(
         { size, writers: new Map(), generations: new Map(), leases: new Map() },
         settling,
@@ -115,42 +117,6 @@ export class PostingTransaction {
     }
   }
 
-  async #fences(records: readonly LogRecord[]): Promise<Map<string, Source>> {
-    const wanted = new Map(records.map((r) => [placeOf(r.topic, r.partition), r]));
-    const topics = [...wanted.values()].map((r) => r.topic);
-    const partitions = [...wanted.values()].map((r) => r.partition);
-    const select = () =>
-      this.client.query<{ id: number; topic: string; partition: number; next_offset: string }>({
-        name: 'ledger.fences',
-        text: `select id, topic, partition, next_offset from ledger.source_offset
-          where log_id = $1 and (topic, partition) in (select * from unnest($2::text[], $3::integer[]))
-          order by id for update`,
-        values: [this.logId, topics, partitions],
-      });
-    let { rows } = await select();
-    if (rows.length < wanted.size) {
-      await this.client.query(
-        `insert into ledger.source_offset (log_id, topic, partition)
-         select $1, * from unnest($2::text[], $3::integer[]) on conflict do nothing`,
-        [this.logId, topics, partitions],
-      );
-      ({ rows } = await select());
-    }
-    return new Map(
-      rows.map((r) => [
-        placeOf(r.topic, r.partition),
-        { id: r.id, topic: r.topic, partition: r.partition, next: BigInt(r.next_offset) },
-      ]),
-    );
-  }
-
-  async #treeSize(): Promise<bigint> {
-    const { rows } = await this.client.query<{ size: string }>(
-      `select size from ledger.tree_state where ledger_id = 'main' for update`,
-    );
-    return BigInt(rows[0]!.size);
-  }
-
   async #ensurePartitions(size: bigint): Promise<void> {
     if (size + LEAVES_AHEAD <= this.#partitionedTo) return;
     const { rows } = await this.client.query<{ bound: string }>(
@@ -158,29 +124,6 @@ export class PostingTransaction {
       [(size + 2n * LEAVES_AHEAD).toString()],
     );
     this.#partitionedTo = BigInt(rows[0]!.bound);
-  }
-
-  async #moveTree(from: bigint, to: bigint): Promise<void> {
-    const { rowCount } = await this.client.query(
-      `update ledger.tree_state set size = $2 where ledger_id = 'main' and size = $1`,
-      [from.toString(), to.toString()],
-    );
-    if (rowCount !== 1) throw storeError('fence_moved', 'the tree grew under this transaction');
-  }
-
-  async #moveFences(ends: readonly FenceMove[]): Promise<void> {
-    const { rowCount } = await this.client.query({
-      name: 'ledger.move_fences',
-      text: `update ledger.source_offset s set next_offset = m.next
-        from unnest($1::integer[], $2::bigint[], $3::bigint[]) as m(id, old, next)
-        where s.id = m.id and s.next_offset = m.old`,
-      values: [
-        ends.map((e) => e.source.id),
-        ends.map((e) => e.source.next.toString()),
-        ends.map((e) => e.next.toString()),
-      ],
-    });
-    if (rowCount !== ends.length) throw storeError('fence_moved', 'a fence moved under this batch');
   }
 }
 
@@ -192,39 +135,6 @@ const NOTHING: Applied & { readonly accounts: AccountIds } = {
   quarantined: [],
   accounts: new Map(),
 };
-
-interface FenceMove {
-  readonly source: Source;
-  readonly next: bigint;
-}
-
-const placeOf = (topic: string, partition: number): string => `${topic}/${partition}`;
-
-function beyondFences(
-  records: readonly LogRecord[],
-  sources: ReadonlyMap<string, Source>,
-): { readonly fresh: LogRecord[]; readonly ends: FenceMove[] } {
-  const next = new Map<Source, bigint>();
-  const fresh: LogRecord[] = [];
-  for (const record of records) {
-    const source = sources.get(placeOf(record.topic, record.partition))!;
-    const expected = next.get(source) ?? source.next;
-    if (record.offset < expected) continue;
-    if (record.offset > expected)
-      throw new DomainError<LedgerStoreErrorCode>('log_gap', 'records are missing from the log', {
-        topic: record.topic,
-        partition: record.partition,
-        expected: expected.toString(),
-        found: record.offset.toString(),
-      });
-    fresh.push(record);
-    next.set(source, record.offset + 1n);
-  }
-  return { fresh, ends: [...next].map(([source, n]) => ({ source, next: n })) };
-}
-
-const storeError = (code: LedgerStoreErrorCode, message: string): DomainError =>
-  new DomainError<LedgerStoreErrorCode>(code, message);
 
 function summary(batch: BatchFold, records: number): Applied {
   const lastByteAtMs: number[] = [];

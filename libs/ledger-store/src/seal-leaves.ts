@@ -1,0 +1,105 @@
+import type { ClientBase } from 'pg';
+import { DomainError } from '#libs/kernel';
+import { CompactRange } from '#libs/transparency';
+import { LEDGER_ID } from './checkpoints.js';
+import type { LedgerStoreErrorCode } from './errors.js';
+
+/** Binary levels in one level of tiles: 2^8 = 256. */
+const TILE_HEIGHT = 8;
+
+export interface Leaf {
+  readonly index: bigint;
+  readonly hash: Buffer;
+}
+
+/** The root of a complete subtree of 256^level leaves, level >= 1: one hash of a tile of that level. */
+export interface SubtreeHash {
+  readonly level: number;
+  readonly index: bigint;
+  readonly hash: Buffer;
+}
+
+/** The tree's frontier, its row locked until the transaction ends. Throws `tree_mismatch` where it does not fit the size. */
+export async function lockTree(client: ClientBase): Promise<CompactRange> {
+  const { rows } = await client.query<{ size: string; frontier: Buffer[] }>({
+    name: 'ledger.lock_tree',
+    text: `select size, frontier from ledger.tree_state where ledger_id = '${LEDGER_ID}' for update`,
+  });
+  const { size, frontier } = rows[0]!;
+  try {
+    return new CompactRange(BigInt(size), frontier);
+  } catch (cause) {
+    throw new DomainError<LedgerStoreErrorCode>(
+      'tree_mismatch',
+      'the stored frontier is not one of that many leaves',
+      { size },
+      { cause },
+    );
+  }
+}
+
+/** Appends leaf hashes to the frontier and returns the subtrees that they complete. */
+export function extend(tree: CompactRange, leaves: readonly { hash: Buffer }[]): SubtreeHash[] {
+  const complete: SubtreeHash[] = [];
+  for (const { hash } of leaves)
+    tree.append(hash, (level, index, node) => {
+      if (level % TILE_HEIGHT === 0)
+        complete.push({ level: level / TILE_HEIGHT, index, hash: node });
+    });
+  return complete;
+}
+
+/**
+ * Keeps the exact bytes of consecutive leaves. They are sent as one binary parameter that is cut at the server: it costs
+ * nothing to encode, an array of bytea costs hex of everything.
+ */
+export async function insertEntries(
+  client: ClientBase,
+  first: bigint,
+  entries: readonly { readonly value: Uint8Array }[],
+): Promise<void> {
+  if (entries.length === 0) return;
+  let end = 0;
+  const lengths = entries.map(({ value }) => value.length);
+  const starts = lengths.map((length) => (end += length) - length + 1);
+  await client.query({
+    name: 'ledger.insert_entries',
+    text: `insert into ledger.entry (leaf_index, bytes)
+      select $1::bigint + n - 1, substring($4::bytea from at for length)
+      from unnest($2::integer[], $3::integer[]) with ordinality as cut(at, length, n)`,
+    values: [first.toString(), starts, lengths, Buffer.concat(entries.map(({ value }) => value))],
+  });
+}
+
+export async function insertSubtrees(
+  client: ClientBase,
+  nodes: readonly SubtreeHash[],
+): Promise<void> {
+  if (nodes.length === 0) return;
+  await client.query({
+    name: 'ledger.insert_nodes',
+    text: `insert into ledger.node (level, node_index, hash)
+      select * from unnest($1::smallint[], $2::bigint[], $3::bytea[])`,
+    values: [
+      nodes.map((n) => n.level),
+      nodes.map((n) => n.index.toString()),
+      nodes.map((n) => n.hash),
+    ],
+  });
+}
+
+/** Moves the locked row from `from` leaves to the tree's. */
+export async function moveTree(
+  client: ClientBase,
+  from: bigint,
+  tree: CompactRange,
+): Promise<void> {
+  const { rowCount } = await client.query({
+    name: 'ledger.move_tree',
+    text: `update ledger.tree_state set size = $2, frontier = $3::bytea[]
+      where ledger_id = '${LEDGER_ID}' and size = $1`,
+    values: [from.toString(), tree.size.toString(), tree.hashes],
+  });
+  if (rowCount !== 1)
+    throw new DomainError<LedgerStoreErrorCode>('fence_moved', 'the tree grew under this batch');
+}
