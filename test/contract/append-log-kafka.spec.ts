@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import kafkajs, { type Admin } from 'kafkajs';
-import { TOPICS } from '#libs/audit-events';
+import { TOPICS, type LogRecord } from '#libs/audit-events';
 import { AuditWriter, KafkaAppendLog } from '#libs/audit-log';
 import { SystemClock } from '#libs/kernel';
 import {
@@ -9,7 +9,7 @@ import {
   startKafkaCluster,
   type KafkaCluster,
 } from '../support/kafka-cluster.js';
-import { fold, readAll, until } from './append-log-fixtures.js';
+import { fold, readAll, TestWriter, until } from './append-log-fixtures.js';
 import { appendLogContract } from './append-log.contract.js';
 
 if (!kafkaIsOffered)
@@ -32,6 +32,27 @@ withKafka('on one broker', () => {
       stop: async () => undefined,
     };
   }, KAFKA_START_TIMEOUT_MS);
+
+  test('two ledgers on the same brokers have their own topics, and hear nothing of each other', async () => {
+    const [main, bank] = await Promise.all([
+      open(),
+      KafkaAppendLog.open({ brokers: cluster.brokers, ledgerId: 'bank' }),
+    ]);
+    expect(bank.id).toBe(`${main.id}/bank`);
+    const before = await readAll(main);
+    const [hers, ours] = [new TestWriter(bank).batch(3), new TestWriter(main).batch(2)];
+    expect((await bank.appendBatch(hers)).baseOffset).toBe(0n);
+    await main.appendBatch(ours);
+    const bytesOf = (records: readonly LogRecord[]) => records.map((r) => r.value.toString());
+    const inBank = await readAll(bank);
+    expect(bytesOf(inBank)).toEqual(hers.values.map((v) => Buffer.from(v).toString()));
+    expect(inBank[0]!.topic).toBe(TOPICS.audit);
+    expect(bytesOf(await readAll(main)).sort()).toEqual(
+      [...bytesOf(before), ...ours.values.map((v) => Buffer.from(v).toString())].sort(),
+    );
+    await bank.check();
+    await Promise.all([main.close(), bank.close()]);
+  }, 60_000);
 
   describe('the topics’ settings', () => {
     let admin: Admin;

@@ -9,6 +9,7 @@ export type { AuditWriterOptions } from './audit-writer-options.js';
 export type { AuditLogErrorCode } from './errors.js';
 export { KafkaAppendLog } from './kafka/kafka-append-log.js';
 export type { KafkaAppendLogOptions } from './kafka/kafka-append-log.js';
+export { LEDGER_ID, MAIN_LEDGER } from './kafka/topic-names.js';
 export { openAppendLog } from './open-append-log.js';
 export type { OpenAppendLogOptions } from './open-append-log.js';
 export { Outbox } from './outbox/outbox.js';

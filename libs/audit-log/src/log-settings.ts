@@ -1,10 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { variable } from '#libs/platform';
+import { LEDGER_ID, MAIN_LEDGER } from './kafka/topic-names.js';
 import type { OpenAppendLogOptions } from './open-append-log.js';
 
 /** The variables every app shares that opens the log. Brokers set → Kafka, unset → PostgreSQL. */
 export const logVariables = {
+  /** Whose log: names the topics on the brokers. In PostgreSQL each ledger has a database of its own. */
+  CUSTOS_LEDGER_ID: z
+    .string()
+    .regex(LEDGER_ID, 'expected 1 to 32 lower-case letters, digits and hyphens')
+    .default(MAIN_LEDGER),
   CUSTOS_KAFKA_BROKERS: variable.list().optional(),
   CUSTOS_KAFKA_TLS: variable.flag().default(false),
   /** PEM file of the authority that signed the brokers' certificates; default: the system's. */
@@ -36,6 +42,7 @@ export function logOptions(
     kafka: {
       brokers,
       clientId: `custos-${app}`,
+      ledgerId: settings.CUSTOS_LEDGER_ID,
       ...(settings.CUSTOS_KAFKA_TLS
         ? { tls: caFile === undefined ? true : { ca: readFileSync(caFile, 'utf8') } }
         : {}),

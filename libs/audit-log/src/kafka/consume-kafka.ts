@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { Consumer, Kafka, KafkaMessage } from 'kafkajs';
-import type { LogRecord } from '#libs/audit-events';
+import type { LogRecord, Topic } from '#libs/audit-events';
 import type { ConsumeOptions, Position } from '../append-log.js';
 import { auditLogError } from '../errors.js';
 import type { KafkaAdmin } from './kafka-admin.js';
 import { fromKafka } from './kafka-client.js';
+import type { TopicNames } from './topic-names.js';
 
 /** Longest time a broker holds an empty fetch back; kafkajs's own 5 s would eat the latency budget. */
 const FETCH_WAIT_MS = 100;
@@ -29,6 +30,7 @@ const SILENCE_MAX_MS = 30_000;
 export async function consumeKafka(
   kafka: Kafka,
   admin: KafkaAdmin,
+  names: TopicNames,
   options: ConsumeOptions,
 ): Promise<void> {
   const { signal } = options;
@@ -59,13 +61,16 @@ export async function consumeKafka(
   consumer.on(consumer.events.GROUP_JOIN, () => {
     joined = true;
     for (const { topic, partition, next: at } of next.values())
-      consumer.seek({ topic, partition, offset: at.toString() });
+      consumer.seek({ topic: names.onBrokers(topic), partition, offset: at.toString() });
   });
   try {
-    await refuseLoss(admin, topics, next);
+    await refuseLoss(admin, names, topics, next);
     await consumer.connect();
-    await consumer.subscribe({ topics, fromBeginning: true });
-    await run(consumer, options, next, fail);
+    await consumer.subscribe({
+      topics: topics.map((topic) => names.onBrokers(topic)),
+      fromBeginning: true,
+    });
+    await run(consumer, names, options, next, fail);
     await ended.promise;
   } catch (error) {
     // The caller's own error passes as it is; ours and kafkajs's are in this lib's words.
@@ -79,11 +84,12 @@ export async function consumeKafka(
 /** Where the log starts after, or ends before, a position, acknowledged records are lost: say so, read nothing. */
 async function refuseLoss(
   admin: KafkaAdmin,
-  topics: readonly string[],
+  names: TopicNames,
+  topics: readonly Topic[],
   next: ReadonlyMap<string, Position>,
 ): Promise<void> {
   for (const topic of topics)
-    for (const { partition, low, high } of await admin.bounds(topic)) {
+    for (const { partition, low, high } of await admin.bounds(names.onBrokers(topic))) {
       const at = next.get(`${topic}/${partition}`)?.next;
       if (at !== undefined && (at < low || at > high))
         throw auditLogError('log_gap', 'the log does not reach the position', {
@@ -98,6 +104,7 @@ async function refuseLoss(
 
 async function run(
   consumer: Consumer,
+  names: TopicNames,
   { maxRecords, onBatch, signal }: ConsumeOptions,
   next: ReadonlyMap<string, { -readonly [K in keyof Position]: Position[K] }>,
   fail: (error: unknown) => void,
@@ -107,7 +114,7 @@ async function run(
     autoCommit: false,
     eachBatchAutoResolve: false,
     eachBatch: async ({ batch, resolveOffset, heartbeat, isRunning, isStale }) => {
-      const at = next.get(`${batch.topic}/${batch.partition}`);
+      const at = next.get(`${names.plain(batch.topic)}/${batch.partition}`);
       if (at === undefined) {
         resolveOffset(batch.lastOffset());
         return;

@@ -14,6 +14,7 @@ import { consumeKafka } from './consume-kafka.js';
 import { KafkaAdmin } from './kafka-admin.js';
 import { fromKafka, kafkaClient, type KafkaConnectionOptions } from './kafka-client.js';
 import { KafkaSender } from './kafka-sender.js';
+import { MAIN_LEDGER, TopicNames } from './topic-names.js';
 import {
   checkTopics,
   createTopics,
@@ -24,6 +25,8 @@ import {
 export interface KafkaAppendLogOptions extends KafkaConnectionOptions, KafkaTopicOptions {
   /** Time for one append until it counts as unknown; kafkajs itself would try for ever. */
   readonly appendDeadlineMs?: number;
+  /** Whose topics; default: the main ledger's. */
+  readonly ledgerId?: string;
 }
 
 /** The writer's own limit on a batch. */
@@ -41,12 +44,13 @@ export class KafkaAppendLog extends AppendLog {
   private constructor(
     private readonly kafka: Kafka,
     private readonly admin: KafkaAdmin,
+    private readonly names: TopicNames,
     clusterId: string,
     facts: TopicFacts,
     options: KafkaAppendLogOptions,
   ) {
     super();
-    this.id = `kafka:${clusterId}`;
+    this.id = this.#idOn(clusterId);
     this.partitionsPerTopic = facts.partitions;
     this.durability =
       facts.replicas === 1
@@ -54,7 +58,7 @@ export class KafkaAppendLog extends AppendLog {
         : `replicated to at least ${facts.minInsyncReplicas} of ${facts.replicas} Kafka brokers`;
     // Half is left for the framing of up to 1,000 small records.
     this.batchBytesMax = Math.min(BATCH_BYTES_MAX, Math.floor(facts.messageBytesMax / 2));
-    this.#sender = new KafkaSender(kafka, {
+    this.#sender = new KafkaSender(kafka, names, {
       deadlineMs: options.appendDeadlineMs ?? 5_000,
       messageBytesMax: facts.messageBytesMax,
     });
@@ -64,10 +68,11 @@ export class KafkaAppendLog extends AppendLog {
   static async open(options: KafkaAppendLogOptions): Promise<KafkaAppendLog> {
     const kafka = kafkaClient(options);
     const admin = new KafkaAdmin(kafka);
+    const names = new TopicNames(options.ledgerId);
     try {
-      await admin.ask((a) => createTopics(a, options));
-      const facts = await admin.ask(checkTopics);
-      const log = new KafkaAppendLog(kafka, admin, await admin.clusterId(), facts, options);
+      await admin.ask((a) => createTopics(a, names, options));
+      const facts = await admin.ask((a) => checkTopics(a, names));
+      const log = new KafkaAppendLog(kafka, admin, names, await admin.clusterId(), facts, options);
       await log.#sender.connect();
       return log;
     } catch (error) {
@@ -86,12 +91,14 @@ export class KafkaAppendLog extends AppendLog {
   }
 
   consume(options: ConsumeOptions): Promise<void> {
-    return consumeKafka(this.kafka, this.admin, options);
+    return consumeKafka(this.kafka, this.admin, this.names, options);
   }
 
   async endOffsets(): Promise<readonly Position[]> {
     const topics = Object.values(TOPICS);
-    const bounds = await Promise.all(topics.map((topic) => this.admin.bounds(topic)));
+    const bounds = await Promise.all(
+      topics.map((topic) => this.admin.bounds(this.names.onBrokers(topic))),
+    );
     return topics.flatMap((topic, t) =>
       bounds[t]!.map(({ partition, high }) => ({ topic, partition, next: high })),
     );
@@ -101,11 +108,16 @@ export class KafkaAppendLog extends AppendLog {
   async retireWriter(): Promise<void> {}
 
   async check(): Promise<void> {
-    const facts = await this.admin.ask(checkTopics);
+    const facts = await this.admin.ask((a) => checkTopics(a, this.names));
     if (facts.partitions < this.partitionsPerTopic)
       throw auditLogError('log_gap', 'the topics have fewer partitions than before');
-    if (this.id !== `kafka:${await this.admin.clusterId()}`)
+    if (this.id !== this.#idOn(await this.admin.clusterId()))
       throw auditLogError('log_unsafe', 'the brokers now belong to another cluster');
+  }
+
+  #idOn(clusterId: string): string {
+    const { ledgerId } = this.names;
+    return ledgerId === MAIN_LEDGER ? `kafka:${clusterId}` : `kafka:${clusterId}/${ledgerId}`;
   }
 
   async close(): Promise<void> {

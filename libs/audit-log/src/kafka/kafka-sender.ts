@@ -2,6 +2,7 @@ import type { Kafka, Producer, RecordMetadata, TopicMessages } from 'kafkajs';
 import type { AppendBatch, BatchReceipt } from '../append-log.js';
 import { auditLogError } from '../errors.js';
 import { fromKafka } from './kafka-client.js';
+import type { TopicNames } from './topic-names.js';
 
 export interface KafkaSenderOptions {
   readonly deadlineMs: number;
@@ -38,6 +39,7 @@ export class KafkaSender {
 
   constructor(
     private readonly kafka: Kafka,
+    private readonly names: TopicNames,
     private readonly options: KafkaSenderOptions,
   ) {}
 
@@ -106,9 +108,9 @@ export class KafkaSender {
       const answer = await producer.sendBatch({
         acks: ACKS_ALL,
         timeout: ACKS_WITHIN_MS,
-        topicMessages: messagesOf(batches),
+        topicMessages: messagesOf(batches, this.names),
       });
-      return receipts(batches, answer);
+      return receipts(batches, answer, this.names);
     } catch (error) {
       if (producer !== undefined && this.#producer === producer) {
         this.#producer = undefined;
@@ -149,10 +151,10 @@ const unknown = (): Settled => ({
   reason: auditLogError('log_unavailable', 'Kafka did not acknowledge within the deadline'),
 });
 
-function messagesOf(batches: readonly AppendBatch[]): TopicMessages[] {
+function messagesOf(batches: readonly AppendBatch[], names: TopicNames): TopicMessages[] {
   const topics = new Map<string, TopicMessages>();
   for (const { topic, partition, values } of batches) {
-    const entry = topics.get(topic) ?? { topic, messages: [] };
+    const entry = topics.get(topic) ?? { topic: names.onBrokers(topic), messages: [] };
     for (const value of values) entry.messages.push({ partition, value: value as Buffer });
     topics.set(topic, entry);
   }
@@ -160,13 +162,17 @@ function messagesOf(batches: readonly AppendBatch[]): TopicMessages[] {
 }
 
 /** Batches of one partition lie behind each other in the order they were given. */
-function receipts(batches: readonly AppendBatch[], answer: readonly RecordMetadata[]): Settled[] {
+function receipts(
+  batches: readonly AppendBatch[],
+  answer: readonly RecordMetadata[],
+  names: TopicNames,
+): Settled[] {
   const next = new Map<string, bigint>();
   for (const { topicName, partition, baseOffset } of answer)
     if (baseOffset !== undefined && baseOffset !== '-1')
       next.set(`${topicName}/${partition}`, BigInt(baseOffset));
   return batches.map(({ topic, partition, values }) => {
-    const place = `${topic}/${partition}`;
+    const place = `${names.onBrokers(topic)}/${partition}`;
     const baseOffset = next.get(place);
     if (baseOffset === undefined) return unknown();
     next.set(place, baseOffset + BigInt(values.length));

@@ -1,7 +1,7 @@
 import kafkajs from 'kafkajs';
 import type { Admin } from 'kafkajs';
-import { TOPICS } from '#libs/audit-events';
 import { auditLogError } from '../errors.js';
+import type { TopicNames } from './topic-names.js';
 
 export interface KafkaTopicOptions {
   /** Of a topic made by us; an existing one keeps its own. */
@@ -28,12 +28,14 @@ const RETENTION_MIN_MS = 7 * 24 * 3_600_000;
 /** A leader of a fresh topic is elected within this time. */
 const LEADERS_WITHIN_MS = 15_000;
 
-export const TOPIC_NAMES = Object.values(TOPICS);
-
 /** Creates the topics that are absent, with settings that `checkTopics` accepts. */
-export async function createTopics(admin: Admin, options: KafkaTopicOptions): Promise<void> {
+export async function createTopics(
+  admin: Admin,
+  names: TopicNames,
+  options: KafkaTopicOptions,
+): Promise<void> {
   const existing = new Set(await admin.listTopics());
-  const absent = TOPIC_NAMES.filter((name) => !existing.has(name));
+  const absent = names.all.filter((name) => !existing.has(name));
   if (absent.length === 0) return;
   const { brokers } = await admin.describeCluster();
   const replicas = options.replicationFactor ?? Math.min(REPLICAS, brokers.length);
@@ -60,13 +62,13 @@ export async function createTopics(admin: Admin, options: KafkaTopicOptions): Pr
 }
 
 /** Reads the topics' settings; throws `log_unsafe` with every fault at once. */
-export async function checkTopics(admin: Admin): Promise<TopicFacts> {
-  const { topics } = await admin.fetchTopicMetadata({ topics: [...TOPIC_NAMES] });
+export async function checkTopics(admin: Admin, names: TopicNames): Promise<TopicFacts> {
+  const { topics } = await admin.fetchTopicMetadata({ topics: [...names.all] });
   const { resources } = await admin.describeConfigs({
     includeSynonyms: false,
-    resources: TOPIC_NAMES.map((name) => ({ type: kafkajs.ConfigResourceTypes.TOPIC, name })),
+    resources: names.all.map((name) => ({ type: kafkajs.ConfigResourceTypes.TOPIC, name })),
   });
-  const facts = TOPIC_NAMES.map((name) => {
+  const facts = names.all.map((name) => {
     const partitions = topics.find((t) => t.name === name)?.partitions ?? [];
     const entries = resources.find((r) => r.resourceName === name)?.configEntries ?? [];
     if (partitions.length === 0 || entries.length === 0)
