@@ -1,4 +1,4 @@
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
@@ -10,16 +10,18 @@ import type { Simulator } from './simulator.js';
 
 // The gateway's dialects and the simulator's were written apart: what one says, the other must understand.
 let simulator: Simulator;
+let stateDir: string;
 const dispatcher = new UndiciDispatcher();
 
 beforeAll(async () => {
-  const stateDir = mkdtempSync(join(tmpdir(), 'simulator-'));
+  stateDir = mkdtempSync(join(tmpdir(), 'simulator-'));
   simulator = await startSimulator({ port: 0, host: '127.0.0.1', stateDir });
 });
 
 afterAll(async () => {
   await dispatcher.close(0);
   await simulator.close();
+  rmSync(stateDir, { recursive: true });
 });
 
 function ask(dialect: Dialect, body: object): Promise<{ text: string; end: AttemptEnd }> {

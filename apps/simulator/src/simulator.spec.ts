@@ -1,4 +1,4 @@
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -38,6 +38,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await simulator.close();
+  rmSync(stateDir, { recursive: true });
 });
 
 interface Seen {
