@@ -3,16 +3,28 @@ import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import pg from 'pg';
 import type { DecisionRecorded, GenerationOpened, PlanData } from '#libs/audit-events';
 import { auditLogMigrations } from '#libs/audit-log';
-import type { Catalog } from '#libs/catalog';
+import {
+  organisationFacts,
+  type Catalog,
+  type CustomerFact,
+  type OrganisationFacts,
+} from '#libs/catalog';
 import { ledgerMigrations, PostingTransaction } from '#libs/ledger-store';
 import { runMigrations } from '#libs/platform';
-import { buildBundle, createDecider, type PolicyBundle, type SimulationReport } from '#libs/policy';
+import {
+  buildBundle,
+  createDecider,
+  type PolicyBundle,
+  type RequestFacts,
+  type SimulationReport,
+} from '#libs/policy';
 import { NO_HEALTH, plan, type Plan, type PlanInputs } from '#libs/routing';
 import { readCatalog } from '../../apps/cli/src/catalog/read-catalog.js';
 import { readSources, shippedFolder } from '../../apps/cli/src/policy/policy-folder.js';
 import { runPolicySimulate } from '../../apps/cli/src/policy/simulate.js';
 import { runReplay } from '../../apps/cli/src/replay/replay.js';
 import type { ReplayReport } from '../../apps/cli/src/replay/replay-past.js';
+import { controlMigrations } from '../../apps/control/src/migrations/index.js';
 import { planData } from '../../apps/ingress/src/complete/records.js';
 import { verdictOf } from '../../apps/ingress/src/decide/verdict.js';
 import { newGenerationId, Tape } from '../support/ledger-events.js';
@@ -28,16 +40,47 @@ const profile = {
   jurisdiction: 'DE',
   environment: 'production',
 };
-const facts = {
-  dataClass: 'public' as const,
+const facts: RequestFacts = {
+  dataClass: 'public',
   dataTags: [],
   subjectRegions: [],
   purpose: 'development',
   want: { zdr: false, denyDataCollection: false, confidential: false },
 };
+const MODEL = 'openai/gpt-4o-mini';
+const WRITER = 'ingress-1';
+const PHI: RequestFacts = { ...facts, dataClass: 'internal', dataTags: ['phi'] };
+
+const baa = (id: string): CustomerFact => ({
+  id,
+  organisationId: profile.organisationId,
+  provider: 'openai',
+  scope: {},
+  fact: 'baaSigned',
+  value: true,
+  evidence: {
+    documentSha256: 'b'.repeat(64),
+    title: 'Business associate agreement',
+    class: 'contract',
+    validFrom: '2026-01-01',
+    expiresOn: '2027-01-01',
+  },
+});
+/** Told by the log, and in force for a while only. */
+const SIGNED = baa('fact-1');
+/** From before the log as it is here: kept by control alone. */
+const EARLIER = organisationFacts([baa('fact-0')]);
 
 describe('the past in a database', () => {
-  const ids = { equal: newGenerationId(), forged: newGenerationId(), elsewhere: newGenerationId() };
+  const ids = {
+    equal: newGenerationId(),
+    forged: newGenerationId(),
+    elsewhere: newGenerationId(),
+    signed: newGenerationId(),
+    earlier: newGenerationId(),
+    lost: newGenerationId(),
+    others: newGenerationId(),
+  };
   let database: FreshDatabase;
   let catalog: Catalog;
   let bundle: PolicyBundle;
@@ -52,6 +95,7 @@ describe('the past in a database', () => {
     for (const [tableName, migrations] of [
       ['audit_log_migrations', auditLogMigrations],
       ['ledger_migrations', ledgerMigrations],
+      ['control_migrations', controlMigrations],
     ] as const)
       await runMigrations({ url: database.ownerUrl, migrations, tableName });
     await record();
@@ -66,76 +110,106 @@ describe('the past in a database', () => {
     await database.drop();
   });
 
-  /** Three generations: as decided, with a plan that nobody made, and under a verdict that the log has not. */
+  /** Who asks, and the facts that they state and let go again, as control tells the log. */
+  function tellOfControl(tape: Tape): void {
+    const { organisationId, workspaceId, sector, jurisdiction, environment } = profile;
+    const tell = (change: string, subject: string, values: object): void => {
+      const data = { at: NOW, actor: 'key:key-admin', change, subject, values: { ...values } };
+      tape.say('control-1', 'custos.control.changed.v1', subject, data);
+    };
+    tell('organisation.created', organisationId, { sector, jurisdiction });
+    tell('workspace.created', workspaceId, { organisationId, environment });
+    const { id, organisationId: _, ...statement } = SIGNED;
+    tell('fact.proposed', id, { organisationId, statement });
+    for (const change of ['fact.approved', 'fact.suspended', 'fact.revoked'])
+      tell(change, id, { organisationId });
+  }
+
+  /**
+   * As decided; with a plan that nobody made; under a verdict that the log has not; on facts that the log tells of; on
+   * facts that were kept only; on facts that nobody knows; and on somebody else's verdict.
+   */
   async function record(): Promise<void> {
     const tape = new Tape();
-    const model = 'openai/gpt-4o-mini';
     const nowMs = Date.parse(NOW);
-    const decision = createDecider(bundle, catalog).decide({
-      profile,
-      facts,
-      endpoints: catalog.endpointsOf(model),
-      nowMs,
-    });
-    const verdict = verdictOf(decision, bundle, { profile, facts }, model);
-    const inputs: PlanInputs = {
-      strategy: 'balanced',
-      seed: '0123456789abcdef',
-      acrossModels: false,
-      permitted: decision.permitted,
-      models: catalog.models,
-      requirements: {
-        inputTokensEstimate: 100,
-        tools: false,
-        structuredOutput: false,
-        inputModalities: ['text'],
-        requireParameters: false,
-      },
-      preferences: { allowFallbacks: true },
-      health: NO_HEALTH,
-      atMs: nowMs,
-      budgeted: true,
-    };
-    const planned = planData(plan(inputs) as Plan, inputs);
-    expect(planned.candidates.length).toBeGreaterThan(1);
-    const writer = 'ingress-1';
-    tape.say(
-      writer,
-      'custos.decision.recorded.v1',
-      verdict.digest,
-      verdict.record as DecisionRecorded,
-    );
-    tape.say(writer, 'custos.health.recorded.v1', HEALTH, {
+    tellOfControl(tape);
+    tape.say(WRITER, 'custos.health.recorded.v1', HEALTH, {
       digest: HEALTH,
       version: 'sha256:none',
       takenAt: NOW,
-      scope: model,
+      scope: MODEL,
       endpoints: [],
     });
-    const opened = (plan: PlanData, digest = verdict.digest): Partial<GenerationOpened> => ({
-      model,
-      facts: { ...facts, want: { ...facts.want } },
-      versions: {
-        policy: bundle.version,
-        catalog: catalog.version,
-        priceBook: catalog.priceBook.version,
-        principals: 'p',
-        health: HEALTH,
-      },
-      decision: {
-        at: NOW,
-        digest,
-        decision: 'permit',
-        reasons: [],
-        permitted: decision.permitted.length,
-        excluded: verdict.excludedCount,
-      },
-      plan,
+    const decider = createDecider(bundle, catalog);
+    const decided = (asked: RequestFacts, own?: OrganisationFacts) => {
+      const input = { profile, facts: asked, nowMs, organisationFacts: own };
+      const decision = decider.decide({ ...input, endpoints: catalog.endpointsOf(MODEL) });
+      const verdict = verdictOf(decision, bundle, input, MODEL);
+      tape.say(
+        WRITER,
+        'custos.decision.recorded.v1',
+        verdict.digest,
+        verdict.record as DecisionRecorded,
+      );
+      const inputs: PlanInputs = {
+        strategy: 'balanced',
+        seed: '0123456789abcdef',
+        acrossModels: false,
+        permitted: decision.permitted,
+        models: catalog.models,
+        requirements: {
+          inputTokensEstimate: 100,
+          tools: false,
+          structuredOutput: false,
+          inputModalities: ['text'],
+          requireParameters: false,
+        },
+        preferences: { allowFallbacks: true },
+        health: NO_HEALTH,
+        atMs: nowMs,
+        budgeted: true,
+      };
+      const planned = planData(plan(inputs) as Plan, inputs);
+      const opened = (made: PlanData = planned): Partial<GenerationOpened> => ({
+        model: MODEL,
+        facts: { ...asked, want: { ...asked.want } },
+        versions: {
+          policy: bundle.version,
+          catalog: catalog.version,
+          priceBook: catalog.priceBook.version,
+          principals: 'p',
+          health: HEALTH,
+          facts: verdict.factsVersion,
+        },
+        decision: {
+          at: NOW,
+          digest: verdict.digest,
+          decision: 'permit',
+          reasons: [],
+          permitted: decision.permitted.length,
+          excluded: verdict.excludedCount,
+        },
+        plan: made,
+      });
+      return { planned, opened };
+    };
+    const open = decided(facts);
+    expect(open.planned.candidates.length).toBeGreaterThan(1);
+    tape.open(WRITER, ids.equal, open.opened());
+    const swapped = { ...open.planned, candidates: open.planned.candidates.toReversed() };
+    tape.open(WRITER, ids.forged, open.opened(swapped));
+    const unknown = open.opened().decision!;
+    tape.open(WRITER, ids.elsewhere, {
+      ...open.opened(),
+      decision: { ...unknown, digest: `sha256:${'9'.repeat(64)}` },
     });
-    tape.open(writer, ids.equal, opened(planned));
-    const swapped = { ...planned, candidates: planned.candidates.toReversed() };
-    tape.open(writer, ids.forged, opened(swapped));
-    tape.open(writer, ids.elsewhere, opened(planned, `sha256:${'9'.repeat(64)}`));
+    const signed = decided(PHI, organisationFacts([SIGNED]));
+    expect(signed.planned.candidates.length).toBe(1);
+    tape.open(WRITER, ids.signed, signed.opened());
+    tape.open(WRITER, ids.earlier, decided(PHI, EARLIER).opened());
+    tape.open(WRITER, ids.lost, decided(PHI, organisationFacts([baa('fact-lost')])).opened());
+    // A verdict on health data under a contract, cited for a request that said nothing of health data.
+    tape.open(WRITER, ids.others, { ...signed.opened(), facts: open.opened().facts! });
 
     const owner = new pg.Client({ connectionString: database.ownerUrl });
     const app = new pg.Client({ connectionString: database.appUrl });
@@ -153,6 +227,14 @@ describe('the past in a database', () => {
       nowMs,
     })).applyBatch(tape.records);
     expect(applied.quarantined).toEqual([]);
+    await owner.query(
+      `insert into control.organisation (id, name, sector, jurisdiction) values ($1, '', '', '')`,
+      [profile.organisationId],
+    );
+    await app.query(
+      `insert into control.fact_version (version, organisation_id, facts) values ($1, $2, $3)`,
+      [EARLIER.version, profile.organisationId, JSON.stringify(EARLIER.facts)],
+    );
     await Promise.all([owner.end(), app.end()]);
   }
 
@@ -173,15 +255,49 @@ describe('the past in a database', () => {
     expect(code).toBe(0);
   });
 
+  it.each(['signed', 'earlier'] as const)(
+    'replays what was decided on the organisation’s own facts of then: %s',
+    async (which) => {
+      const { code, report } = await run<ReplayReport>(runReplay, '--id', ids[which]);
+      expect(report).toMatchObject({
+        holds: true,
+        decisions: { equal: 1, different: 0, notReplayable: 0 },
+        plans: { equal: 1, different: 0, notReplayable: 0 },
+        onOwnFacts: {
+          decisions: 1,
+          derivedFromLog: which === 'signed' ? 1 : 0,
+          keptOnly: which === 'earlier' ? 1 : 0,
+        },
+      });
+      expect(code).toBe(0);
+    },
+  );
+
+  it('shows a verdict that was not on the request that cites it', async () => {
+    const { code, report } = await run<ReplayReport>(runReplay, '--id', ids.others);
+    expect(report.different).toEqual([
+      {
+        id: ids.others,
+        what: 'decision',
+        differences: ['the verdict it cites is on other facts of the request'],
+      },
+    ]);
+    expect(code).toBe(1);
+  });
+
   it('shows a plan that the router would not have made, and counts what it cannot replay', async () => {
     const { code, report } = await run<ReplayReport>(runReplay, '--since', '2026-11-01');
     expect(report).toMatchObject({
       holds: false,
-      generations: 3,
-      decisions: { equal: 2, different: 0, notReplayable: 1 },
-      plans: { equal: 1, different: 1, notReplayable: 1 },
+      generations: 7,
+      decisions: { equal: 4, different: 1, notReplayable: 2 },
+      plans: { equal: 4, different: 1, notReplayable: 2 },
+      onOwnFacts: { decisions: 2, derivedFromLog: 1, keptOnly: 1 },
     });
-    expect(report.different).toMatchObject([{ id: ids.forged, what: 'plan' }]);
+    expect(report.different.find((d) => d.what === 'plan')).toMatchObject({ id: ids.forged });
+    expect(report.notReplayable).toMatchObject({
+      'the organisation’s own facts of then are not at hand': 1,
+    });
     expect(code).toBe(1);
   });
 
@@ -193,13 +309,15 @@ describe('the past in a database', () => {
       '2026-11-01',
     );
     expect(report).toMatchObject({
-      requests: 2,
+      requests: 7,
       newlyRefused: 0,
       newlyAllowed: 0,
-      unchanged: 2,
+      unchanged: 6,
       differsFromRecord: 0,
+      onOwnFacts: 3,
+      factsNotAtHand: 1,
     });
-    expect(report.byWorkspace).toMatchObject([{ name: 'ws-1', requests: 2 }]);
+    expect(report.byWorkspace).toMatchObject([{ name: 'ws-1', requests: 6 }]);
     expect(code).toBe(0);
   });
 });

@@ -83,8 +83,6 @@ export async function startPolicy(config: PolicyConfig, lifecycle: Lifecycle): P
   const simulation = openSimulation({
     databaseUrl: config.CUSTOS_DATABASE_URL,
     service,
-    principals,
-    customerFacts,
     clock,
   });
   lifecycle.onShutdown(50, 'simulation', () => simulation.close());

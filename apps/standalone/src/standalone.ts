@@ -156,8 +156,6 @@ export async function startStandalone(
   const simulation = openSimulation({
     databaseUrl: databases.appUrl,
     service: policy,
-    principals: directory,
-    customerFacts: factsDirectory,
     clock,
   });
   lifecycle.onShutdown(50, 'simulation', () => simulation.close());

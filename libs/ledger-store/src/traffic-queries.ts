@@ -1,6 +1,7 @@
 import type { Pool } from 'pg';
 import {
   decodeEvent,
+  type ControlChange,
   type DecisionRecorded,
   type EventType,
   type GenerationOpened,
@@ -85,9 +86,27 @@ export class TrafficQueries {
     return this.#said('custos.health.recorded.v1');
   }
 
+  /** What was changed by administrators: organisations, workspaces, keys, facts, bundles. In the order of the log. */
+  administrativeChanges(): AsyncGenerator<CitedRecord<ControlChange>> {
+    return this.#said('custos.control.changed.v1');
+  }
+
+  /**
+   * A set of facts that an organisation had stated, by the version that decisions on it cite, as control keeps it where
+   * its tables are in this database. Whoever reads it checks the version: it is the digest of what is returned.
+   */
+  async keptFacts(version: string): Promise<unknown> {
+    if (!(await this.#has('control.fact_version'))) return undefined;
+    const { rows } = await this.pool.query<{ facts: unknown }>(
+      `select facts from control.fact_version where version = $1`,
+      [version],
+    );
+    return rows[0]?.facts;
+  }
+
   /** Records of one type in leaf order, in one pass over the leaves. */
   async *#said<T extends EventType>(type: T): AsyncGenerator<CitedRecord<never>> {
-    if (!(await this.#hasLog())) return;
+    if (!(await this.#has('log.record'))) return;
     let after = '-1';
     for (;;) {
       const { rows } = await this.pool.query<{ leaf_index: string; value: Buffer }>({
@@ -112,9 +131,10 @@ export class TrafficQueries {
     }
   }
 
-  async #hasLog(): Promise<boolean> {
+  async #has(table: string): Promise<boolean> {
     const { rows } = await this.pool.query<{ there: boolean }>(
-      `select to_regclass('log.record') is not null as there`,
+      `select to_regclass($1) is not null as there`,
+      [table],
     );
     return rows[0]?.there === true;
   }

@@ -45,6 +45,8 @@ export { compareBundles } from './simulation/compare-bundles.js';
 export type { BundleComparison } from './simulation/compare-bundles.js';
 export { egressOf } from './simulation/egress.js';
 export type { EgressList } from './simulation/egress.js';
+export { ToldPast } from './simulation/told-past.js';
+export type { PastSources } from './simulation/told-past.js';
 export { outlookOf, rulesHit } from './simulation/outlook.js';
 export { rederive } from './simulation/rederive.js';
 export type { RecordedDecision, Rederived } from './simulation/rederive.js';

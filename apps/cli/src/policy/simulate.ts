@@ -90,13 +90,16 @@ async function simulateHere(options: Options): Promise<SimulationReport> {
     const against = options.against ?? (await past.active()) ?? shippedFolder();
     const before = createDecider(await bundleNamed(against, past), catalog);
     const { nowMs } = options;
+    const told = await past.told();
     let skipped = 0;
     const report = await resimulate({
       recorded: recordedRequests({
         generations: past.traffic.generations({ from: options.since.toISOString() }),
         verdicts: past.traffic.decisions(),
+        attributesOf: (generation) => told.attributesOf(generation),
         skipped: () => (skipped += 1),
       }),
+      factsOf: async (version) => (await told.facts(version))?.facts,
       before,
       after,
       nowMs,

@@ -89,5 +89,13 @@ function notes(report: SimulationReport): string {
     );
   if (report.unknownModel > 0)
     said.push(`${report.unknownModel} were of models that this catalog has not`);
+  if (report.onOwnFacts > 0)
+    said.push(
+      `${report.onOwnFacts} were decided on what their organisation had stated of its contracts then`,
+    );
+  if (report.factsNotAtHand > 0)
+    said.push(
+      `${report.factsNotAtHand} were left out: what their organisation had stated then is not at hand`,
+    );
   return said.length === 0 ? '' : `${said.join('\n')}\n`;
 }

@@ -1,8 +1,17 @@
 import type { GenerationOpened, GenerationRefused, PlanData } from '#libs/audit-events';
 import type { Catalog, Endpoint } from '#libs/catalog';
 import type { DecidedGeneration, TrafficFilter } from '#libs/ledger-store';
-import { createDecider, rederive, type Decider, type Rederived } from '#libs/policy';
+import {
+  createDecider,
+  rederive,
+  type Decider,
+  type PolicyBundle,
+  type RecordedDecision,
+  type Rederived,
+  type ToldPast,
+} from '#libs/policy';
 import { isRecordedPlan, planAgain, type HealthSnapshot, NO_HEALTH } from '#libs/routing';
+import { citedFor } from './cited-for.js';
 import { HealthBook } from './health-book.js';
 import type { ThePast } from './the-past.js';
 
@@ -22,6 +31,14 @@ export interface ReplayReport {
   readonly generations: number;
   readonly decisions: Tally;
   readonly plans: Tally;
+  /** Decisions on organisations' own facts that were derived again, and where these facts were found. */
+  readonly onOwnFacts: {
+    readonly decisions: number;
+    /** Sets of facts that follow from the log's own changes. */
+    readonly derivedFromLog: number;
+    /** Sets that were only kept beside it: the log as it is here begins later. */
+    readonly keptOnly: number;
+  };
   readonly different: readonly {
     readonly id: string;
     readonly what: string;
@@ -32,7 +49,12 @@ export interface ReplayReport {
 }
 
 type Outcome =
-  | { readonly outcome: 'equal'; readonly permitted: readonly Endpoint[] }
+  | {
+      readonly outcome: 'equal';
+      readonly permitted: readonly Endpoint[];
+      readonly recorded: RecordedDecision;
+      readonly bundle: PolicyBundle;
+    }
   | Exclude<Rederived, { readonly outcome: 'equal' }>;
 
 /** Derives decisions and plans of the past again and compares them with their records. Reads only. */
@@ -43,6 +65,8 @@ export class ReplayPast {
   readonly #plans: Tally = { equal: 0, different: 0, notReplayable: 0 };
   readonly #different: { id: string; what: string; differences: readonly string[] }[] = [];
   readonly #why: Record<string, number> = {};
+  readonly #ownFacts = new Map<string, boolean>();
+  #onOwnFacts = 0;
   #generations = 0;
 
   constructor(
@@ -53,28 +77,15 @@ export class ReplayPast {
   async run(filter: TrafficFilter): Promise<ReplayReport> {
     // One generation alone needs one verdict alone.
     const only = filter.id === undefined ? undefined : await this.#digestOf(filter);
+    const told = await this.past.told();
     for await (const { data, saidAt } of this.past.traffic.decisions()) {
       if (only !== undefined && data.digest !== only) continue;
       if (this.#verdicts.has(data.digest)) continue;
-      const decider = await this.#decider(data.policyVersion);
-      const derived: Rederived = decider
-        ? rederive(
-            data,
-            decider,
-            Date.parse(saidAt),
-            await this.past.exceptions(data.exceptions ?? []),
-          )
-        : { outcome: 'not-replayable', why: `bundle ${data.policyVersion} is not at hand` };
-      this.#verdicts.set(
-        data.digest,
-        derived.outcome === 'equal'
-          ? { outcome: 'equal', permitted: derived.decision.permitted }
-          : derived,
-      );
+      this.#verdicts.set(data.digest, await this.#derive(data, Date.parse(saidAt), told));
     }
     const health = new HealthBook(this.past.traffic.healthSlices());
     for await (const generation of this.past.traffic.generations(filter))
-      await this.#replay(generation, health);
+      await this.#replay(generation, health, told);
     const { different, equal } = this.#decisions;
     return {
       // What could not be derived again proves nothing; neither does an empty period.
@@ -82,9 +93,27 @@ export class ReplayPast {
       generations: this.#generations,
       decisions: this.#decisions,
       plans: this.#plans,
+      onOwnFacts: {
+        decisions: this.#onOwnFacts,
+        derivedFromLog: [...this.#ownFacts.values()].filter((derived) => derived).length,
+        keptOnly: [...this.#ownFacts.values()].filter((derived) => !derived).length,
+      },
       different: this.#different,
       notReplayable: this.#why,
     };
+  }
+
+  async #derive(data: RecordedDecision, saidAtMs: number, told: ToldPast): Promise<Outcome> {
+    const decider = await this.#decider(data.policyVersion);
+    if (decider === undefined)
+      return { outcome: 'not-replayable', why: `bundle ${data.policyVersion} is not at hand` };
+    const exceptions = await this.past.exceptions(data.exceptions ?? []);
+    const own = data.factsVersion === undefined ? undefined : await told.facts(data.factsVersion);
+    const derived = rederive(data, decider, saidAtMs, exceptions, own?.facts);
+    if (derived.outcome !== 'equal') return derived;
+    if (own) this.#ownFacts.set(own.facts.version, own.derived);
+    const { permitted } = derived.decision;
+    return { outcome: 'equal', permitted, recorded: data, bundle: decider.bundle };
   }
 
   async #digestOf(filter: TrafficFilter): Promise<string> {
@@ -102,7 +131,7 @@ export class ReplayPast {
     return decider;
   }
 
-  async #replay(row: DecidedGeneration, health: HealthBook): Promise<void> {
+  async #replay(row: DecidedGeneration, health: HealthBook, told: ToldPast): Promise<void> {
     const generation = row.opened ?? row.refused;
     const { decision, generationId: id } = generation;
     // Nothing was decided on a model that nobody knew.
@@ -121,9 +150,14 @@ export class ReplayPast {
       this.#differs(this.#decisions, id, 'decision', verdict.differences);
       return;
     }
-    const cited = citedWrongly(decision, verdict.permitted.length);
-    if (cited !== undefined) this.#differs(this.#decisions, id, 'decision', [cited]);
-    else this.#decisions.equal += 1;
+    const own = verdict.recorded.factsVersion;
+    const ofOwn = own === undefined ? undefined : (await told.facts(own))?.facts;
+    const wrong = citedFor(generation, decision, verdict, told.attributesOf(generation), ofOwn);
+    if (wrong.length > 0) this.#differs(this.#decisions, id, 'decision', wrong);
+    else {
+      this.#decisions.equal += 1;
+      if (own !== undefined) this.#onOwnFacts += 1;
+    }
     if (generation.plan) await this.#replan(generation, generation.plan, verdict.permitted, health);
   }
 
@@ -176,16 +210,6 @@ export class ReplayPast {
     tally.different += 1;
     if (this.#different.length < LISTED_MAX) this.#different.push({ id, what, differences });
   }
-}
-
-function citedWrongly(
-  decision: { readonly decision: string; readonly permitted: number },
-  permitted: number,
-): string | undefined {
-  if (decision.permitted !== permitted)
-    return `the generation says ${decision.permitted} were permitted, the verdict it cites ${permitted}`;
-  const said = permitted > 0 ? 'permit' : 'forbid';
-  return decision.decision === said ? undefined : `the generation says ${decision.decision}`;
 }
 
 /** What of the permitted endpoints the gateway could call then; undefined where that was not recorded. */

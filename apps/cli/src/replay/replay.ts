@@ -10,8 +10,8 @@ import { ThePast } from './the-past.js';
 const USAGE = `usage: custos replay [--since 30d|<date>] [--until <date>] [--id gen-…] [--database <url>]
                      [--policies <folder>] [--catalog <folder>] [--json]
 
-Derives recorded decisions and plans again, under the bundle and catalog in force then, and compares them with
-the record. Reads the ledger's tables: --database, else CUSTOS_DATABASE_URL, else the embedded database of
+Derives recorded decisions and plans again, under the bundle, catalog, exceptions and organisation's own facts in force
+then, and compares them with the record. Reads the ledger's tables: --database, else CUSTOS_DATABASE_URL, else the embedded database of
 CUSTOS_DATA_DIR while its gateway runs. Exit code 0: all that could be derived is equal, 1: something differs or
 nothing could be derived, 2: bad usage.
 `;
@@ -81,6 +81,7 @@ function table({
   plans,
   different,
   notReplayable,
+  onOwnFacts: own,
   holds,
 }: ReplayReport): string {
   const row = (name: string, t: ReplayReport['plans']): string =>
@@ -90,6 +91,12 @@ function table({
     `${''.padEnd(10)} ${'equal'.padStart(8)} ${'different'.padStart(10)} ${'not replayable'.padStart(16)}`,
     row('decisions', decisions),
     row('plans', plans),
+    ...(own.decisions === 0
+      ? []
+      : [
+          `${own.decisions} of the equal decisions were on what organisations had stated of their own contracts: ` +
+            `${own.derivedFromLog} sets of facts derived from the log, ${own.keptOnly} only kept beside it`,
+        ]),
     ...different.map((d) => `${d.id}: ${d.what} differs: ${d.differences.join('; ')}`),
     ...Object.entries(notReplayable).map(([why, times]) => `not replayable: ${why} (${times})`),
     holds ? 'holds' : 'does not hold',

@@ -1,8 +1,10 @@
 import { join } from 'node:path';
+import { decodeOrganisationFacts } from '#libs/catalog';
 import { TrafficQueries } from '#libs/ledger-store';
 import { knownAppUrl, openPool } from '#libs/platform';
 import {
   decodeBundle,
+  ToldPast,
   type ExceptionScope,
   type PolicyBundle,
   type PolicyException,
@@ -18,6 +20,7 @@ type Pool = ReturnType<typeof openPool>;
 export class ThePast {
   readonly traffic: TrafficQueries;
   readonly #pool: Pool;
+  #told: Promise<ToldPast> | undefined;
   readonly #bundles = new Map<string, PolicyBundle | undefined>();
 
   private constructor(url: string) {
@@ -38,6 +41,17 @@ export class ThePast {
     const found =
       url ?? CUSTOS_DATABASE_URL ?? (await knownAppUrl(join(CUSTOS_DATA_DIR, 'postgres')));
     return found === undefined ? undefined : new ThePast(found);
+  }
+
+  /** What the log tells of organisations, workspaces and their facts as they were. Read once. */
+  told(): Promise<ToldPast> {
+    return (this.#told ??= ToldPast.read({
+      changes: this.traffic.administrativeChanges(),
+      keptFacts: async (version) => {
+        const facts = await this.traffic.keptFacts(version);
+        return facts === undefined ? undefined : decodeOrganisationFacts(version, facts);
+      },
+    }));
   }
 
   /** Takes a bundle that is at hand in another way: the policies of a folder. */

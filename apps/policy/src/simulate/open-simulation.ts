@@ -1,9 +1,8 @@
-import type { FactsDirectory } from '#libs/catalog';
-import type { PrincipalDirectory } from '#libs/identity';
+import { decodeOrganisationFacts } from '#libs/catalog';
 import { DomainError, type Clock } from '#libs/kernel';
 import { TrafficQueries } from '#libs/ledger-store';
-import { openPool, type SnapshotSource } from '#libs/platform';
-import { decodeBundle, type PolicyBundle } from '#libs/policy';
+import { openPool } from '#libs/platform';
+import { decodeBundle, ToldPast, type PolicyBundle } from '#libs/policy';
 import type { PolicyAppErrorCode } from '../policy.errors.js';
 import type { PolicyService } from '../policy.service.js';
 import { simulateBundle, type BundleSimulation } from './simulate-bundle.js';
@@ -17,8 +16,6 @@ export interface SimulationParts {
   /** Where the ledger's tables are, and the policy engine's own. */
   readonly databaseUrl: string;
   readonly service: PolicyService;
-  readonly principals: SnapshotSource<PrincipalDirectory>;
-  readonly customerFacts?: SnapshotSource<FactsDirectory>;
   readonly clock: Clock;
 }
 
@@ -29,12 +26,13 @@ export interface OpenSimulation {
 
 /** Simulation over the recorded traffic of one database. */
 export function openSimulation(parts: SimulationParts): OpenSimulation {
-  const { service, principals, customerFacts, clock } = parts;
+  const { service, clock } = parts;
   const pool = openPool(parts.databaseUrl, {
     max: POOL_SIZE,
     applicationName: 'custos policy simulation',
     statementTimeoutMs: STATEMENT_TIMEOUT_MS,
   });
+  const traffic = new TrafficQueries(pool);
   const bundleOf = async (version: string): Promise<PolicyBundle> => {
     const { rows } = await pool.query<{ policies: unknown; schema: string }>(
       `select policies, schema from policy.bundle where version = $1`,
@@ -46,15 +44,19 @@ export function openSimulation(parts: SimulationParts): OpenSimulation {
   };
   return {
     simulate: simulateBundle({
-      traffic: new TrafficQueries(pool),
+      traffic,
+      past: () =>
+        ToldPast.read({
+          changes: traffic.administrativeChanges(),
+          keptFacts: async (version) => {
+            const facts = await traffic.keptFacts(version);
+            return facts === undefined ? undefined : decodeOrganisationFacts(version, facts);
+          },
+        }),
       catalog: service.catalog,
       clock,
       inForce: () => service.bundle,
       bundleOf,
-      principals: () => principals.current()?.value,
-      ...(customerFacts && {
-        factsOf: (organisationId: string) => customerFacts.current()?.value.of(organisationId),
-      }),
     }),
     close: () => pool.end(),
   };

@@ -4,7 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { loadCatalog } from '#libs/catalog';
 import { Clock } from '#libs/kernel';
-import { buildBundle, type PolicyBundle } from '#libs/policy';
+import { buildBundle, ToldPast, type PolicyBundle } from '#libs/policy';
 import { simulateBundle, type BundleSimulation } from './simulate-bundle.js';
 
 const ROOT = join(import.meta.dirname, '../../../..');
@@ -61,7 +61,7 @@ describe('a simulated bundle, without any recorded traffic', () => {
       clock: new FixedClock(),
       inForce: () => inForce,
       bundleOf: async () => draft,
-      principals: () => undefined,
+      past: () => ToldPast.read({ changes: nothing() }),
     });
     // Another request's work, as often as it is given a turn.
     let done = false;

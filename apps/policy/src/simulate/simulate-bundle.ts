@@ -1,6 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Catalog, OrganisationFacts } from '#libs/catalog';
-import type { PrincipalDirectory } from '#libs/identity';
+import type { Catalog } from '#libs/catalog';
 import type { Clock } from '#libs/kernel';
 import type { TrafficQueries } from '#libs/ledger-store';
 import {
@@ -13,21 +12,20 @@ import {
   type PolicyBundle,
   type Replan,
   type SimulationReport,
+  type ToldPast,
 } from '#libs/policy';
 import { firstChoiceAgain, type RecordedPlanInputs } from '#libs/routing';
 
 export interface SimulateOptions {
   readonly traffic: Pick<TrafficQueries, 'generations' | 'decisions'>;
+  /** What the log tells of organisations, workspaces and facts as they were. */
+  readonly past: () => Promise<ToldPast>;
   readonly catalog: Catalog;
   readonly clock: Clock;
   /** The bundle in force, that the simulated one is compared with. */
   readonly inForce: () => PolicyBundle;
   /** A stored version. Rejects with `unknown_bundle`. */
   readonly bundleOf: (version: string) => Promise<PolicyBundle>;
-  /** Who asks, where the recorded verdict is in another log: as the keys are today. */
-  readonly principals: () => PrincipalDirectory | undefined;
-  /** What an organisation states of its own contracts today: under both bundles. */
-  readonly factsOf?: (organisationId: string) => OrganisationFacts | undefined;
 }
 
 export interface BundleSimulation {
@@ -44,23 +42,19 @@ export const simulateBundle =
     const after = createDecider(await options.bundleOf(version), catalog);
     const before = createDecider(options.inForce(), catalog);
     const nowMs = options.clock.nowMs();
+    const past = await options.past();
     let leftOut = 0;
     const overTraffic = await resimulate({
       recorded: recordedRequests({
         generations: traffic.generations({ from: since.toISOString() }),
         verdicts: traffic.decisions(),
-        elsewhere: ({ keyId }) => {
-          const known = options.principals()?.byKeyId(keyId);
-          if (known === undefined) return undefined;
-          const { sector, jurisdiction } = known.organisation;
-          return { sector, jurisdiction, environment: known.workspace.environment };
-        },
+        attributesOf: (generation) => past.attributesOf(generation),
         skipped: () => (leftOut += 1),
       }),
       before,
       after,
       nowMs,
-      ...(options.factsOf && { factsOf: options.factsOf }),
+      factsOf: async (version) => (await past.facts(version))?.facts,
       replan: firstChoiceOver(catalog),
       breathe: () => nextTurn(),
     });
@@ -83,7 +77,7 @@ const summaryOf = (
   moved: r.moved,
   leftWithout: r.leftWithout.length,
   neverHit: r.neverHit.length,
-  leftOut,
+  leftOut: leftOut + r.factsNotAtHand,
 });
 
 const outlookSummary = (o: BundleOutlook): BundleSimulation['summary'] => ({

@@ -6,6 +6,8 @@ import { DATA_CLASSES } from '../types.js';
 /** What ranges over the whole catalog (`custos/auto`). */
 export const ALL_MODELS = '*';
 const AUTO = 'custos/auto';
+/** What a generation says of the facts' version where its organisation has stated none. */
+const NO_FACTS = 'none';
 
 export interface RecordedRequest {
   readonly generationId: string;
@@ -16,6 +18,8 @@ export interface RecordedRequest {
   readonly outcome: 'permit' | 'forbid';
   /** Of the bundle that decided it then. */
   readonly policyVersion: string;
+  /** Of the asking organisation's own facts that it was decided on; absent = it had stated none. */
+  readonly factsVersion?: string;
   /** As recorded; read only by whoever plans again. */
   readonly plan?: RecordedPlan;
 }
@@ -37,7 +41,7 @@ export interface RecordedGeneration {
   readonly keyId: string;
   readonly model: string;
   readonly facts: RecordedFacts;
-  readonly versions: { readonly policy: string };
+  readonly versions: { readonly policy: string; readonly facts?: string };
   readonly decision?: { readonly digest: string; readonly decision: 'permit' | 'forbid' };
   readonly plan?: RecordedPlan & { readonly acrossModels: boolean };
 }
@@ -65,6 +69,7 @@ export function recordedRequest(
   const { decision, plan } = generation;
   const facts = requestFacts(generation.facts);
   if (decision === undefined || facts === undefined) return undefined;
+  const own = generation.versions.facts;
   const across = plan?.acrossModels ?? generation.model === AUTO;
   return {
     generationId: generation.generationId,
@@ -80,6 +85,7 @@ export function recordedRequest(
     scope: across || scope === AUTO ? ALL_MODELS : (scope ?? generation.model),
     outcome: decision.decision,
     policyVersion: generation.versions.policy,
+    ...(own !== undefined && own !== NO_FACTS && { factsVersion: own }),
     ...(plan && { plan }),
   };
 }

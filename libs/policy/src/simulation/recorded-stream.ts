@@ -6,7 +6,7 @@ import {
   type RecordedRequest,
 } from './recorded-request.js';
 
-/** Verdicts whose asker is remembered, some 200 bytes each; of more, the oldest fall back on `elsewhere`. */
+/** Verdicts whose asker is remembered, some 200 bytes each; of more, the oldest are known by `attributesOf` alone. */
 const VERDICTS_MAX = 500_000;
 
 /** One row of the ledger: exactly one of the two. */
@@ -17,12 +17,15 @@ export interface GenerationRow {
 
 export interface RecordedSources {
   readonly generations: AsyncIterable<GenerationRow>;
-  /** The recorded verdicts: sector, jurisdiction and environment of who asked stand there only. */
+  /** The recorded verdicts. */
   readonly verdicts: AsyncIterable<{
     readonly data: Pick<RecordedDecision, 'digest' | 'profile' | 'scope'>;
   }>;
-  /** Where the verdict is not at hand: what is known of that key today. */
-  readonly elsewhere?: (generation: RecordedGeneration) => ProfileAttributes | undefined;
+  /**
+   * Sector, jurisdiction and environment of who asked, as they were then. A verdict has them too, but of whoever asked
+   * first: others share it where no rule of then could tell them apart, and a new rule may.
+   */
+  readonly attributesOf?: (generation: RecordedGeneration) => ProfileAttributes | undefined;
   /** Told of a request that nobody can say enough about to decide it again. */
   readonly skipped?: (generationId: string) => void;
 }
@@ -51,7 +54,7 @@ export async function* recordedRequests(sources: RecordedSources): AsyncGenerato
     const generation = opened ?? refused;
     if (generation?.decision === undefined) continue;
     const asker = askers.get(generation.decision.digest);
-    const attributes = asker?.attributes ?? sources.elsewhere?.(generation);
+    const attributes = sources.attributesOf?.(generation) ?? asker?.attributes;
     const request = attributes && recordedRequest(generation, attributes, asker?.scope);
     if (request) yield request;
     else sources.skipped?.(generation.generationId);

@@ -1,4 +1,4 @@
-import type { Endpoint } from '#libs/catalog';
+import type { Endpoint, OrganisationFacts } from '#libs/catalog';
 import { canonicalJson, sha256, type Json } from '#libs/kernel';
 
 import type { Decider } from '../decider.js';
@@ -37,13 +37,14 @@ export type Rederived =
 /**
  * Decides a recorded verdict again, under the bundle and catalog that it names, and compares everything: who is
  * permitted, by what; who is excluded, by which policies. `nowMs`: when it was decided, for rules that read the
- * time and facts that expire. `exceptions`: those that the record names.
+ * time and facts that expire. `exceptions` and `organisationFacts`: those that the record names.
  */
 export function rederive(
   recorded: RecordedDecision,
   decider: Decider,
   nowMs: number,
   exceptions: readonly PolicyException[] = [],
+  organisationFacts?: OrganisationFacts,
 ): Rederived {
   const { digest, ...body } = recorded;
   if (sha256(canonicalJson(body as unknown as Json)) !== digest)
@@ -56,8 +57,12 @@ export function rederive(
   const facts = requestFacts(recorded.facts);
   if (profile === undefined || facts === undefined)
     return { outcome: 'not-replayable', why: 'the record says too little of who asked what' };
-  if (recorded.factsVersion !== undefined)
-    return { outcome: 'not-replayable', why: 'the organisation’s own facts of then are not kept' };
+  const own = recorded.factsVersion === undefined ? undefined : organisationFacts;
+  if (own?.version !== recorded.factsVersion)
+    return {
+      outcome: 'not-replayable',
+      why: 'the organisation’s own facts of then are not at hand',
+    };
   const named = exceptions.filter((e) => recorded.exceptions?.includes(e.id));
   if (named.length < (recorded.exceptions?.length ?? 0))
     return { outcome: 'not-replayable', why: 'an exception that it names is not at hand' };
@@ -68,7 +73,14 @@ export function rederive(
       ? catalog.endpoints
       : catalog.endpointsOf(scope);
   const breakGlass = breakGlassOf(named, decider.bundle);
-  const decision = decider.decide({ profile, facts, endpoints, nowMs, breakGlass });
+  const decision = decider.decide({
+    profile,
+    facts,
+    endpoints,
+    nowMs,
+    breakGlass,
+    organisationFacts: own,
+  });
   const differences = compare(recorded, decision, catalog.endpoints);
   return differences.length === 0
     ? { outcome: 'equal', decision }

@@ -48,6 +48,10 @@ export interface SimulationReport {
   readonly differsFromRecord: number;
   /** Of no model that this catalog has. */
   readonly unknownModel: number;
+  /** Decided again on what their organisation had stated of its own contracts then. */
+  readonly onOwnFacts: number;
+  /** Left out: what their organisation had stated then is neither in the log nor kept. */
+  readonly factsNotAtHand: number;
   /** Distinct questions asked of each bundle. */
   readonly groups: number;
   readonly byWorkspace: readonly DimensionRow[];

@@ -31,8 +31,12 @@ export interface Simulation {
   readonly after: Pick<Decider, 'bundle' | 'catalog' | 'decideYielding'>;
   /** The instant at which both are asked: expired facts are expired for both. */
   readonly nowMs: number;
-  /** An organisation's own facts, for both. Exceptions are left out of both: what they lift comes back by itself. */
-  readonly factsOf?: (organisationId: string) => OrganisationFacts | undefined;
+  /**
+   * The organisation's own facts that a request was decided on, for both: what differs is then the rules' doing. A
+   * request whose facts are not at hand is left out and counted. Exceptions are left out of both: what they lift comes
+   * back by itself.
+   */
+  readonly factsOf?: (version: string) => Promise<OrganisationFacts | undefined>;
   readonly replan?: Replan;
   /** Gives the event loop a turn, on a server. */
   readonly breathe?: () => Promise<void>;
@@ -49,7 +53,8 @@ export async function resimulate(simulation: Simulation): Promise<SimulationRepo
   let seen = 0;
   for await (const request of simulation.recorded) {
     const group = groups.known(request) ?? (await groups.decide(request));
-    if (group === undefined) tallies.unknownModel += 1;
+    if (group === 'unknown-model') tallies.unknownModel += 1;
+    else if (group === 'facts-not-at-hand') tallies.factsNotAtHand += 1;
     else tallies.add(request, group, choicesOf(request, group, simulation));
     seen += 1;
     if (seen % REQUESTS_PER_TURN === 0) await simulation.breathe?.();
@@ -90,18 +95,17 @@ class Questions {
 
   constructor(private readonly simulation: Simulation) {}
 
-  keyOf({ profile: p, facts, scope }: RecordedRequest): string {
+  keyOf({ profile: p, facts, scope, factsVersion = '' }: RecordedRequest): string {
     const { before, after } = this.simulation;
     const who = `${p.organisationId}\n${p.workspaceId}\n${p.keyId}\n${p.sector}\n${p.jurisdiction}\n${p.environment}`;
     let profile = this.#profiles.get(who);
     if (profile === undefined) {
       if (this.#profiles.size >= GROUPS_MAX) this.#profiles.clear();
-      const own = this.simulation.factsOf?.(p.organisationId)?.version ?? '';
-      profile = `${profileKey(p, before.bundle)}\n${profileKey(p, after.bundle)}\n${own}`;
+      profile = `${profileKey(p, before.bundle)}\n${profileKey(p, after.bundle)}`;
       this.#profiles.set(who, profile);
     }
     // A purpose that one of the two does not read may still be read by the other.
-    return `${profile}\n${factsKey(facts, before.bundle)}\n${factsKey(facts, after.bundle)}\n${scope}`;
+    return `${profile}\n${factsKey(facts, before.bundle)}\n${factsKey(facts, after.bundle)}\n${scope}\n${factsVersion}`;
   }
 }
 
@@ -126,11 +130,14 @@ class Groups {
     return group;
   }
 
-  async decide(request: RecordedRequest): Promise<Group | undefined> {
+  async decide(request: RecordedRequest): Promise<Group | 'unknown-model' | 'facts-not-at-hand'> {
     const { before, after, nowMs } = this.simulation;
     const endpoints = endpointsOf(request.scope, after.catalog);
-    if (endpoints.length === 0) return undefined;
-    const organisationFacts = this.simulation.factsOf?.(request.profile.organisationId);
+    if (endpoints.length === 0) return 'unknown-model';
+    const { factsVersion } = request;
+    const organisationFacts =
+      factsVersion === undefined ? undefined : await this.simulation.factsOf?.(factsVersion);
+    if (organisationFacts?.version !== factsVersion) return 'facts-not-at-hand';
     const input = {
       profile: request.profile,
       facts: request.facts,

@@ -18,6 +18,8 @@ type Change = 'newlyRefused' | 'newlyAllowed' | 'moved' | undefined;
 /** Sums over the stream. Everything here is bounded: rows by a ceiling, examples by their number. */
 export class Tallies {
   unknownModel = 0;
+  factsNotAtHand = 0;
+  #onOwnFacts = 0;
   readonly #total: Mutable<Counts> = none();
   #differsFromRecord = 0;
   readonly #workspaces = new Dimension();
@@ -58,6 +60,7 @@ export class Tallies {
     const was = group.before.permitted.length > 0;
     const is = group.after.permitted.length > 0;
     if (was !== (request.outcome === 'permit')) this.#differsFromRecord += 1;
+    if (request.factsVersion !== undefined) this.#onOwnFacts += 1;
     const change = changeOf(was, is, choices);
     count(this.#total, change);
     const { workspaceId } = request.profile;
@@ -89,6 +92,8 @@ export class Tallies {
       moved,
       differsFromRecord: this.#differsFromRecord,
       unknownModel: this.unknownModel,
+      onOwnFacts: this.#onOwnFacts,
+      factsNotAtHand: this.factsNotAtHand,
       byWorkspace: this.#workspaces.rows(),
       byModel: this.#models.rows(),
       byProvider: this.#providers.rows(),
