@@ -10,6 +10,8 @@ export type LedgerStoreErrorCode =
   | 'tree_mismatch'
   /** Leaves are older than the tree's tables and the log no longer has their bytes. Halts the ledger. */
   | 'entries_gone'
+  /** A record is longer than a leaf may be. Halts the ledger: nothing of ours can have written it. */
+  | 'entry_too_large'
   /** The signing key or the origin is not the one that this ledger began with. */
   | 'log_identity_changed'
   | 'bad_cursor';

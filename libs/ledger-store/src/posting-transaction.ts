@@ -68,7 +68,9 @@ export class PostingTransaction {
         batch.take(sources.get(placeOf(record.topic, record.partition))!, record);
       await this.#ensurePartitions(batch.size);
       const accounts = await writeBatch(this.client, batch, this.#accounts);
-      await insertEntries(this.client, size, decoded);
+      // Every record taken is the next leaf.
+      const entries = batch.leaves.map(({ index }, i) => ({ index, value: decoded[i]!.value }));
+      await insertEntries(this.client, entries);
       await insertSubtrees(this.client, extend(tree, batch.leaves));
       await moveTree(this.client, size, tree);
       await moveFences(this.client, ends);

@@ -1,15 +1,16 @@
 import type { ClientBase } from 'pg';
 import { DomainError } from '#libs/kernel';
-import { CompactRange } from '#libs/transparency';
+import { CompactRange, MAX_ENTRY_BYTES } from '#libs/transparency';
 import { LEDGER_ID } from './checkpoints.js';
 import type { LedgerStoreErrorCode } from './errors.js';
 
 /** Binary levels in one level of tiles: 2^8 = 256. */
 const TILE_HEIGHT = 8;
 
-export interface Leaf {
+export interface Entry {
   readonly index: bigint;
-  readonly hash: Buffer;
+  /** The record's exact bytes. */
+  readonly value: Uint8Array;
 }
 
 /** The root of a complete subtree of 256^level leaves, level >= 1: one hash of a tile of that level. */
@@ -50,24 +51,37 @@ export function extend(tree: CompactRange, leaves: readonly { hash: Buffer }[]):
 }
 
 /**
- * Keeps the exact bytes of consecutive leaves. They are sent as one binary parameter that is cut at the server: it costs
- * nothing to encode, an array of bytea costs hex of everything.
+ * Keeps the exact bytes of leaves. They are sent as one binary parameter that is cut at the server: it costs nothing to
+ * encode, an array of bytea costs hex of everything.
  */
 export async function insertEntries(
   client: ClientBase,
-  first: bigint,
-  entries: readonly { readonly value: Uint8Array }[],
+  entries: readonly Entry[],
+  known: 'none' | 'some' = 'none',
 ): Promise<void> {
   if (entries.length === 0) return;
+  const large = entries.find(({ value }) => value.length > MAX_ENTRY_BYTES);
+  if (large !== undefined)
+    throw new DomainError<LedgerStoreErrorCode>(
+      'entry_too_large',
+      `a record has more than the ${MAX_ENTRY_BYTES} bytes of a leaf`,
+      { leaf: large.index.toString(), bytes: large.value.length },
+    );
   let end = 0;
   const lengths = entries.map(({ value }) => value.length);
   const starts = lengths.map((length) => (end += length) - length + 1);
   await client.query({
-    name: 'ledger.insert_entries',
+    name: `ledger.insert_entries_${known}`,
     text: `insert into ledger.entry (leaf_index, bytes)
-      select $1::bigint + n - 1, substring($4::bytea from at for length)
-      from unnest($2::integer[], $3::integer[]) with ordinality as cut(at, length, n)`,
-    values: [first.toString(), starts, lengths, Buffer.concat(entries.map(({ value }) => value))],
+      select leaf, substring($4::bytea from at for length)
+      from unnest($1::bigint[], $2::integer[], $3::integer[]) as cut(leaf, at, length)
+      ${known === 'some' ? 'on conflict do nothing' : ''}`,
+    values: [
+      entries.map(({ index }) => index.toString()),
+      starts,
+      lengths,
+      Buffer.concat(entries.map(({ value }) => value)),
+    ],
   });
 }
 
