@@ -1,5 +1,6 @@
 import type { JsonObject } from './json.js';
 import { isObject } from './json.js';
+import { fitClasses, type UsageClasses } from './usage-classes.js';
 
 /** What a request asks of a model, read alike out of both dialects. */
 export interface Asked {
@@ -29,6 +30,7 @@ export interface Answer {
   readonly toolName: string | undefined;
   readonly truncated: boolean;
   readonly inputTokens: number;
+  readonly classes: UsageClasses;
 }
 
 const BYTES_PER_TOKEN = 4;
@@ -52,21 +54,24 @@ export function answer(
   asked: Asked,
   sha256: string,
   n: number,
-  chunks: number | undefined,
+  fault: { readonly chunks?: number | undefined; readonly usage?: UsageClasses | undefined } = {},
 ): Answer {
   const seed = Number.parseInt(sha256.slice(0, 8), 16);
   const tool = toolToCall(asked);
-  const wanted = tool ? argumentPieces(tool, seed) : textPieces(asked, seed, chunks);
+  const wanted = tool ? argumentPieces(tool, seed) : textPieces(asked, seed, fault.chunks);
   const limit = asked.maxTokens ?? Infinity;
   const truncated = wanted.length > limit;
+  const pieces = truncated ? wanted.slice(0, limit) : wanted;
+  const inputTokens = countInputTokens(asked);
   return {
     id: `${sha256.slice(0, 20)}${n.toString(36)}`,
     model: asked.model,
     createdSeconds: Math.floor(Date.now() / 1000),
-    pieces: truncated ? wanted.slice(0, limit) : wanted,
+    pieces,
     toolName: tool?.name,
     truncated,
-    inputTokens: countInputTokens(asked),
+    inputTokens,
+    classes: fitClasses(fault.usage, inputTokens, pieces.length),
   };
 }
 

@@ -80,14 +80,27 @@ function stopReason({ truncated, toolName }: Answer): string {
   return truncated ? 'max_tokens' : toolName === undefined ? 'end_turn' : 'tool_use';
 }
 
-function inputUsage({ inputTokens }: Answer): JsonObject {
+/** Anthropic counts fresh input, cache reads and cache writes beside one another. */
+function inputUsage({ inputTokens, classes }: Answer): JsonObject {
+  const written = classes.cacheWrite5m + classes.cacheWrite1h;
   return {
-    input_tokens: inputTokens,
-    cache_creation_input_tokens: 0,
-    cache_read_input_tokens: 0,
+    input_tokens: inputTokens - classes.cacheRead - written,
+    cache_creation_input_tokens: written,
+    cache_read_input_tokens: classes.cacheRead,
+    cache_creation: {
+      ephemeral_5m_input_tokens: classes.cacheWrite5m,
+      ephemeral_1h_input_tokens: classes.cacheWrite1h,
+    },
     service_tier: 'standard',
   };
 }
+
+const outputUsage = ({ pieces, classes }: Answer): JsonObject => ({
+  output_tokens: pieces.length,
+  ...(classes.webSearches > 0 && {
+    server_tool_use: { web_search_requests: classes.webSearches },
+  }),
+});
 
 function whole(answer: Answer): string {
   const text = answer.pieces.join('');
@@ -109,7 +122,7 @@ function whole(answer: Answer): string {
     content: [block],
     stop_reason: stopReason(answer),
     stop_sequence: null,
-    usage: { ...inputUsage(answer), output_tokens: answer.pieces.length },
+    usage: { ...inputUsage(answer), ...outputUsage(answer) },
   });
 }
 
@@ -151,7 +164,7 @@ function frames(answer: Answer): Frames {
       frame({
         type: 'message_delta',
         delta: { stop_reason: stopReason(answer), stop_sequence: null },
-        usage: { output_tokens: pieces.length },
+        usage: outputUsage(answer),
       }) +
       frame({ type: 'message_stop' }),
     broken: 'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,\n\n',

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { usageClassesSchema } from './usage-classes.js';
 
 /** Half an hour: longer than any time-out that a test waits for. */
 const WAIT_MS_MAX = 30 * 60 * 1000;
@@ -15,6 +16,11 @@ const faultSchema = z.strictObject({
   chunkIntervalMs: z.number().min(0).max(WAIT_MS_MAX).optional(),
   chunks: z.number().int().min(1).max(100_000).optional(),
   dieAfterChunks: z.number().int().min(0).max(100_000).optional(),
+  /** Not a fault: of which classes the usage is that it reports. */
+  usage: usageClassesSchema
+    .partial()
+    .transform((u) => usageClassesSchema.parse(u))
+    .optional(),
 });
 
 export type Fault = z.infer<typeof faultSchema>;

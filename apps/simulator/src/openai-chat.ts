@@ -78,18 +78,30 @@ function readToolChoice(choice: unknown): Asked['toolChoice'] {
     : { kind: 'auto' };
 }
 
-function usage({ inputTokens, pieces }: Answer): JsonObject {
+function usage({ inputTokens, pieces, classes }: Answer): JsonObject {
+  const written = classes.cacheWrite5m + classes.cacheWrite1h;
   return {
     prompt_tokens: inputTokens,
     completion_tokens: pieces.length,
     total_tokens: inputTokens + pieces.length,
-    prompt_tokens_details: { cached_tokens: 0, audio_tokens: 0 },
+    prompt_tokens_details: {
+      cached_tokens: classes.cacheRead,
+      audio_tokens: classes.inputAudio,
+      ...(classes.inputImage > 0 && { image_tokens: classes.inputImage }),
+      // OpenRouter's members, for what OpenAI itself does not count.
+      ...(written > 0 && { cache_write_tokens: written }),
+    },
     completion_tokens_details: {
-      reasoning_tokens: 0,
-      audio_tokens: 0,
+      reasoning_tokens: classes.reasoning,
+      audio_tokens: classes.outputAudio,
+      ...(classes.outputImage > 0 && { image_tokens: classes.outputImage }),
       accepted_prediction_tokens: 0,
       rejected_prediction_tokens: 0,
     },
+    ...(classes.webSearches > 0 && {
+      server_tool_use: { web_search_requests: classes.webSearches },
+    }),
+    ...(classes.costUsd !== undefined && { cost: classes.costUsd }),
   };
 }
 

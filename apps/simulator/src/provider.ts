@@ -69,7 +69,7 @@ export class SimulatedProvider {
       const fault = this.faults.of(endpoint, record.n);
       const go = (): void => {
         if (response.destroyed) return;
-        const made = answer(asked, sha256, record.n, fault?.chunks);
+        const made = answer(asked, sha256, record.n, fault);
         this.deliver(dialect, asked, made, record, response, fault);
       };
       if (fault?.latencyMs) setTimeout(go, fault.latencyMs);

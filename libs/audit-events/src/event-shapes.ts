@@ -72,7 +72,10 @@ const hold = object({
   at: time,
   amountPicoUsd: picoUsd,
   leases: list(
-    object({ leaseId: name, scope: oneOf('key', 'workspace', 'organisation'), id: name }),
+    object(
+      { leaseId: name, scope: oneOf('key', 'workspace', 'organisation'), id: name },
+      { period: name },
+    ),
   ),
 });
 const usage = object(
@@ -80,7 +83,13 @@ const usage = object(
   {
     cacheReadTokens: count,
     cacheWriteTokens: count,
+    cacheWrite1hTokens: count,
+    inputImageTokens: count,
+    inputAudioTokens: count,
     reasoningTokens: count,
+    outputImageTokens: count,
+    outputAudioTokens: count,
+    toolCalls: map(count),
     reportedCostPicoUsd: picoUsd,
   },
 );

@@ -108,6 +108,8 @@ export interface HoldData {
     readonly leaseId: string;
     readonly scope: LimitScope;
     readonly id: string;
+    /** Calendar period of the lease (`2026-11-21`, `2026-W47`, `2026-11`); absent = the scope's lifetime. */
+    readonly period?: string;
   }[];
 }
 export type LimitScope = 'key' | 'workspace' | 'organisation';
@@ -182,13 +184,25 @@ export interface GenerationProgress {
 
 export type UsageBasis = 'reported' | 'counted' | 'progress';
 
-/** Token counts. cacheRead, cacheWrite are subsets of input, reasoning of output: never add them twice. Absent ≠ 0. */
+/**
+ * Token counts. Absent ≠ 0. Everything but the two totals is a part of one of them and never added to it: cache reads
+ * and writes, input images and audio are disjoint parts of the input; reasoning, output images and audio of the output.
+ */
 export interface UsageData {
   readonly inputTokens: number;
   readonly outputTokens: number;
   readonly cacheReadTokens?: number;
   readonly cacheWriteTokens?: number;
+  /** The part of `cacheWriteTokens` that was written to live an hour; the rest lives five minutes. */
+  readonly cacheWrite1hTokens?: number;
+  /** Not from cache. */
+  readonly inputImageTokens?: number;
+  readonly inputAudioTokens?: number;
   readonly reasoningTokens?: number;
+  readonly outputImageTokens?: number;
+  readonly outputAudioTokens?: number;
+  /** Calls that the provider made itself and charges apart, by tool (`web_search`). */
+  readonly toolCalls?: Readonly<Record<string, number>>;
   readonly basis: UsageBasis;
   /** The provider's own cost figure in pico-USD, where it names one. */
   readonly reportedCostPicoUsd?: string;

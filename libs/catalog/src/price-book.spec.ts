@@ -7,6 +7,12 @@ const full: Price = {
   outputPicoUsdPerToken: 15_000_000n,
   cacheReadPicoUsdPerToken: 0n,
   cacheWritePicoUsdPerToken: 1n,
+  cacheWrite1hPicoUsdPerToken: 2n,
+  inputImagePicoUsdPerToken: 3n,
+  inputAudioPicoUsdPerToken: 4n,
+  outputImagePicoUsdPerToken: 5n,
+  outputAudioPicoUsdPerToken: 6n,
+  toolCallPicoUsd: { web_search: 10_000_000_000n, web_fetch: 0n },
   reasoningPicoUsdPerToken: 9_007_199_254_740_993n,
   requestPicoUsd: 5_000_000_000n,
   tiers: [

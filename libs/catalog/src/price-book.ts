@@ -12,11 +12,18 @@ const AMOUNTS = {
   output: 'outputPicoUsdPerToken',
   cacheRead: 'cacheReadPicoUsdPerToken',
   cacheWrite: 'cacheWritePicoUsdPerToken',
+  cacheWrite1h: 'cacheWrite1hPicoUsdPerToken',
+  inputImage: 'inputImagePicoUsdPerToken',
+  inputAudio: 'inputAudioPicoUsdPerToken',
+  outputImage: 'outputImagePicoUsdPerToken',
+  outputAudio: 'outputAudioPicoUsdPerToken',
   reasoning: 'reasoningPicoUsdPerToken',
   request: 'requestPicoUsd',
 } as const;
 type Rates = PriceTier['price'];
 
+/** Names of tools, as in a usage record. */
+const TOOL = /^[a-z][a-z0-9_]{0,63}$/;
 const AMOUNT = /^(?:0|[1-9]\d{0,30})$/;
 
 /** The price book of a set of endpoints; an endpoint without a price is not in it. */
@@ -96,22 +103,43 @@ function ratesToJson(rates: Rates): Record<string, Json> {
     const amount = rates[long];
     if (amount !== undefined) json[short] = amount.toString();
   }
+  if (rates.toolCallPicoUsd !== undefined)
+    json['toolCalls'] = Object.fromEntries(
+      Object.entries(rates.toolCallPicoUsd).map(([tool, amount]) => [tool, amount.toString()]),
+    );
   return json;
 }
 
 function ratesFromJson(json: Readonly<Record<string, unknown>>): Rates {
-  const rates: { -readonly [Member in keyof Rates]?: PicoUsd } = {};
-  for (const [member, value] of Object.entries(json)) {
+  const { toolCalls, ...amounts } = json;
+  const rates: { -readonly [Member in Exclude<keyof Rates, 'toolCallPicoUsd'>]?: PicoUsd } = {};
+  for (const [member, value] of Object.entries(amounts)) {
     if (!Object.hasOwn(AMOUNTS, member)) throw invalid('price has an unknown member');
-    if (typeof value !== 'string' || !AMOUNT.test(value))
-      throw invalid('price has a malformed amount');
-    rates[AMOUNTS[member as keyof typeof AMOUNTS]] = BigInt(value);
+    rates[AMOUNTS[member as keyof typeof AMOUNTS]] = amountFromJson(value);
   }
   const { inputPicoUsdPerToken, outputPicoUsdPerToken } = rates;
   if (inputPicoUsdPerToken === undefined || outputPicoUsdPerToken === undefined) {
     throw invalid('price lacks its input or output rate');
   }
-  return { ...rates, inputPicoUsdPerToken, outputPicoUsdPerToken };
+  return {
+    ...rates,
+    inputPicoUsdPerToken,
+    outputPicoUsdPerToken,
+    ...(toolCalls === undefined ? {} : { toolCallPicoUsd: toolCallsFromJson(toolCalls) }),
+  };
+}
+
+function toolCallsFromJson(value: unknown): Readonly<Record<string, PicoUsd>> {
+  const entries = Object.entries(asRecord(value, 'toolCalls'));
+  if (entries.length === 0 || entries.some(([tool]) => !TOOL.test(tool)))
+    throw invalid('toolCalls must name tools');
+  return Object.fromEntries(entries.map(([tool, amount]) => [tool, amountFromJson(amount)]));
+}
+
+function amountFromJson(value: unknown): PicoUsd {
+  if (typeof value !== 'string' || !AMOUNT.test(value))
+    throw invalid('price has a malformed amount');
+  return BigInt(value);
 }
 
 function tiersFromJson(value: unknown): readonly PriceTier[] {

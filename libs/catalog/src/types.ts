@@ -12,9 +12,17 @@ export interface Price {
   readonly outputPicoUsdPerToken: PicoUsd;
   readonly cacheReadPicoUsdPerToken?: PicoUsd;
   readonly cacheWritePicoUsdPerToken?: PicoUsd;
+  /** Of a cache entry that is to live an hour; where absent, as any other cache write. */
+  readonly cacheWrite1hPicoUsdPerToken?: PicoUsd;
+  readonly inputImagePicoUsdPerToken?: PicoUsd;
+  readonly inputAudioPicoUsdPerToken?: PicoUsd;
+  readonly outputImagePicoUsdPerToken?: PicoUsd;
+  readonly outputAudioPicoUsdPerToken?: PicoUsd;
   /** Where set, reasoning tokens are charged at this rate in place of the output rate. */
   readonly reasoningPicoUsdPerToken?: PicoUsd;
   readonly requestPicoUsd?: PicoUsd;
+  /** Per call of a tool that the provider runs itself, by the tool's name in `UsageData.toolCalls`. */
+  readonly toolCallPicoUsd?: Readonly<Record<string, PicoUsd>>;
   /** Ascending; the last tier whose threshold the input exceeds replaces the whole price. */
   readonly tiers?: readonly PriceTier[];
   /** `rounded-sub-pico`: the source's price is finer than a pico-USD and was rounded half-even. */

@@ -1,7 +1,9 @@
 // What happened and what it costs, as pure functions over audit events and price books: life cycle, rating,
 // double entry, the auditor's trail. Integers only; the same events give the same books on any machine.
-export { rate, worstCaseCost } from './rate.js';
-export type { RatedAmount, RatedLine, TokenClass, WorstCase } from './rate.js';
+export { rate } from './rate.js';
+export type { RatedAmount, RatedLine, TokenClass } from './rate.js';
+export { worstCaseCost } from './worst-case.js';
+export type { WorstCase } from './worst-case.js';
 export { billableUsage } from './billable-usage.js';
 export type { BillableUsage, BillingRule } from './billable-usage.js';
 export { bookDue, bookLeaf } from './book-leaf.js';

@@ -2,7 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { UsageData } from '#libs/audit-events';
 import type { Price } from '#libs/catalog';
-import { rate, worstCaseCost } from './rate.js';
+import { rate } from './rate.js';
+import { worstCaseCost } from './worst-case.js';
 
 const flat: Price = {
   inputPicoUsdPerToken: 10n,
@@ -11,6 +12,15 @@ const flat: Price = {
   cacheWritePicoUsdPerToken: 12n,
   reasoningPicoUsdPerToken: 150n,
   requestPicoUsd: 7n,
+};
+const everyClass: Price = {
+  ...flat,
+  cacheWrite1hPicoUsdPerToken: 20n,
+  inputImagePicoUsdPerToken: 11n,
+  inputAudioPicoUsdPerToken: 40n,
+  outputImagePicoUsdPerToken: 300n,
+  outputAudioPicoUsdPerToken: 400n,
+  toolCallPicoUsd: { web_search: 10_000n },
 };
 const usage = (u: Partial<UsageData>): UsageData => ({
   inputTokens: 0,
@@ -45,6 +55,57 @@ describe('rate', () => {
       ['request', 1, 7n],
     ]);
     expect(rated.totalPicoUsd).toBe(10_807n);
+  });
+
+  it('charges cache writes by how long they live, images and audio by direction, tools by the call', () => {
+    const rated = rate(
+      usage({
+        inputTokens: 1_000,
+        cacheReadTokens: 100,
+        cacheWriteTokens: 300,
+        cacheWrite1hTokens: 200,
+        inputImageTokens: 50,
+        inputAudioTokens: 60,
+        outputTokens: 100,
+        reasoningTokens: 10,
+        outputImageTokens: 20,
+        outputAudioTokens: 30,
+        toolCalls: { web_search: 3, web_fetch: 2 },
+      }),
+      everyClass,
+    );
+    expect(rated.lines.map((l) => [l.class, l.tokens, l.amountPicoUsd])).toEqual([
+      ['input', 490, 4_900n],
+      ['cache_read', 100, 100n],
+      ['cache_write', 100, 1_200n],
+      ['cache_write_1h', 200, 4_000n],
+      ['input_image', 50, 550n],
+      ['input_audio', 60, 2_400n],
+      ['output', 40, 4_000n],
+      ['reasoning', 10, 1_500n],
+      ['output_image', 20, 6_000n],
+      ['output_audio', 30, 12_000n],
+      ['request', 1, 7n],
+      ['tool:web_search', 3, 30_000n],
+    ]);
+    expect(rated.unpricedTools).toEqual(['web_fetch']);
+  });
+
+  it('a write for an hour has no price of its own: it is charged as any write, else as input', () => {
+    const hour = usage({ inputTokens: 10, cacheWriteTokens: 10, cacheWrite1hTokens: 10 });
+    expect(rate(hour, flat).totalPicoUsd).toBe(127n);
+    expect(rate(hour, { inputPicoUsdPerToken: 10n, outputPicoUsdPerToken: 1n }).totalPicoUsd).toBe(
+      100n,
+    );
+  });
+
+  it.each(['constructor', '__proto__'])('a tool called %s is no price', (tool) => {
+    const { totalPicoUsd, unpricedTools } = rate(
+      usage({ toolCalls: Object.fromEntries([[tool, 1]]) }),
+      { ...everyClass, requestPicoUsd: 0n },
+    );
+    expect(totalPicoUsd).toBe(0n);
+    expect(unpricedTools).toEqual([tool]);
   });
 
   it('charges a class without a price as plain input or output, never as free', () => {
@@ -91,8 +152,14 @@ const flatPrice = fc.record(
     outputPicoUsdPerToken: amount,
     cacheReadPicoUsdPerToken: amount,
     cacheWritePicoUsdPerToken: amount,
+    cacheWrite1hPicoUsdPerToken: amount,
+    inputImagePicoUsdPerToken: amount,
+    inputAudioPicoUsdPerToken: amount,
     reasoningPicoUsdPerToken: amount,
+    outputImagePicoUsdPerToken: amount,
+    outputAudioPicoUsdPerToken: amount,
     requestPicoUsd: amount,
+    toolCallPicoUsd: fc.record({ web_search: amount }),
   },
   { requiredKeys: ['inputPicoUsdPerToken', 'outputPicoUsdPerToken'] },
 );
@@ -107,40 +174,134 @@ const price: fc.Arbitrary<Price> = fc
       .sort(([a], [b]) => a - b)
       .map(([aboveInputTokens, p]) => ({ aboveInputTokens, price: p })),
   }));
-const anyUsage: fc.Arbitrary<UsageData> = fc
-  .tuple(fc.nat(200_000), fc.nat(200_000), fc.nat(200_000), fc.nat(200_000), fc.nat(200_000))
-  .map(([plain, cacheReadTokens, cacheWriteTokens, said, reasoningTokens]) => ({
-    inputTokens: plain + cacheReadTokens + cacheWriteTokens,
-    cacheReadTokens,
-    cacheWriteTokens,
-    outputTokens: said + reasoningTokens,
-    reasoningTokens,
-    basis: 'reported',
-  }));
+const some = fc.nat(100_000);
+const parts = fc.record({
+  plain: some,
+  cacheRead: some,
+  write5m: some,
+  write1h: some,
+  inImage: some,
+  inAudio: some,
+  said: some,
+  reasoning: some,
+  outImage: some,
+  outAudio: some,
+  searches: fc.nat(20),
+});
+type Parts = typeof parts extends fc.Arbitrary<infer T> ? T : never;
+const usageOf = (p: Parts): UsageData => ({
+  inputTokens: p.plain + p.cacheRead + p.write5m + p.write1h + p.inImage + p.inAudio,
+  cacheReadTokens: p.cacheRead,
+  cacheWriteTokens: p.write5m + p.write1h,
+  cacheWrite1hTokens: p.write1h,
+  inputImageTokens: p.inImage,
+  inputAudioTokens: p.inAudio,
+  outputTokens: p.said + p.reasoning + p.outImage + p.outAudio,
+  reasoningTokens: p.reasoning,
+  outputImageTokens: p.outImage,
+  outputAudioTokens: p.outAudio,
+  toolCalls: { web_search: p.searches },
+  basis: 'reported',
+});
+const anyUsage: fc.Arbitrary<UsageData> = parts.map(usageOf);
 
 /** Token by token, as one would explain it. */
-function naive(u: UsageData, p: Price): bigint {
-  let inForce: Omit<Price, 'tiers'> = p;
-  for (const t of p.tiers ?? []) if (u.inputTokens > t.aboveInputTokens) inForce = t.price;
-  const n = (tokens: number | undefined): bigint => BigInt(tokens ?? 0);
-  const plain = n(u.inputTokens) - n(u.cacheReadTokens) - n(u.cacheWriteTokens);
+function naive(u: Parts, p: Price): bigint {
+  const { inputTokens } = usageOf(u);
+  let f: Omit<Price, 'tiers'> = p;
+  for (const t of p.tiers ?? []) if (inputTokens > t.aboveInputTokens) f = t.price;
+  const { inputPicoUsdPerToken: input, outputPicoUsdPerToken: output } = f;
+  const write = f.cacheWritePicoUsdPerToken ?? input;
+  const n = BigInt;
   return (
-    plain * inForce.inputPicoUsdPerToken +
-    n(u.cacheReadTokens) * (inForce.cacheReadPicoUsdPerToken ?? inForce.inputPicoUsdPerToken) +
-    n(u.cacheWriteTokens) * (inForce.cacheWritePicoUsdPerToken ?? inForce.inputPicoUsdPerToken) +
-    (n(u.outputTokens) - n(u.reasoningTokens)) * inForce.outputPicoUsdPerToken +
-    n(u.reasoningTokens) * (inForce.reasoningPicoUsdPerToken ?? inForce.outputPicoUsdPerToken) +
-    (inForce.requestPicoUsd ?? 0n)
+    n(u.plain) * input +
+    n(u.cacheRead) * (f.cacheReadPicoUsdPerToken ?? input) +
+    n(u.write5m) * write +
+    n(u.write1h) * (f.cacheWrite1hPicoUsdPerToken ?? write) +
+    n(u.inImage) * (f.inputImagePicoUsdPerToken ?? input) +
+    n(u.inAudio) * (f.inputAudioPicoUsdPerToken ?? input) +
+    n(u.said) * output +
+    n(u.reasoning) * (f.reasoningPicoUsdPerToken ?? output) +
+    n(u.outImage) * (f.outputImagePicoUsdPerToken ?? output) +
+    n(u.outAudio) * (f.outputAudioPicoUsdPerToken ?? output) +
+    n(u.searches) * (f.toolCallPicoUsd?.['web_search'] ?? 0n) +
+    (f.requestPicoUsd ?? 0n)
   );
 }
 
 describe('for any usage and any price', () => {
   it('the total is the sum of the lines and equals the naive reckoning', () => {
     fc.assert(
-      fc.property(anyUsage, price, (u, p) => {
-        const { totalPicoUsd, lines } = rate(u, p);
+      fc.property(parts, price, (u, p) => {
+        const { totalPicoUsd, lines } = rate(usageOf(u), p);
         expect(lines.reduce((sum, l) => sum + l.amountPicoUsd, 0n)).toBe(totalPicoUsd);
         expect(totalPicoUsd).toBe(naive(u, p));
+      }),
+    );
+  });
+
+  it('the classes of a side add up to its total, and every amount is tokens × price', () => {
+    fc.assert(
+      fc.property(anyUsage, price, (u, p) => {
+        const { lines } = rate(u, p);
+        const tokensOf = (...classes: readonly string[]) =>
+          lines.filter((l) => classes.includes(l.class)).reduce((sum, l) => sum + l.tokens, 0);
+        expect(
+          tokensOf(
+            'input',
+            'cache_read',
+            'cache_write',
+            'cache_write_1h',
+            'input_image',
+            'input_audio',
+          ),
+        ).toBe(u.inputTokens);
+        expect(tokensOf('output', 'reasoning', 'output_image', 'output_audio')).toBe(
+          u.outputTokens,
+        );
+        for (const l of lines)
+          expect(l.amountPicoUsd).toBe(BigInt(l.tokens) * l.pricePicoUsdPerToken);
+      }),
+    );
+  });
+
+  it('more of anything never costs less, at one price', () => {
+    fc.assert(
+      fc.property(
+        parts,
+        flatPrice,
+        fc.constantFrom<keyof Parts>(
+          'plain',
+          'cacheRead',
+          'write5m',
+          'write1h',
+          'inImage',
+          'inAudio',
+          'said',
+          'reasoning',
+          'outImage',
+          'outAudio',
+          'searches',
+        ),
+        fc.nat(10_000),
+        (u, p, what, more) => {
+          const costOf = (x: Parts) => rate(usageOf(x), p).totalPicoUsd;
+          expect(costOf({ ...u, [what]: u[what] + more })).toBeGreaterThanOrEqual(costOf(u));
+        },
+      ),
+    );
+  });
+
+  it('is linear: n times the usage costs n times the amount, but for what is per request', () => {
+    fc.assert(
+      fc.property(parts, flatPrice, fc.integer({ min: 1, max: 50 }), (u, p, times) => {
+        const { requestPicoUsd: _, ...perToken } = p;
+        const many = Object.fromEntries(
+          Object.entries(u).map(([k, v]) => [k, v * times]),
+        ) as unknown as Parts;
+        expect(rate(usageOf(many), perToken).totalPicoUsd).toBe(
+          rate(usageOf(u), perToken).totalPicoUsd * BigInt(times),
+        );
       }),
     );
   });
@@ -151,6 +312,7 @@ describe('for any usage and any price', () => {
         const bound = worstCaseCost(p, {
           inputTokensMax: u.inputTokens + moreIn,
           outputTokensMax: u.outputTokens + moreOut,
+          toolCallsMax: u.toolCalls?.['web_search'] ?? 0,
         });
         expect(bound).toBeGreaterThanOrEqual(rate(u, p).totalPicoUsd);
       }),
@@ -160,18 +322,24 @@ describe('for any usage and any price', () => {
   it('the worst case is reached by some usage: it is no looser than it must be', () => {
     fc.assert(
       fc.property(flatPrice, fc.nat(1_000), fc.nat(1_000), (p, inputTokens, outputTokens) => {
-        const candidates = [undefined, 'cacheReadTokens', 'cacheWriteTokens'].flatMap((inClass) =>
-          [undefined, 'reasoningTokens'].map(
-            (outClass) =>
-              rate(
-                {
-                  ...usage({ inputTokens, outputTokens }),
-                  ...(inClass !== undefined && { [inClass]: inputTokens }),
-                  ...(outClass !== undefined && { [outClass]: outputTokens }),
-                },
-                p,
-              ).totalPicoUsd,
-          ),
+        const hour = ['cacheWriteTokens', 'cacheWrite1hTokens'];
+        const inputs = ['cacheReadTokens', 'inputImageTokens', 'inputAudioTokens'];
+        const outputs = ['reasoningTokens', 'outputImageTokens', 'outputAudioTokens'];
+        const all = (members: readonly string[], n: number) =>
+          Object.fromEntries(members.map((m) => [m, n]));
+        const candidates = [[], hour, ['cacheWriteTokens'], ...inputs.map((m) => [m])].flatMap(
+          (inClasses) =>
+            [[], ...outputs.map((m) => [m])].map(
+              (outClasses) =>
+                rate(
+                  {
+                    ...usage({ inputTokens, outputTokens }),
+                    ...all(inClasses, inputTokens),
+                    ...all(outClasses, outputTokens),
+                  },
+                  p,
+                ).totalPicoUsd,
+            ),
         );
         const dearest = candidates.reduce((a, b) => (a > b ? a : b));
         expect(

@@ -24,6 +24,8 @@ export type RatedLineData = Pick<RatedLine, 'class' | 'tokens'> & {
 export type SettlementFlag =
   /** Used, but the pinned price book has no price for the endpoint: nothing could be charged. */
   | 'unpriced'
+  /** A tool of the provider's was called that has no price there. */
+  | 'unpriced_tool'
   /** It cost more than was held. */
   | 'over_hold'
   | 'usage_unknown'
@@ -75,6 +77,7 @@ export function settle(
       providerPicoUsd.set(attempt.provider, (providerPicoUsd.get(attempt.provider) ?? 0n) + owed);
     const charged = bill.customer === undefined ? undefined : rate(bill.customer, price);
     customer += charged?.totalPicoUsd ?? 0n;
+    if ((charged?.unpricedTools.length ?? 0) > 0) flags.add('unpriced_tool');
     return {
       ...head,
       ...(charged !== undefined && {

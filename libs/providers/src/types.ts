@@ -51,13 +51,22 @@ export interface ChatMessage {
   readonly [other: string]: unknown;
 }
 
-/** Token counts as a provider reported them. Absent ≠ 0. */
+/** Token counts as a provider reported them. Absent ≠ 0. All but the two totals are parts of one of them. */
 export interface ReportedUsage {
   readonly inputTokens: number;
   readonly outputTokens: number;
   readonly cacheReadTokens?: number;
   readonly cacheWriteTokens?: number;
+  /** Part of `cacheWriteTokens`. */
+  readonly cacheWrite1hTokens?: number;
+  /** Not from cache. */
+  readonly inputImageTokens?: number;
+  readonly inputAudioTokens?: number;
   readonly reasoningTokens?: number;
+  readonly outputImageTokens?: number;
+  readonly outputAudioTokens?: number;
+  /** Calls of tools that the provider runs itself, by tool. */
+  readonly toolCalls?: Readonly<Record<string, number>>;
   /** Provider's own figure, exact decimal USD text. */
   readonly costUsd?: string;
 }

@@ -63,6 +63,38 @@ function modalities(body: ChatBody): readonly string[] {
   return [...found].sort();
 }
 
+/** A provider that searches for itself does so a few times per answer; more are billed in full and flagged. */
+const TOOL_CALLS_HELD_MAX = 10;
+
+/** Members by which a request lets the provider call tools of its own, which it charges apart. */
+const SEARCH_MEMBERS = ['web_search_options', 'search_parameters'] as const;
+
+/** A page of a PDF and a frame of a video are counted as images, a video's sound as audio. */
+const COUNTED_AS: Readonly<Record<string, readonly string[]>> = {
+  pdf: ['text', 'image'],
+  video: ['image', 'audio'],
+};
+
+/** What of a request bounds its cost, beside its text. */
+export function costBounds(body: ChatBody): {
+  readonly inputModalities: readonly string[];
+  /** Absent: whatever the endpoint can give. */
+  readonly outputModalities?: readonly string[];
+  readonly toolCallsMax: number;
+} {
+  const asked = body['modalities'];
+  const ownTools =
+    SEARCH_MEMBERS.some((member) => body[member] != null) ||
+    (body.tools ?? []).some((tool) => (tool as { type?: unknown } | null)?.type !== 'function');
+  return {
+    inputModalities: modalities(body).flatMap((m) => COUNTED_AS[m] ?? [m]),
+    ...(Array.isArray(asked) && {
+      outputModalities: asked.filter((m): m is string => typeof m === 'string'),
+    }),
+    toolCallsMax: ownTools ? TOOL_CALLS_HELD_MAX : 0,
+  };
+}
+
 /** What the request needs of an endpoint; recorded, so that the plan can be recomputed without the prompt. */
 export function requirementsOf(request: ChatRequest, requireParameters: boolean): Requirements {
   const { body } = request;

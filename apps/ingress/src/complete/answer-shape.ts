@@ -12,15 +12,28 @@ export interface AnswerFacts {
   readonly createdSeconds: number;
 }
 
+const COMPLETION_CLASSES: ReadonlySet<string> = new Set([
+  'output',
+  'reasoning',
+  'output_image',
+  'output_audio',
+]);
+
+/** `{ web_search_requests: 2 }`, as OpenRouter and Anthropic say it. */
+const toolRequests = (calls: Readonly<Record<string, number>>): Record<string, number> =>
+  Object.fromEntries(Object.entries(calls).map(([tool, n]) => [`${tool}_requests`, n]));
+
 /** OpenRouter's `usage`: always there, cost in USD in it (gateways.md 1.4). Without a price there is no cost. */
 export function usageBody(
   usage: UsageData,
   rated: RatedAmount | undefined,
 ): Record<string, unknown> {
   const cost = rated === undefined ? null : usdNumber(rated.totalPicoUsd);
-  let promptCost = 0n;
+  let completionCost = 0n;
+  let toolCost = 0n;
   for (const line of rated?.lines ?? [])
-    if (line.class !== 'output' && line.class !== 'reasoning') promptCost += line.amountPicoUsd;
+    if (COMPLETION_CLASSES.has(line.class)) completionCost += line.amountPicoUsd;
+    else if (line.class.startsWith('tool:')) toolCost += line.amountPicoUsd;
   return {
     prompt_tokens: usage.inputTokens,
     completion_tokens: usage.outputTokens,
@@ -32,8 +45,11 @@ export function usageBody(
       : {
           cost_details: {
             upstream_inference_cost: cost,
-            upstream_inference_prompt_cost: usdNumber(promptCost),
-            upstream_inference_completions_cost: usdNumber(rated.totalPicoUsd - promptCost),
+            upstream_inference_prompt_cost: usdNumber(
+              rated.totalPicoUsd - completionCost - toolCost,
+            ),
+            upstream_inference_completions_cost: usdNumber(completionCost),
+            ...(usage.toolCalls === undefined ? {} : { server_tool_cost: usdNumber(toolCost) }),
           },
         }),
     prompt_tokens_details: {
@@ -41,8 +57,15 @@ export function usageBody(
       ...(usage.cacheWriteTokens === undefined
         ? {}
         : { cache_write_tokens: usage.cacheWriteTokens }),
+      ...(usage.inputAudioTokens === undefined ? {} : { audio_tokens: usage.inputAudioTokens }),
+      ...(usage.inputImageTokens === undefined ? {} : { image_tokens: usage.inputImageTokens }),
     },
-    completion_tokens_details: { reasoning_tokens: usage.reasoningTokens ?? 0 },
+    completion_tokens_details: {
+      reasoning_tokens: usage.reasoningTokens ?? 0,
+      ...(usage.outputAudioTokens === undefined ? {} : { audio_tokens: usage.outputAudioTokens }),
+      ...(usage.outputImageTokens === undefined ? {} : { image_tokens: usage.outputImageTokens }),
+    },
+    ...(usage.toolCalls === undefined ? {} : { server_tool_use: toolRequests(usage.toolCalls) }),
   };
 }
 

@@ -10,7 +10,7 @@ import type { DecisionService } from '../decide/decision.service.js';
 import type { Verdict } from '../decide/verdict.js';
 import { errorBody, refusal, statusOf, type Refusal } from '../ingress.errors.js';
 import { faultRefusal, planRefusal, policyRefusal } from './refusals.js';
-import { inputTokensMax, maxOutputAsked, requirementsOf } from './admission.js';
+import { costBounds, inputTokensMax, maxOutputAsked, requirementsOf } from './admission.js';
 import type { Authenticator } from './authenticate.js';
 import type { AvailableEndpoints } from './available-endpoints.js';
 import { GenerationRun } from './generation-run.js';
@@ -254,10 +254,13 @@ export class Completions {
   #worstCase(candidates: readonly PlannedCandidate[], request: ChatRequest): bigint {
     const asked = maxOutputAsked(request.body);
     const inputMax = inputTokensMax(request);
+    const bounds = costBounds(request.body);
     let most = 0n;
     for (const { endpoint } of candidates) {
       if (!endpoint.price) continue;
       const cost = worstCaseCost(endpoint.price, {
+        outputModalities: endpoint.outputModalities,
+        ...bounds,
         inputTokensMax: Math.min(inputMax, endpoint.contextTokens),
         outputTokensMax:
           asked ?? Math.min(endpoint.maxOutputTokens, this.deps.limits.holdOutputTokensMax),

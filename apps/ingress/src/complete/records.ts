@@ -141,16 +141,10 @@ export const BYTES_PER_TOKEN = 4;
  */
 export function usageData(end: AttemptEnd, inputTokensEstimate: number): UsageData {
   const u = end.usage;
-  if (u)
-    return {
-      inputTokens: u.inputTokens,
-      outputTokens: u.outputTokens,
-      ...(u.cacheReadTokens === undefined ? {} : { cacheReadTokens: u.cacheReadTokens }),
-      ...(u.cacheWriteTokens === undefined ? {} : { cacheWriteTokens: u.cacheWriteTokens }),
-      ...(u.reasoningTokens === undefined ? {} : { reasoningTokens: u.reasoningTokens }),
-      basis: 'reported',
-      ...reportedCost(u.costUsd),
-    };
+  if (u) {
+    const { costUsd, ...counts } = u;
+    return { ...counts, basis: 'reported', ...reportedCost(costUsd) };
+  }
   return {
     inputTokens: inputTokensEstimate,
     outputTokens: Math.max(end.contentDeltas, Math.ceil(end.contentBytes / BYTES_PER_TOKEN)),

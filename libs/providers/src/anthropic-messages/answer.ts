@@ -1,6 +1,7 @@
-import { TOKENS_MAX, type ReadAnswer } from '../dialect.js';
+import type { ReadAnswer } from '../dialect.js';
 import { malformed } from '../status-failure.js';
 import type { AttemptEnd, ReportedUsage } from '../types.js';
+import { count, said, toolCalls } from '../usage-classes.js';
 import { classifyInBand } from './failure.js';
 
 const FINISH_REASONS: ReadonlyMap<string, string> = new Map([
@@ -82,12 +83,15 @@ export function readUsage(value: unknown): ReportedUsage | undefined {
   if (fresh === undefined || outputTokens === undefined) return undefined;
   const cacheReadTokens = count(value['cache_read_input_tokens']);
   const cacheWriteTokens = count(value['cache_creation_input_tokens']);
-  return {
+  const written = isObject(value['cache_creation']) ? value['cache_creation'] : {};
+  return said({
     inputTokens: fresh + (cacheReadTokens ?? 0) + (cacheWriteTokens ?? 0),
     outputTokens,
-    ...(cacheReadTokens === undefined ? {} : { cacheReadTokens }),
-    ...(cacheWriteTokens === undefined ? {} : { cacheWriteTokens }),
-  };
+    cacheReadTokens,
+    cacheWriteTokens,
+    cacheWrite1hTokens: count(written['ephemeral_1h_input_tokens']),
+    toolCalls: toolCalls(value['server_tool_use']),
+  });
 }
 
 function openAiUsage(usage: ReportedUsage): Record<string, unknown> {
@@ -123,10 +127,5 @@ function readBlocks(blocks: readonly unknown[]) {
 
 export const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
-
-const count = (value: unknown): number | undefined =>
-  Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= TOKENS_MAX
-    ? (value as number)
-    : undefined;
 
 const refuse = (message: string): ReadAnswer => ({ ok: false, failure: malformed(message, true) });

@@ -1,6 +1,7 @@
-import { TOKENS_MAX, type ReadAnswer } from '../dialect.js';
+import type { ReadAnswer } from '../dialect.js';
 import { malformed } from '../status-failure.js';
 import type { AttemptEnd, ReportedUsage } from '../types.js';
+import { count, said, toolCalls } from '../usage-classes.js';
 import { classifyInBand } from './failure.js';
 
 /** Reads a whole chat.completion. Its choices must be there: an answer without one is none. */
@@ -45,33 +46,50 @@ export function readUsage(value: unknown): ReportedUsage | undefined {
   const inputTokens = count(value['prompt_tokens']);
   let outputTokens = count(value['completion_tokens']);
   if (inputTokens === undefined || outputTokens === undefined) return undefined;
-  const inputDetails = isObject(value['prompt_tokens_details'])
-    ? value['prompt_tokens_details']
-    : {};
-  const outputDetails = isObject(value['completion_tokens_details'])
-    ? value['completion_tokens_details']
-    : {};
-  const cacheReadTokens =
-    count(inputDetails['cached_tokens']) ?? count(value['prompt_cache_hit_tokens']);
-  const cacheWriteTokens = count(inputDetails['cache_write_tokens']);
-  const reasoningTokens = count(outputDetails['reasoning_tokens']);
+  const input = objectOf(value['prompt_tokens_details']);
+  const output = objectOf(value['completion_tokens_details']);
+  const cached = objectOf(input['cached_tokens_details']);
+  const reasoningTokens = count(output['reasoning_tokens']);
   const total = count(value['total_tokens']);
   // xAI counts reasoning beside the completion and not within it; its total tells.
   if (reasoningTokens !== undefined && total === inputTokens + outputTokens + reasoningTokens) {
     outputTokens += reasoningTokens;
   }
-  const cost = value['cost'];
-  return {
+  return said({
     inputTokens,
     outputTokens,
-    ...(cacheReadTokens === undefined ? {} : { cacheReadTokens }),
-    ...(cacheWriteTokens === undefined ? {} : { cacheWriteTokens }),
-    ...(reasoningTokens === undefined ? {} : { reasoningTokens }),
-    ...(typeof cost === 'number' && cost >= 0 && Number.isFinite(cost)
-      ? { costUsd: decimalText(cost) }
-      : {}),
-  };
+    cacheReadTokens: count(input['cached_tokens']) ?? count(value['prompt_cache_hit_tokens']),
+    cacheWriteTokens: count(input['cache_write_tokens']),
+    inputImageTokens: uncached(input['image_tokens'], cached['image_tokens']),
+    inputAudioTokens: uncached(input['audio_tokens'], cached['audio_tokens']),
+    reasoningTokens,
+    outputImageTokens: count(output['image_tokens']),
+    outputAudioTokens: count(output['audio_tokens']),
+    toolCalls: toolCalls(value['server_tool_use']) ?? searches(value['num_search_queries']),
+    costUsd: costOf(value),
+  });
 }
+
+/** A modality's tokens are counted whether cached or not; a cached one is charged as cached. */
+function uncached(all: unknown, fromCache: unknown): number | undefined {
+  const tokens = count(all);
+  return tokens === undefined ? undefined : Math.max(0, tokens - (count(fromCache) ?? 0));
+}
+
+/** Perplexity's word for it. */
+const searches = (said: unknown): Readonly<Record<string, number>> | undefined => {
+  const calls = count(said);
+  return calls === undefined ? undefined : { web_search: calls };
+};
+
+/** OpenRouter's `cost`, Perplexity's `cost.total_cost`, DeepInfra's `estimated_cost`: all in USD. */
+function costOf(usage: Record<string, unknown>): string | undefined {
+  const { cost, estimated_cost: estimated } = usage;
+  const usd = isObject(cost) ? cost['total_cost'] : (cost ?? estimated);
+  return typeof usd === 'number' && usd >= 0 && Number.isFinite(usd) ? decimalText(usd) : undefined;
+}
+
+const objectOf = (value: unknown): Record<string, unknown> => (isObject(value) ? value : {});
 
 /** The number's shortest decimal form, without an exponent. */
 export function decimalText(value: number): string {
@@ -104,11 +122,6 @@ export const isFault = (error: unknown): boolean =>
 
 export const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
-
-const count = (value: unknown): number | undefined =>
-  Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= TOKENS_MAX
-    ? (value as number)
-    : undefined;
 
 const text = (value: unknown): string | undefined =>
   typeof value === 'string' && value !== '' ? value : undefined;
