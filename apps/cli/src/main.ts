@@ -81,10 +81,16 @@ const VERBS: Readonly<Record<string, Verb>> = {
     says: 'runs the provider simulator on its own',
     run: runApp('simulator'),
   },
+  witness: {
+    usage:
+      'custos witness --log <verifier key> [--state-dir <folder>] [--name <name>] [--port <port>]',
+    says: 'cosigns a ledger’s checkpoints as long as its log only grows (docs/witness.md)',
+    run: runApp('witness'),
+  },
 };
 
 /** Named in the contract of the command line, not built yet. */
-const NOT_YET = ['verify', 'witness', 'keys'];
+const NOT_YET = ['verify', 'keys'];
 
 function help(): string {
   const rows = Object.values(VERBS).map((v) => `  ${v.usage}\n      ${v.says}`);

@@ -27,6 +27,8 @@ export type { HotInstrument } from './hot-metrics.js';
 export { startTelemetry } from './telemetry.js';
 export type { Telemetry, TelemetryOptions } from './telemetry.js';
 export { knownAppUrl } from './embedded-postgres/access.js';
+export { lockDirectory } from './embedded-postgres/directory-lock.js';
+export type { DirectoryLock } from './embedded-postgres/directory-lock.js';
 export { startEmbeddedPostgres } from './embedded-postgres/embedded-postgres.js';
 export type {
   EmbeddedPostgres,

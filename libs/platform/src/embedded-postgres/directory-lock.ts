@@ -91,7 +91,7 @@ async function releaseIfMine(path: string, mine: string): Promise<void> {
 function inUse(directory: string, pid: number): DomainError<EmbeddedPostgresErrorCode> {
   return new DomainError(
     'data_directory_in_use',
-    `The data directory ${directory} is in use by process ${pid}: stop that gateway first, or set CUSTOS_DATA_DIR to another folder.`,
+    `The folder ${directory} is in use by process ${pid}: stop that one first, or choose another folder (CUSTOS_DATA_DIR).`,
     { pid },
   );
 }
