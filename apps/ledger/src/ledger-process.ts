@@ -20,6 +20,8 @@ import {
   type HttpApp,
   type Lifecycle,
 } from '#libs/platform';
+import { openLogKey } from './checkpoint/log-key.js';
+import { LogPolicy } from './checkpoint/log-policy.js';
 import type { LedgerConfig } from './ledger.config.js';
 import { LEDGER_ERRORS } from './ledger.errors.js';
 import { LedgerModule, type LedgerModuleOptions } from './ledger.module.js';
@@ -41,6 +43,7 @@ class LedgerProcessModule {
 export async function startLedger(config: LedgerConfig, lifecycle: Lifecycle): Promise<HttpApp> {
   const logger = new Logger({ app: 'ledger', level: config.CUSTOS_LOG_LEVEL });
   lifecycle.logger = logger;
+  const logSigner = await openLogKey(config);
   const clock = new SystemClock();
   const telemetry = await startTelemetry({
     serviceName: 'custos-ledger',
@@ -81,8 +84,11 @@ export async function startLedger(config: LedgerConfig, lifecycle: Lifecycle): P
     logger,
     hot: telemetry.hot,
     writerSilentMs: config.CUSTOS_WRITER_SILENT,
+    logSigner,
+    logPolicy: LogPolicy.open(config.CUSTOS_LOG_POLICY, logSigner),
+    checkpointMs: config.CUSTOS_CHECKPOINT_INTERVAL,
   });
-  ledger.start();
+  await ledger.start();
   lifecycle.onShutdown(50, 'ledger', () => ledger.close());
   const health = new HealthRegistry();
   health.register('ledger', () => ledger.fault());

@@ -8,11 +8,26 @@ export const WRITER_SILENT_MS_DEFAULT = 15_000;
 /** Settings that the standalone product shares. */
 export const ledgerVariables = {
   CUSTOS_WRITER_SILENT: variable.durationMs().default(WRITER_SILENT_MS_DEFAULT),
+  /** C2SP signer key of the log, or the file that holds it; else one kept in the data directory. */
+  CUSTOS_LOG_SIGNING_KEY: variable.secret().optional(),
+  CUSTOS_LOG_SIGNING_KEY_FILE: z.string().optional(),
+  /** Host in the origin of a log whose key is made here. */
+  CUSTOS_LOG_HOST: z
+    .string()
+    .regex(/^[a-z0-9.:-]{1,253}$/i, { error: 'expected a host name' })
+    .default('localhost'),
+  /** File with the tlog-policy of this log: which witnesses must cosign. Default: the log's own signature is enough. */
+  CUSTOS_LOG_POLICY: z.string().optional(),
+  /** From one checkpoint to the next while the tree grows. */
+  CUSTOS_CHECKPOINT_INTERVAL: variable.durationMs().default(1_000),
 };
 
 /** Settings of the ledger as a process of its own. */
-const schema = z.object({
+const variables = z.object({
   ...logVariables,
+  CUSTOS_PROFILE: z.enum(['development', 'production']).default('development'),
+  /** Keeps the log's signing key where none is given. */
+  CUSTOS_DATA_DIR: z.string().default('.custos'),
   HOST: z.string().default('127.0.0.1'),
   PORT: variable.port().default(8084),
   CUSTOS_DATABASE_URL: variable.url('postgres', 'postgresql'),
@@ -29,6 +44,16 @@ const schema = z.object({
   CUSTOS_METRICS_PORT: variable.port().default(9464),
   CUSTOS_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
   ...ledgerVariables,
+});
+
+const schema = variables.superRefine((settings, issues) => {
+  if (settings.CUSTOS_PROFILE !== 'production') return;
+  if (settings.CUSTOS_LOG_SIGNING_KEY ?? settings.CUSTOS_LOG_SIGNING_KEY_FILE) return;
+  issues.addIssue({
+    code: 'custom',
+    path: ['CUSTOS_LOG_SIGNING_KEY'],
+    message: 'a production profile signs its log with a key that you keep: give it or its file',
+  });
 });
 
 export type LedgerConfig = z.output<typeof schema>;

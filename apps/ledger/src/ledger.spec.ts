@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
@@ -25,7 +26,9 @@ import {
   PRICE,
   refusedData,
 } from '../../../test/support/ledger-events.js';
-import { freshDatabase, type FreshDatabase } from '../../../test/support/postgres.js';
+import { freshDatabase, runDirectory, type FreshDatabase } from '../../../test/support/postgres.js';
+import { generateKey, parseSignerKey } from '#libs/transparency';
+import { LogPolicy } from './checkpoint/log-policy.js';
 import { startLedger as startLedgerProcess } from './ledger-process.js';
 import { readLedgerConfig } from './ledger.config.js';
 import { LEDGER_ERRORS } from './ledger.errors.js';
@@ -37,6 +40,7 @@ const TOKEN = 'internal-token-for-tests';
 const book = priceBookOf([{ id: 'acme.one.eu.default', price: PRICE }]);
 const catalog = { priceBook: book, providers: new Map<string, Provider>() };
 const clock = new SystemClock();
+const logSigner = parseSignerKey(generateKey('localhost/audit/spec').signerKey);
 const secrets = { auditor: mintSecret(), caller: mintSecret(), other: mintSecret() };
 
 const key = (id: string, secret: string, role: 'inference' | 'auditor', limitPicoUsd?: bigint) => ({
@@ -118,8 +122,11 @@ async function startLedger(name = 'ledger'): Promise<Ledger> {
     logger: new Logger({ app: name, level: 'error', write: () => undefined }),
     hot: new HotMetrics(),
     writerSilentMs: SILENT_MS,
+    logSigner,
+    logPolicy: LogPolicy.open(undefined, logSigner),
+    checkpointMs: 50,
   });
-  ledger.start();
+  await ledger.start();
   closers.push(() => ledger.close());
   return ledger;
 }
@@ -257,6 +264,7 @@ describe('over HTTP', () => {
         method: 'POST',
         headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
         body: JSON.stringify({
+          leaseId: `lease-${neededPicoUsd}`,
           writer: 'ingress-1',
           scope: { scope: 'key', id: 'key-1' },
           neededPicoUsd: neededPicoUsd.toString(),
@@ -277,6 +285,7 @@ describe('over HTTP', () => {
         remainingPicoUsd: (2n * COST).toString(),
         limitPicoUsd: (10n * COST).toString(),
         heldPicoUsd: (8n * COST).toString(),
+        boundBy: 'limit',
       },
     });
   });
@@ -302,12 +311,13 @@ describe('after a crash', () => {
     const ledger = await startLedger();
     const living = await writer('ingress');
     const [streamed, unknown, alive] = [newId(), newId(), newId()] as [string, string, string];
-    const lease = await ledger.allowance.lease(
-      'x',
-      { scope: 'key', id: 'key-1' },
-      2n * COST,
-      2n * COST,
-    );
+    const lease = await ledger.allowance.lease({
+      leaseId: 'lease-x',
+      writer: 'x',
+      scope: { scope: 'key', id: 'key-1' },
+      neededPicoUsd: 2n * COST,
+      wantedPicoUsd: 2n * COST,
+    });
     if (!lease.granted) throw new Error('no lease');
     const hold = holdOf(COST, lease.lease.leaseId);
     await say(living, 'custos.generation.opened.v1', alive, openedData(alive, { versions }));
@@ -440,6 +450,7 @@ describe('as a process of its own', () => {
         CUSTOS_INTERNAL_TOKEN: TOKEN,
         CUSTOS_CONTROL_URL: 'http://127.0.0.1:9',
         CUSTOS_LOG_LEVEL: 'error',
+        CUSTOS_DATA_DIR: join(runDirectory(), `ledger-${database.name}`),
       }),
       lifecycle,
     );

@@ -3,9 +3,13 @@ import type { AppendLog, EventAppender } from '#libs/audit-log';
 import type { Catalog } from '#libs/catalog';
 import type { PrincipalDirectory } from '#libs/identity';
 import type { Clock } from '#libs/kernel';
-import { Balances, SweepQueries, TrailQueries } from '#libs/ledger-store';
+import { Balances, SweepQueries, TrailQueries, type PeriodUsage } from '#libs/ledger-store';
 import { openPool, type HotMetrics, type Logger, type SnapshotSource } from '#libs/platform';
+import type { NoteSigner } from '#libs/transparency';
+import type { LogPolicy } from './checkpoint/log-policy.js';
+import { TransparencyLog } from './checkpoint/transparency-log.js';
 import { LedgerConsumer } from './consume/ledger-consumer.js';
+import { Destinations } from './audit-api/destinations.js';
 import { LedgerMetrics } from './ledger.metrics.js';
 import { LedgerAllowance } from './leases/ledger-allowance.js';
 import { Sweeper, type KnownDead } from './sweep/sweeper.js';
@@ -22,26 +26,33 @@ export interface LedgerOptions {
   readonly log: AppendLog;
   /** The ledger's own writer on the audit topic, started. The caller stops it after the ledger. */
   readonly audit: EventAppender;
-  readonly catalog: Pick<Catalog, 'priceBook' | 'providers'>;
+  readonly catalog: Pick<Catalog, 'priceBook' | 'providers' | 'endpoints'>;
   readonly principals: SnapshotSource<PrincipalDirectory>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly hot: HotMetrics;
   /** Silence of a writer after which it counts as dead, ms. */
   readonly writerSilentMs: number;
+  /** Signs checkpoints; its name is the log's origin. */
+  readonly logSigner: NoteSigner;
+  readonly logPolicy: LogPolicy;
+  /** From one checkpoint to the next while the tree grows, ms. */
+  readonly checkpointMs: number;
 }
 
 /** The record plane in one process: consumer, sweeper, leases and the auditor's queries over one database. */
 export class Ledger {
   readonly trails: TrailQueries;
+  readonly destinations: Destinations;
   readonly balances: Balances;
   readonly allowance: LedgerAllowance;
   readonly consumer: LedgerConsumer;
+  readonly tree: TransparencyLog;
   readonly #sweeper: Sweeper;
   readonly #pool: Pool;
   #closing: Promise<void> | undefined;
 
-  constructor(options: LedgerOptions) {
+  constructor(private readonly options: LedgerOptions) {
     const { databaseUrl, log, audit, catalog, principals, clock, logger, hot } = options;
     this.#pool = openPool(databaseUrl, {
       max: POOL_MAX,
@@ -49,8 +60,17 @@ export class Ledger {
       statementTimeoutMs: STATEMENT_TIMEOUT_MS,
     });
     this.trails = new TrailQueries(this.#pool);
+    this.destinations = new Destinations(catalog, () => clock.nowMs());
     this.balances = new Balances(this.#pool);
     this.allowance = new LedgerAllowance(this.balances, principals, clock);
+    this.tree = new TransparencyLog({
+      pool: this.#pool,
+      log,
+      logger,
+      signer: options.logSigner,
+      policy: options.logPolicy,
+      checkpointMs: options.checkpointMs,
+    });
     this.consumer = new LedgerConsumer({
       databaseUrl,
       pool: this.#pool,
@@ -60,6 +80,7 @@ export class Ledger {
       metrics: new LedgerMetrics(hot),
       priceBooks: [catalog.priceBook],
       stopsBillingOnCancel: (id) => catalog.providers.get(id)?.stopsBillingOnCancel,
+      prepare: (client, signal) => this.tree.prepare(client, signal),
     });
     this.#sweeper = new Sweeper({
       consumer: this.consumer,
@@ -72,9 +93,17 @@ export class Ledger {
     });
   }
 
-  start(): void {
+  /** What a key has used, by this process's clock. */
+  usageOfKey(keyId: string): Promise<PeriodUsage> {
+    return this.balances.periodUsageOf('key', keyId, this.options.clock.nowMs());
+  }
+
+  /** Throws `log_identity_changed` where the signing key is not the one that this ledger began with. */
+  async start(): Promise<void> {
+    await this.tree.claim();
     this.consumer.start();
     this.#sweeper.start();
+    this.tree.start(this.consumer);
   }
 
   close(): Promise<void> {
@@ -84,6 +113,7 @@ export class Ledger {
 
   async #close(): Promise<void> {
     await this.#sweeper.stop();
+    await this.tree.stop(this.consumer);
     await this.consumer.stop();
     await this.#pool.end();
   }

@@ -18,6 +18,7 @@ interface Where {
   readonly baseUrl: string;
   readonly metricsUrl: string | undefined;
   readonly simulatorUrl: string | undefined;
+  readonly logVerifierKey: string;
   readonly logName: string;
   readonly models: number;
 }
@@ -33,6 +34,7 @@ export async function writeFirstKeys(
     baseUrl: where.baseUrl,
     metricsUrl: where.metricsUrl,
     simulatorUrl: where.simulatorUrl,
+    logVerifierKey: where.logVerifierKey,
   });
   const keys = (await readBootstrapFile(config.CUSTOS_DATA_DIR))!;
   const apiKey = keys.apiKey!;

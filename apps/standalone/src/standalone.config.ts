@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { logVariables } from '#libs/audit-log';
 import { LOG_LEVELS, packageRoot, parseConfig, variable } from '#libs/platform';
 import { ingressVariables, refuseInProduction } from '../../ingress/src/ingress.config.js';
+import { ledgerVariables } from '../../ledger/src/ledger.config.js';
 
 const ROOT = packageRoot(import.meta.dirname);
 
@@ -19,8 +20,7 @@ const schema = z.object({
   CUSTOS_POLICY_DIR: z.string().default(join(ROOT, 'policies')),
   CUSTOS_CATALOG: z.string().default(join(ROOT, 'libs', 'catalog', 'data')),
   CUSTOS_LOG_LEVEL: z.enum(LOG_LEVELS).default('warn'),
-  /** A writer that said nothing for this long is taken for dead, and what it left open is closed. */
-  CUSTOS_WRITER_SILENT: variable.durationMs().default(15_000),
+  ...ledgerVariables,
   OTEL_EXPORTER_OTLP_ENDPOINT: variable.url('http', 'https').optional(),
   OTEL_TRACES_SAMPLER_ARG: variable.ratio().default(0.01),
 });

@@ -21,6 +21,8 @@ import { Ingress } from '../../ingress/src/ingress.js';
 import { providerCredentials } from '../../ingress/src/ingress.config.js';
 import { registerCompletionRoutes } from '../../ingress/src/routes/completion.routes.js';
 import { readBuiltInCatalog } from '../../ingress/src/snapshots/read-catalog.js';
+import { openLogKey } from '../../ledger/src/checkpoint/log-key.js';
+import { LogPolicy } from '../../ledger/src/checkpoint/log-policy.js';
 import { Ledger } from '../../ledger/src/ledger.js';
 import {
   openSimulation,
@@ -97,6 +99,7 @@ export async function startStandalone(
     logger,
   });
   lifecycle.onShutdown(50, 'routing', () => routing.close());
+  const logSigner = await openLogKey(config);
   const ledger = new Ledger({
     databaseUrl: databases.appUrl,
     log: appLog,
@@ -107,8 +110,11 @@ export async function startStandalone(
     logger,
     hot: telemetry.hot,
     writerSilentMs: config.CUSTOS_WRITER_SILENT,
+    logSigner,
+    logPolicy: LogPolicy.open(config.CUSTOS_LOG_POLICY, logSigner),
+    checkpointMs: config.CUSTOS_CHECKPOINT_INTERVAL,
   });
-  ledger.start();
+  await ledger.start();
   lifecycle.onShutdown(55, 'ledger', () => ledger.close());
   health.register('ledger', () => ledger.fault());
 
@@ -209,6 +215,7 @@ export async function startStandalone(
     baseUrl: http.url,
     metricsUrl: telemetry.metricsUrl,
     simulatorUrl: simulator,
+    logVerifierKey: logSigner.verifierKey,
     logName: config.CUSTOS_KAFKA_BROKERS === undefined ? 'PostgreSQL' : 'Kafka',
     models: catalog.models.size,
   });

@@ -66,6 +66,14 @@ export class OlderLeaves {
     return new OlderLeaves(client, BigInt(size), new Map(sources));
   }
 
+  /** Throws `entries_gone` where the log ends before a fence, or has lost a whole partition: reading on would never end. */
+  demand(ends: readonly { topic: string; partition: number; next: bigint }[]): void {
+    const known = new Map(ends.map((e) => [placeOf(e.topic, e.partition), e.next]));
+    for (const [place, { topic, partition, end }] of this.sources)
+      if ((known.get(place) ?? 0n) < end)
+        throw gone('the log ends before the older leaves do', { topic, partition });
+  }
+
   /** Whether every record before the fences was taken. */
   get complete(): boolean {
     return [...this.sources.values()].every((s) => s.next === s.end);

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Pool } from 'pg';
+import type { ClientBase, Pool } from 'pg';
 import type { LogRecord } from '#libs/audit-events';
 import type { AppendLog, Position } from '#libs/audit-log';
-import { DomainError, type Clock } from '#libs/kernel';
+import type { Clock } from '#libs/kernel';
 import {
   PostingTransaction,
   PriceBooks,
@@ -11,8 +11,10 @@ import {
 } from '#libs/ledger-store';
 import { describeError, type Logger } from '#libs/platform';
 import type { LedgerMetrics } from '../ledger.metrics.js';
+import { haltReason } from './halt-reason.js';
 import { PricedBooks } from './priced-books.js';
 import { SequencerLock } from './sequencer-lock.js';
+import { keyOf, startPositions } from './start-positions.js';
 
 /** One transaction: large enough for the rate, small enough to commit within tens of milliseconds. */
 const BATCH_RECORDS_MAX = 1_000;
@@ -33,12 +35,11 @@ export interface LedgerConsumerOptions {
   /** Books to store at start: those of the catalog at hand. */
   readonly priceBooks: readonly { readonly bytes: Uint8Array }[];
   readonly stopsBillingOnCancel: (providerId: string) => boolean | undefined;
+  /** Before the first record of a term: over the leader's connection. */
+  readonly prepare: (client: ClientBase, signal: AbortSignal) => Promise<void>;
 }
 
 export type LedgerRole = 'starting' | 'standby' | 'leader' | 'halted' | 'stopped';
-
-const keyOf = (p: { readonly topic: string; readonly partition: number }): string =>
-  `${p.topic}/${p.partition}`;
 
 /**
  * Reads the log and keeps the books, alone: whoever has the sequencer's lock. On errors it goes back to the fence and
@@ -55,6 +56,7 @@ export class LedgerConsumer {
   #leaderSinceMs = 0;
   #running: Promise<void> | undefined;
   #posting: PostingTransaction | undefined;
+  #lock: SequencerLock | undefined;
   /** Posting transactions of this process go one after the other over the one connection. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -120,6 +122,23 @@ export class LedgerConsumer {
       }
   }
 
+  /**
+   * Runs between two batches over the connection that holds the lock; undefined while another process leads, or none.
+   * An error that must halt the ledger does so, and is thrown.
+   */
+  async asLeader<T>(work: (client: ClientBase) => Promise<T>): Promise<T | undefined> {
+    return this.#alone(async () => {
+      const lock = this.#lock;
+      if (lock === undefined || this.#haltReason !== '') return undefined;
+      try {
+        return await work(lock.client);
+      } catch (error) {
+        if (this.#halted(error)) await lock.release();
+        throw error;
+      }
+    });
+  }
+
   async #run(): Promise<void> {
     const { clock, logger } = this.options;
     let backoffMs = BACKOFF_FIRST_MS;
@@ -133,10 +152,7 @@ export class LedgerConsumer {
         }
         await this.#lead();
       } catch (error) {
-        if (error instanceof DomainError && error.code === 'log_gap') {
-          this.#halt(error);
-          return;
-        }
+        if (this.#halted(error)) return;
         if (this.#stopping.signal.aborted) return;
         logger.warn('ledger.interrupted', describeError(error));
         if (clock.monotonicMs() - beganMs > BACKOFF_MAX_MS) backoffMs = BACKOFF_FIRST_MS;
@@ -146,11 +162,14 @@ export class LedgerConsumer {
     }
   }
 
-  #halt(error: DomainError): void {
-    const where = Object.entries(error.details).map(([name, value]) => `${name} ${value}`);
-    this.#haltReason = [`records are missing: ${error.message}`, ...where].join(', ');
+  /** Halts for good where the error says so. */
+  #halted(error: unknown): boolean {
+    const reason = haltReason(error);
+    if (reason === undefined) return false;
+    this.#haltReason = reason;
     this.#role = 'halted';
-    this.options.logger.error('ledger.halted', { reason: this.#haltReason });
+    this.options.logger.error('ledger.halted', { reason });
+    return true;
   }
 
   /** One term as leader: until the lock is lost, the log cannot be read on, or the process stops. */
@@ -164,7 +183,11 @@ export class LedgerConsumer {
       return;
     }
     try {
-      const from = await this.#startPositions();
+      const from = await startPositions(log, await this.#queries.positions(log.id));
+      this.#positions.clear();
+      for (const position of from) this.#positions.set(keyOf(position), position.next);
+      await this.options.prepare(lock.client, AbortSignal.any([this.#stopping.signal, lock.lost]));
+      this.#lock = lock;
       this.#posting = new PostingTransaction(lock.client, log.id, () => this.#settling());
       this.#leaderSinceMs = clock.monotonicMs();
       this.#role = 'leader';
@@ -177,34 +200,15 @@ export class LedgerConsumer {
         signal,
         onBatch: (records) => this.#apply(records),
       });
+      if (this.#haltReason !== '') return;
       if (!this.#stopping.signal.aborted) throw new Error('the sequencer’s connection was lost');
     } finally {
       this.#posting = undefined;
+      this.#lock = undefined;
       await this.#turn.catch(() => undefined);
       if (this.#role === 'leader') this.#role = 'starting';
       await lock.release();
     }
-  }
-
-  /** The fence of every partition that the log has; one never read begins at its first offset. */
-  async #startPositions(): Promise<readonly Position[]> {
-    const { log } = this.options;
-    const fences = new Map((await this.#queries.positions(log.id)).map((p) => [keyOf(p), p.next]));
-    const ends = await log.endOffsets();
-    this.#positions.clear();
-    for (const end of ends) {
-      const next = fences.get(keyOf(end)) ?? 0n;
-      // The log is shorter than what was read from it: acknowledged records were lost, or it is another log.
-      if (next > end.next)
-        throw new DomainError('log_gap', 'the log ends before the fence', {
-          topic: end.topic,
-          partition: end.partition,
-          expected: next.toString(),
-          found: end.next.toString(),
-        });
-      this.#positions.set(keyOf(end), next);
-    }
-    return ends.map((end) => ({ ...end, next: this.#positions.get(keyOf(end)) ?? 0n }));
   }
 
   async #apply(records: readonly LogRecord[]): Promise<void> {

@@ -1,0 +1,83 @@
+import type { ClientBase } from 'pg';
+import { checkTree, Checkpoints, nextCheckpoint, type CheckpointBody } from '#libs/ledger-store';
+import { describeError, type Logger } from '#libs/platform';
+import { signNote, type NoteSigner } from '#libs/transparency';
+
+/** The consumer, as far as it lets others use the one connection that may write. */
+export interface Leading {
+  /** Runs between two batches over the leader's connection; undefined while this process does not lead. */
+  asLeader<T>(work: (client: ClientBase) => Promise<T>): Promise<T | undefined>;
+}
+
+export interface CheckpointerOptions {
+  readonly checkpoints: Checkpoints;
+  readonly signer: NoteSigner;
+  readonly logger: Logger;
+  /** From one checkpoint to the next while the tree grows, ms. */
+  readonly intervalMs: number;
+}
+
+/**
+ * Says once a second what the tree is, if it grew. In this order: the body is committed (a size has one body, for ever),
+ * then it is signed, then it is published. What a crash left without its signature gets the same one at the next start.
+ */
+export class Checkpointer {
+  readonly #listeners = new Set<(size: bigint) => void>();
+  #timer: NodeJS.Timeout | undefined;
+  #running: Promise<void> | undefined;
+
+  constructor(private readonly options: CheckpointerOptions) {}
+
+  start(leading: Leading): void {
+    this.#timer ??= setInterval(() => void this.#tick(leading), this.options.intervalMs);
+  }
+
+  /** Ends after a last checkpoint over what was sealed since, as far as this process leads. */
+  async stop(leading: Leading): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#running;
+    await this.#tick(leading);
+  }
+
+  /** Told of the size of every checkpoint that this process published; must not throw. */
+  onPublished(listener: (size: bigint) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /**
+   * Before the first record of a term is applied: the stored tree is still the one that was committed to, and nothing is
+   * left unsigned. Throws `tree_mismatch`.
+   */
+  async resume(client: ClientBase): Promise<void> {
+    await checkTree(client);
+    for (const body of await this.options.checkpoints.unpublished(client))
+      await this.#publish(client, body);
+  }
+
+  /** Commits, signs and publishes the tree as it stands. Throws `checkpoint_forked`. */
+  async advance(client: ClientBase): Promise<void> {
+    const body = await nextCheckpoint(client, this.options.signer.name);
+    if (body === undefined) return;
+    await this.options.checkpoints.insert(client, body);
+    await this.#publish(client, body);
+  }
+
+  async #publish(client: ClientBase, { size, body }: CheckpointBody): Promise<void> {
+    const { checkpoints, signer } = this.options;
+    await checkpoints.publish(client, size, signNote(body, [signer]));
+    for (const listener of this.#listeners) listener(size);
+  }
+
+  /** At most one at a time; what fails is tried again by the next, a fork has halted the consumer. */
+  #tick(leading: Leading): Promise<void> {
+    this.#running ??= leading
+      .asLeader((client) => this.advance(client))
+      .catch((error: unknown) =>
+        this.options.logger.warn('ledger.checkpoint_failed', describeError(error)),
+      )
+      .finally(() => (this.#running = undefined))
+      .then(() => undefined);
+    return this.#running;
+  }
+}

@@ -1,0 +1,78 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { link, mkdir, open, readFile, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ConfigError } from '#libs/platform';
+import { generateKey, parseSignerKey, type NoteSigner } from '#libs/transparency';
+
+const KEY_FILE = 'log-signing.key';
+
+export interface LogKeySettings {
+  /** A C2SP signer key (`PRIVATE+KEY+<origin>+…`) itself, or the file that holds it. */
+  readonly CUSTOS_LOG_SIGNING_KEY?: string | undefined;
+  readonly CUSTOS_LOG_SIGNING_KEY_FILE?: string | undefined;
+  readonly CUSTOS_DATA_DIR: string;
+  /** Host of the origin where a key is made. */
+  readonly CUSTOS_LOG_HOST: string;
+}
+
+/**
+ * The key that signs checkpoints; its name is the log's origin. As configured, else the one kept in the data directory
+ * (mode 0600), made there when there is none. Throws ConfigError where it cannot be read as one.
+ */
+export async function openLogKey(settings: LogKeySettings): Promise<NoteSigner> {
+  const { CUSTOS_LOG_SIGNING_KEY: text, CUSTOS_LOG_SIGNING_KEY_FILE: file } = settings;
+  if (text !== undefined) return signerOf(text, 'CUSTOS_LOG_SIGNING_KEY');
+  if (file !== undefined) return signerOf(await readKey(file), 'CUSTOS_LOG_SIGNING_KEY_FILE');
+  const path = join(settings.CUSTOS_DATA_DIR, KEY_FILE);
+  await makeKey(
+    settings.CUSTOS_DATA_DIR,
+    path,
+    `${settings.CUSTOS_LOG_HOST}/audit/${randomUUID()}`,
+  );
+  return signerOf(await readKey(path), 'CUSTOS_DATA_DIR');
+}
+
+function signerOf(text: string, variable: string): NoteSigner {
+  const signer = parsed(text.trim());
+  if (signer?.purpose === 'note') return signer;
+  // Never the parser's message: it might quote the key.
+  throw new ConfigError([
+    { variable, problem: 'is not a C2SP signer key (PRIVATE+KEY+<origin>+<id>+<key>) for notes' },
+  ]);
+}
+
+function parsed(text: string): NoteSigner | undefined {
+  try {
+    return parseSignerKey(text);
+  } catch {
+    return undefined;
+  }
+}
+
+async function readKey(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+/** Complete or not there at all, whoever else starts at the same time. */
+async function makeKey(dataDir: string, path: string, origin: string): Promise<void> {
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  const draft = `${path}.${randomBytes(6).toString('hex')}`;
+  const file = await open(draft, 'wx', 0o600);
+  try {
+    await file.writeFile(`${generateKey(origin).signerKey}\n`);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  try {
+    await link(draft, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  } finally {
+    await unlink(draft);
+  }
+}

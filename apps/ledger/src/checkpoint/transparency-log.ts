@@ -1,0 +1,81 @@
+import type { ClientBase, Pool } from 'pg';
+import type { AppendLog } from '#libs/audit-log';
+import {
+  Checkpoints,
+  claimLogIdentity,
+  LogQueries,
+  type LogIdentity,
+  type PublishedCheckpoint,
+} from '#libs/ledger-store';
+import type { Logger } from '#libs/platform';
+import type { NoteSigner } from '#libs/transparency';
+import { bringUpOlderLeaves } from './bring-up.js';
+import { Checkpointer, type Leading } from './checkpointer.js';
+import type { LogPolicy } from './log-policy.js';
+
+/** Checkpoints looked at for one that the policy accepts: a quarter of an hour of them, one a second. */
+const LOOK_BACK_MAX = 1_000;
+
+export interface TransparencyLogOptions {
+  readonly pool: Pool;
+  readonly log: AppendLog;
+  readonly signer: NoteSigner;
+  readonly policy: LogPolicy;
+  readonly logger: Logger;
+  readonly checkpointMs: number;
+}
+
+/** The tree as strangers see it: its identity, its checkpoints and who must have signed them, its tiles. */
+export class TransparencyLog {
+  readonly identity: LogIdentity;
+  readonly policy: LogPolicy;
+  readonly checkpoints: Checkpoints;
+  readonly queries: LogQueries;
+  readonly checkpointer: Checkpointer;
+  #believed: PublishedCheckpoint | undefined;
+
+  constructor(private readonly options: TransparencyLogOptions) {
+    const { pool, signer, logger, checkpointMs } = options;
+    this.identity = { origin: signer.name, verifierKey: signer.verifierKey };
+    this.policy = options.policy;
+    this.checkpoints = new Checkpoints(pool);
+    this.queries = new LogQueries(pool);
+    this.checkpointer = new Checkpointer({
+      checkpoints: this.checkpoints,
+      signer,
+      logger,
+      intervalMs: checkpointMs,
+    });
+  }
+
+  /** Throws `log_identity_changed` where this ledger began with another key or origin. */
+  claim(): Promise<void> {
+    return claimLogIdentity(this.options.pool, this.identity);
+  }
+
+  /** What a leader does before the first record of its term. Throws what must halt it. */
+  async prepare(client: ClientBase, signal: AbortSignal): Promise<void> {
+    await bringUpOlderLeaves(client, this.options.log, this.options.logger, signal);
+    await this.checkpointer.resume(client);
+  }
+
+  start(leading: Leading): void {
+    this.checkpointer.start(leading);
+  }
+
+  stop(leading: Leading): Promise<void> {
+    return this.checkpointer.stop(leading);
+  }
+
+  /**
+   * The newest checkpoint that whoever holds the policy would believe: with witnesses in it, one that enough of them have
+   * cosigned. Undefined while there is none.
+   */
+  async believed(): Promise<PublishedCheckpoint | undefined> {
+    const after = this.#believed?.size ?? 0n;
+    const alone = this.policy.parsed.quorum === 'none';
+    const newer = await this.checkpoints.newest(alone ? 1 : LOOK_BACK_MAX, { atLeast: after + 1n });
+    this.#believed = newer.find(({ note }) => this.policy.accepts(note)) ?? this.#believed;
+    return this.#believed;
+  }
+}
