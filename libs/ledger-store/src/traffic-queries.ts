@@ -3,12 +3,14 @@ import {
   decodeEvent,
   type ControlChange,
   type DecisionRecorded,
+  type EventData,
   type EventType,
   type GenerationOpened,
   type GenerationRefused,
   type HealthRecorded,
 } from '#libs/audit-events';
 import type { Noted } from '#libs/ledger';
+import { CITED_DIGEST, CITES_DIGEST } from './cited-records.js';
 
 /** Rows per round trip: a page of opened generations is some 2 MB. */
 const PAGE_ROWS = 500;
@@ -33,8 +35,8 @@ export interface CitedRecord<T> {
 }
 
 /**
- * What was decided, read back for deciding it again: from the ledger's tables and, where the log is in the same
- * PostgreSQL, the records that generations cite. Streams by key, so that a month takes no more memory than a page.
+ * What was decided, read back for deciding it again, from the ledger's tables and its archive of every leaf: the same
+ * whether the log is in PostgreSQL or on Kafka. Streams by key, so that a month takes no more memory than a page.
  */
 export class TrafficQueries {
   constructor(private readonly pool: Pool) {}
@@ -76,19 +78,35 @@ export class TrafficQueries {
     }
   }
 
-  /** Verdicts as they were said, oldest first; one digest may be said by several writers. Empty where the log is elsewhere. */
-  decisions(): AsyncGenerator<CitedRecord<DecisionRecorded>> {
-    return this.#said('custos.decision.recorded.v1');
+  /** The verdict that generations cite by this digest, as it was said first; several writers may say one. */
+  decision(digest: string): Promise<CitedRecord<DecisionRecorded> | undefined> {
+    return this.#cited(digest, 'custos.decision.recorded.v1');
   }
 
-  /** Slices of health that plans read. */
-  healthSlices(): AsyncGenerator<CitedRecord<HealthRecorded>> {
-    return this.#said('custos.health.recorded.v1');
+  /** The slice of health that plans cite by this digest. */
+  healthSlice(digest: string): Promise<CitedRecord<HealthRecorded> | undefined> {
+    return this.#cited(digest, 'custos.health.recorded.v1');
   }
 
   /** What was changed by administrators: organisations, workspaces, keys, facts, bundles. In the order of the log. */
-  administrativeChanges(): AsyncGenerator<CitedRecord<ControlChange>> {
-    return this.#said('custos.control.changed.v1');
+  async *administrativeChanges(): AsyncGenerator<CitedRecord<ControlChange>> {
+    let after = '-1';
+    for (;;) {
+      const { rows } = await this.pool.query<{ leaf_index: string; bytes: Buffer }>({
+        name: 'ledger.administrative_changes',
+        text: `select l.leaf_index, e.bytes from ledger.leaf l join ledger.entry e using (leaf_index)
+          where l.type = 'custos.control.changed.v1' and l.leaf_index > $1
+          order by l.leaf_index limit ${PAGE_ROWS}`,
+        values: [after],
+      });
+      for (const { bytes } of rows) {
+        const said = readAs(bytes, 'custos.control.changed.v1');
+        if (said) yield said;
+      }
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < PAGE_ROWS) return;
+      after = last.leaf_index;
+    }
   }
 
   /**
@@ -104,31 +122,21 @@ export class TrafficQueries {
     return rows[0]?.facts;
   }
 
-  /** Records of one type in leaf order, in one pass over the leaves. */
-  async *#said<T extends EventType>(type: T): AsyncGenerator<CitedRecord<never>> {
-    if (!(await this.#has('log.record'))) return;
-    let after = '-1';
-    for (;;) {
-      const { rows } = await this.pool.query<{ leaf_index: string; value: Buffer }>({
-        name: 'ledger.cited_records',
-        text: `select l.leaf_index, r.value
-          from ledger.leaf l
-          join ledger.source_offset s on s.id = l.source_id
-          join log.record r on r.topic = s.topic and r.partition = s.partition and r."offset" = l.record_offset
-          where l.type = $1 and l.leaf_index > $2
-          order by l.leaf_index limit ${PAGE_ROWS}`,
-        values: [type, after],
-      });
-      for (const { value } of rows) {
-        const decoded = decodeEvent(value);
-        // What does not decode is in quarantine already, and cites nothing that could be used.
-        if (decoded.ok && decoded.event.type === type)
-          yield { data: decoded.event.data as never, saidAt: decoded.event.time };
-      }
-      const last = rows.at(-1);
-      if (last === undefined || rows.length < PAGE_ROWS) return;
-      after = last.leaf_index;
+  async #cited<T extends EventType>(
+    digest: string,
+    type: T,
+  ): Promise<CitedRecord<EventData[T]> | undefined> {
+    const { rows } = await this.pool.query<{ bytes: Buffer }>({
+      name: 'ledger.cited_record',
+      text: `select bytes from ledger.entry where ${CITES_DIGEST} and ${CITED_DIGEST} = $1
+        order by leaf_index`,
+      values: [Buffer.from(digest, 'ascii')],
+    });
+    for (const { bytes } of rows) {
+      const said = readAs(bytes, type);
+      if (said) return said;
     }
+    return undefined;
   }
 
   async #has(table: string): Promise<boolean> {
@@ -138,4 +146,14 @@ export class TrafficQueries {
     );
     return rows[0]?.there === true;
   }
+}
+
+/** Undefined for what does not decode: it is in quarantine already, and says nothing that could be used. */
+function readAs<T extends EventType>(
+  bytes: Uint8Array,
+  type: T,
+): CitedRecord<EventData[T]> | undefined {
+  const decoded = decodeEvent(bytes);
+  if (!decoded.ok || decoded.event.type !== type) return undefined;
+  return { data: decoded.event.data as EventData[T], saidAt: decoded.event.time };
 }

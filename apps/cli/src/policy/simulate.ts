@@ -95,7 +95,7 @@ async function simulateHere(options: Options): Promise<SimulationReport> {
     const report = await resimulate({
       recorded: recordedRequests({
         generations: past.traffic.generations({ from: options.since.toISOString() }),
-        verdicts: past.traffic.decisions(),
+        verdictOf: (digest) => past.traffic.decision(digest),
         attributesOf: (generation) => told.attributesOf(generation),
         skipped: () => (skipped += 1),
       }),

@@ -19,6 +19,8 @@ import type { ThePast } from './the-past.js';
 const LISTED_MAX = 50;
 /** Deciders kept: a bundle is parsed in tens of milliseconds, and a period has few of them. */
 const DECIDERS_MAX = 8;
+/** Verdicts remembered, least lately cited out first; one is up to 40 KB of references. */
+const VERDICTS_MAX = 10_000;
 
 export interface Tally {
   equal: number;
@@ -75,15 +77,8 @@ export class ReplayPast {
   ) {}
 
   async run(filter: TrafficFilter): Promise<ReplayReport> {
-    // One generation alone needs one verdict alone.
-    const only = filter.id === undefined ? undefined : await this.#digestOf(filter);
     const told = await this.past.told();
-    for await (const { data, saidAt } of this.past.traffic.decisions()) {
-      if (only !== undefined && data.digest !== only) continue;
-      if (this.#verdicts.has(data.digest)) continue;
-      this.#verdicts.set(data.digest, await this.#derive(data, Date.parse(saidAt), told));
-    }
-    const health = new HealthBook(this.past.traffic.healthSlices());
+    const health = new HealthBook((digest) => this.past.traffic.healthSlice(digest));
     for await (const generation of this.past.traffic.generations(filter))
       await this.#replay(generation, health, told);
     const { different, equal } = this.#decisions;
@@ -103,6 +98,26 @@ export class ReplayPast {
     };
   }
 
+  /** Derived again once, as long as it is remembered. */
+  async #verdict(digest: string, told: ToldPast): Promise<Outcome> {
+    let verdict = this.#verdicts.get(digest);
+    if (verdict === undefined) {
+      const recorded = await this.past.traffic.decision(digest);
+      verdict =
+        recorded === undefined
+          ? { outcome: 'not-replayable', why: 'the recorded verdict is not in this database' }
+          : await this.#derive(recorded.data, Date.parse(recorded.saidAt), told);
+    }
+    this.#verdicts.delete(digest);
+    this.#verdicts.set(digest, verdict);
+    if (this.#verdicts.size > VERDICTS_MAX)
+      for (const oldest of this.#verdicts.keys()) {
+        this.#verdicts.delete(oldest);
+        break;
+      }
+    return verdict;
+  }
+
   async #derive(data: RecordedDecision, saidAtMs: number, told: ToldPast): Promise<Outcome> {
     const decider = await this.#decider(data.policyVersion);
     if (decider === undefined)
@@ -114,12 +129,6 @@ export class ReplayPast {
     if (own) this.#ownFacts.set(own.facts.version, own.derived);
     const { permitted } = derived.decision;
     return { outcome: 'equal', permitted, recorded: data, bundle: decider.bundle };
-  }
-
-  async #digestOf(filter: TrafficFilter): Promise<string> {
-    for await (const { opened, refused } of this.past.traffic.generations(filter))
-      return (opened ?? refused)?.decision?.digest ?? '';
-    return '';
   }
 
   async #decider(version: string): Promise<Decider | undefined> {
@@ -137,10 +146,7 @@ export class ReplayPast {
     // Nothing was decided on a model that nobody knew.
     if (decision === undefined) return;
     this.#generations += 1;
-    const verdict = this.#verdicts.get(decision.digest) ?? {
-      outcome: 'not-replayable',
-      why: 'the recorded verdict is not in this database',
-    };
+    const verdict = await this.#verdict(decision.digest, told);
     if (verdict.outcome === 'not-replayable') {
       this.#cannot(this.#decisions, verdict.why);
       if (generation.plan) this.#cannot(this.#plans, 'its decision is not replayable');
@@ -171,8 +177,7 @@ export class ReplayPast {
     if (over === undefined)
       return this.#cannot(this.#plans, 'the record does not say which providers could be called');
     const digest = 'health' in generation.versions ? generation.versions.health : undefined;
-    const known =
-      digest === undefined ? undefined : await health.of(digest, Date.parse(recorded.at));
+    const known = digest === undefined ? undefined : await health.of(digest);
     if (digest !== undefined && known === undefined)
       return this.#cannot(this.#plans, 'the health that the plan read is not in this database');
     const same = (snapshot: HealthSnapshot, budgeted: boolean): boolean => {

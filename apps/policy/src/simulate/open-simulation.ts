@@ -9,7 +9,7 @@ import { simulateBundle, type BundleSimulation } from './simulate-bundle.js';
 
 /** Simulations are rare, and one reads page after page on one connection and looks up a bundle on another. */
 const POOL_SIZE = 2;
-/** A pass over the leaves of a large ledger for its verdicts takes its time. */
+/** A page of a month on a cold disk takes its time. */
 const STATEMENT_TIMEOUT_MS = 120_000;
 
 export interface SimulationParts {

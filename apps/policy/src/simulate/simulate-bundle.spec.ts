@@ -56,7 +56,7 @@ describe('a simulated bundle, without any recorded traffic', () => {
       ].join('\n'),
     });
     const simulate = simulateBundle({
-      traffic: { generations: nothing, decisions: nothing },
+      traffic: { generations: nothing, decision: async () => undefined },
       catalog,
       clock: new FixedClock(),
       inForce: () => inForce,

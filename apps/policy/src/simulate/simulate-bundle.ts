@@ -17,7 +17,7 @@ import {
 import { firstChoiceAgain, type RecordedPlanInputs } from '#libs/routing';
 
 export interface SimulateOptions {
-  readonly traffic: Pick<TrafficQueries, 'generations' | 'decisions'>;
+  readonly traffic: Pick<TrafficQueries, 'generations' | 'decision'>;
   /** What the log tells of organisations, workspaces and facts as they were. */
   readonly past: () => Promise<ToldPast>;
   readonly catalog: Catalog;
@@ -47,7 +47,7 @@ export const simulateBundle =
     const overTraffic = await resimulate({
       recorded: recordedRequests({
         generations: traffic.generations({ from: since.toISOString() }),
-        verdicts: traffic.decisions(),
+        verdictOf: (digest) => traffic.decision(digest),
         attributesOf: (generation) => past.attributesOf(generation),
         skipped: () => (leftOut += 1),
       }),

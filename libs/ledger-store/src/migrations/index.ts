@@ -1,10 +1,12 @@
 import { LedgerTables1763700001000 } from './1763700001000-ledger-tables.js';
 import { LedgerRules1763700002000 } from './1763700002000-ledger-rules.js';
 import { TransparencyTables1763700003000 } from './1763700003000-transparency-tables.js';
+import { PolicyReads1763700008000 } from './1763700008000-policy-reads.js';
 
 /** In order. Run by the owner's role. */
 export const ledgerMigrations = [
   LedgerTables1763700001000,
   LedgerRules1763700002000,
   TransparencyTables1763700003000,
+  PolicyReads1763700008000,
 ] as const;

@@ -128,7 +128,7 @@ describe('a simulation over askers that shared a verdict', () => {
     const { byWorkspace } = await resimulate({
       recorded: recordedRequests({
         generations: stream([generation('ws-dev'), generation('ws-prod')]),
-        verdicts: stream([verdict]),
+        verdictOf: async () => verdict,
         ...(attributesOf && { attributesOf }),
       }),
       before,
