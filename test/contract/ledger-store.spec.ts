@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import {
@@ -305,7 +306,7 @@ describe('a replay of the log from nothing', () => {
       `select encode(l.leaf_hash, 'hex') as hash, s.partition, l.record_offset
        from ledger.leaf l join ledger.source_offset s on s.id = l.source_id order by 2, 3`,
     ),
-    scopes: await rowsOf('select * from ledger.scope_balance order by scope, scope_id'),
+    scopes: await rowsOf('select * from ledger.period_balance order by scope, scope_id, period'),
     trails: (await trails.list({ limit: 200 })).data.map((t) => [t.id, t.status, t['cost']]),
   });
 
@@ -340,18 +341,23 @@ describe('a replay of the log from nothing', () => {
 });
 
 describe('holds and leases', () => {
-  const lease = (writer: string, needed: bigint, wanted: bigint, limit: bigint) =>
-    balances.lease(
+  const lease = async (writer: string, needed: bigint, wanted: bigint, limit: bigint) => {
+    const leaseId = `lease-${randomUUID()}`;
+    const outcome = await balances.lease(
       {
+        leaseId,
         writer,
         scope: 'key',
         scopeId: 'key-1',
         neededPicoUsd: needed,
         wantedPicoUsd: wanted,
         limitPicoUsd: limit,
+        limitReset: null,
       },
       Date.now(),
     );
+    return { ...outcome, leaseId };
+  };
 
   it('moves room from leased to held to posted, and back', async () => {
     const limit = 10n * COST;

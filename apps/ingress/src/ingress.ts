@@ -70,7 +70,7 @@ export class Ingress {
       readerIdleMs: settings.CUSTOS_READER_IDLE_TIMEOUT,
     });
     const metrics = new IngressMetrics(parts.telemetry, () => this.#runs.size);
-    this.#leases = new LeaseBook(writer, parts.allowance, () => clock.nowMs());
+    this.#leases = new LeaseBook(writer, parts.allowance, clock);
     this.#writer = new AuditWriter({
       log: parts.log,
       topic: TOPICS.audit,
@@ -80,7 +80,7 @@ export class Ingress {
       defaultDeadlineMs: settings.CUSTOS_APPEND_DEADLINE_MS,
       inFlight: () => this.#runs.size,
       takeReleasedLeases: () =>
-        this.#runs.closing ? this.#leases.giveBackAll() : this.#leases.giveBackIdle(clock.nowMs()),
+        this.#runs.closing ? this.#leases.giveBackAll() : this.#leases.giveBackIdle(),
       onAck: (latencyMs, records) => metrics.appended(latencyMs, records),
       onRetry: (_error, attempt) => parts.logger.warn('audit.append_retried', { attempt }),
       onFatal: parts.onFatal,

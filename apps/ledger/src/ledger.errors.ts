@@ -13,6 +13,11 @@ export const LEDGER_ERRORS = {
     status: 404,
     meaning: 'No key, workspace or organisation of that id has a limit.',
   },
+  lease_refused: {
+    status: 409,
+    meaning:
+      'The lease can never be granted: it was given back before, its writer has ended, or its id has other terms.',
+  },
 } as const satisfies ErrorTable;
 
 export type LedgerAppErrorCode = keyof typeof LEDGER_ERRORS;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { DomainError, type PicoUsd } from '#libs/kernel';
-import { Allowance, type LeaseAnswer, type LimitedScope } from './types.js';
+import { DomainError } from '#libs/kernel';
+import { Allowance, type LeaseAnswer, type LeaseQuestion } from './types.js';
 
 /** A request waits for this at most once per lease; longer means the ledger is in trouble and says 503. */
 const DEADLINE_MS = 1_000;
@@ -16,6 +16,7 @@ const limitedScope = z.strictObject({
 
 /** Body of `POST /internal/v1/leases`. */
 export const leaseRequestSchema = z.strictObject({
+  leaseId: z.string().min(1).max(200),
   writer: z.string().min(1).max(200),
   scope: limitedScope,
   neededPicoUsd: amount,
@@ -29,6 +30,8 @@ const leaseAnswerSchema = z.discriminatedUnion('granted', [
       leaseId: z.string().min(1).max(200),
       scope: limitedScope,
       grantedPicoUsd: amount,
+      period: z.string().min(1).max(32),
+      usableForMs: z.number().nullable(),
     }),
   }),
   z.strictObject({
@@ -36,6 +39,7 @@ const leaseAnswerSchema = z.discriminatedUnion('granted', [
     remainingPicoUsd: amount,
     limitPicoUsd: amount,
     heldPicoUsd: amount,
+    boundBy: z.enum(['limit', 'credit']),
   }),
 ]);
 
@@ -59,12 +63,7 @@ export class HttpAllowance extends Allowance {
     this.#url = `${options.ledgerUrl.replace(/\/+$/, '')}/internal/v1/leases`;
   }
 
-  override async lease(
-    writer: string,
-    scope: LimitedScope,
-    neededPicoUsd: PicoUsd,
-    wantedPicoUsd: PicoUsd,
-  ): Promise<LeaseAnswer> {
+  override async lease(question: LeaseQuestion): Promise<LeaseAnswer> {
     let response: Response;
     let json: unknown;
     try {
@@ -74,7 +73,7 @@ export class HttpAllowance extends Allowance {
           authorization: `Bearer ${this.options.token}`,
           'content-type': 'application/json',
         },
-        body: JSON.stringify({ writer, scope, neededPicoUsd, wantedPicoUsd }, bigintAsString),
+        body: JSON.stringify(question, bigintAsString),
         redirect: 'error',
         signal: AbortSignal.timeout(this.options.deadlineMs ?? DEADLINE_MS),
       });
@@ -85,6 +84,8 @@ export class HttpAllowance extends Allowance {
     if (response.status !== 200) throw unavailable(`the ledger answers ${response.status}`);
     const answer = leaseAnswerSchema.safeParse(json);
     if (!answer.success) throw unavailable('the ledger answers something else than a lease');
+    if (answer.data.granted && answer.data.lease.leaseId !== question.leaseId)
+      throw unavailable('the ledger answers another question');
     return answer.data;
   }
 }

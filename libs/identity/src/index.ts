@@ -6,6 +6,7 @@ export type {
   FactDefaults,
   LeaseAnswer,
   LeaseGrant,
+  LeaseQuestion,
   LimitedScope,
   LimitScope,
   Organisation,
@@ -23,4 +24,5 @@ export { Admitted, admittedPrincipal, requireRole, RoleGuard } from './role.guar
 export type { RoleGuardOptions } from './role.guard.js';
 export { encodeLeaseAnswer, HttpAllowance, leaseRequestSchema } from './http-allowance.js';
 export { LeaseBook } from './lease-book.js';
-export type { BudgetScope, HeldLease, Hold, HoldOutcome, Reservation } from './lease-book.js';
+export type { Hold, HoldOutcome, Reservation } from './hold-on-leases.js';
+export type { BudgetScope, HeldLease } from './lease.js';

@@ -1,60 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { DomainError, type PicoUsd } from '#libs/kernel';
-import { LeaseBook, type BudgetScope, type Hold } from './lease-book.js';
-import { Allowance, type LeaseAnswer, type LimitedScope } from './types.js';
-
-/** A ledger with a limit: grants what is wanted as far as there is room, when the test lets it answer. */
-class LimitedAllowance extends Allowance {
-  readonly granted = new Map<string, PicoUsd>();
-  readonly questions: { scope: LimitedScope; needed: PicoUsd; wanted: PicoUsd }[] = [];
-  readonly #pending: (() => void)[] = [];
-  #leased = new Map<string, PicoUsd>();
-
-  constructor(
-    private readonly limit: PicoUsd,
-    private readonly immediate = true,
-  ) {
-    super();
-  }
-
-  override lease(
-    writer: string,
-    scope: LimitedScope,
-    needed: PicoUsd,
-    wanted: PicoUsd,
-  ): Promise<LeaseAnswer> {
-    this.questions.push({ scope, needed, wanted });
-    const answer = (): LeaseAnswer => {
-      const leased = this.#leased.get(scope.id) ?? 0n;
-      const room = this.limit - leased;
-      if (room < needed)
-        return {
-          granted: false,
-          remainingPicoUsd: room,
-          limitPicoUsd: this.limit,
-          heldPicoUsd: leased,
-        };
-      const grantedPicoUsd = wanted < room ? wanted : room;
-      this.#leased.set(scope.id, leased + grantedPicoUsd);
-      const leaseId = `${writer}-${this.granted.size}`;
-      this.granted.set(leaseId, grantedPicoUsd);
-      return { granted: true, lease: { leaseId, scope, grantedPicoUsd } };
-    };
-    if (this.immediate) return Promise.resolve(answer());
-    return new Promise((resolve) => this.#pending.push(() => resolve(answer())));
-  }
-
-  /** Lets the oldest question be answered; the microtasks of those who wait run before it resolves. */
-  async answerOne(): Promise<void> {
-    this.#pending.shift()?.();
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-
-  get waiting(): number {
-    return this.#pending.length;
-  }
-}
+import type { Hold } from './hold-on-leases.js';
+import { LeaseBook } from './lease-book.js';
+import type { BudgetScope } from './lease.js';
+import { HandClock, LimitedAllowance } from './limited-allowance.spec-support.js';
+import { Allowance, type LeaseAnswer } from './types.js';
 
 const keyScope = (limitPicoUsd: PicoUsd, id = 'k'): BudgetScope => ({
   scope: 'key',
@@ -142,13 +93,14 @@ describe('LeaseBook', () => {
   });
 
   it('gives back what is idle or spent, never what an unrecorded hold stands on', async () => {
-    let nowMs = 0;
-    const book = new LeaseBook('w', new LimitedAllowance(800n), () => nowMs, 1_000);
+    const clock = new HandClock();
+    const allowance = new LimitedAllowance(800n);
+    const book = new LeaseBook('w', allowance, clock, 1_000);
     const hold = held(await book.hold([keyScope(800n)], 10n));
-    nowMs = 5_000;
-    expect(book.giveBackIdle(nowMs)).toEqual([]);
+    clock.pass(5_000);
+    expect(book.giveBackIdle()).toEqual([]);
     hold.recorded();
-    expect(book.giveBackIdle(nowMs)).toEqual(['w-0']);
+    expect(book.giveBackIdle()).toEqual([...allowance.granted.keys()]);
     expect(book.reserve([keyScope(800n)], 1n).ok).toBe(false);
   });
 
@@ -178,9 +130,9 @@ describe('LeaseBook', () => {
         fc.array(step, { maxLength: 60 }),
         fc.bigInt({ min: 1n, max: 500n }),
         async (steps, limit) => {
-          let nowMs = 0;
+          const clock = new HandClock();
           const allowance = new LimitedAllowance(limit, false);
-          const book = new LeaseBook('w', allowance, () => nowMs);
+          const book = new LeaseBook('w', allowance, clock);
           const scopesOf = (n: number): BudgetScope[] =>
             [
               keyScope(limit, 'k'),
@@ -205,8 +157,8 @@ describe('LeaseBook', () => {
               );
             else if (s.act === 'answer') await allowance.answerOne();
             else if (s.act === 'tick') {
-              nowMs += s.ms;
-              for (const id of book.giveBackIdle(nowMs)) {
+              clock.pass(s.ms);
+              for (const id of book.giveBackIdle()) {
                 gone.add(id);
                 for (const o of open) expect(o.hold.leases.map((l) => l.leaseId)).not.toContain(id);
               }

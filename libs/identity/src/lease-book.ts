@@ -1,77 +1,20 @@
-import { DomainError, type PicoUsd } from '#libs/kernel';
-import type { Allowance, LeaseAnswer, LimitedScope } from './types.js';
+import { DomainError, SystemClock, uuidV7, type Clock, type PicoUsd } from '#libs/kernel';
+import { holdOn, type Hold, type HoldOutcome, type Reservation } from './hold-on-leases.js';
+import { Lease, momentOf, type BudgetScope, type Moment } from './lease.js';
+import { wantedOf } from './lease-size.js';
+import { newScopeBook, servesAgain, type ScopeBook } from './scope-book.js';
+import type { Allowance, LeaseAnswer, LeaseQuestion, LimitedScope } from './types.js';
 
 /** A lease on which nothing was held for this long goes back: other writers may need the room. */
 const IDLE_MS = 30_000;
-/** Ids in one heartbeat; an id has about 40 bytes and an event 16 KiB. The rest goes with the next one. */
+/** Ids in one heartbeat; an id has about 45 bytes and an event 16 KiB. The rest goes with the next one. */
 const GIVE_BACK_MAX = 200;
 /** After a refused or failed top-up the next one waits: a spent budget must not become a storm of questions. */
 const TOP_UP_PAUSE_MS = 1_000;
-/** Leases are asked for this many requests at once … */
-const REQUESTS_PER_LEASE = 32n;
-/** … but never for more than this part of the limit, so that other writers find room … */
-const LIMIT_SHARE_MAX = 8n;
-/** … and, where the limit is large, for at least this part, so that a busy writer asks seldom. */
-const LIMIT_SHARE_MIN = 64n;
 /** Grants that others of us may take before our turn comes; then the caller is told to come again. */
 const ROUNDS_MAX = 64;
 /** A lease with room for fewer requests is no supply: under a small limit nothing is fetched in advance. */
 const TOP_UP_REQUESTS_MIN = 4n;
-
-/** A scope with its limit, as the principal has it. */
-export interface BudgetScope extends LimitedScope {
-  readonly limitPicoUsd: PicoUsd;
-}
-
-export interface HeldLease extends LimitedScope {
-  readonly leaseId: string;
-}
-
-/**
- * Room taken from one lease per scope. Exactly one of the two must be called, once: until then the leases cannot be
- * given back, so that no hold is recorded behind the words that gave its lease back.
- */
-export interface Hold {
-  readonly leases: readonly HeldLease[];
-  /** The record that names these leases is in the writer's queue: the room has left the leases for good. */
-  recorded(): void;
-  /** No record will name them: the room returns to the leases. */
-  cancel(): void;
-}
-
-export type Reservation =
-  | { readonly ok: true; readonly hold: Hold }
-  /** The leases at hand do not suffice for this scope: `hold` asks for more. */
-  | { readonly ok: false; readonly short: BudgetScope };
-
-export type HoldOutcome =
-  | { readonly ok: true; readonly hold: Hold }
-  | {
-      readonly ok: false;
-      readonly scope: LimitedScope;
-      readonly remainingPicoUsd: PicoUsd;
-      readonly limitPicoUsd: PicoUsd;
-      readonly heldPicoUsd: PicoUsd;
-    };
-
-interface Lease {
-  readonly leaseId: string;
-  readonly grantedPicoUsd: PicoUsd;
-  remainingPicoUsd: PicoUsd;
-  usedAtMs: number;
-  /** Holds that are neither recorded nor cancelled yet. */
-  unrecorded: number;
-}
-
-interface ScopeBook {
-  readonly scope: LimitedScope;
-  /** Oldest first: older ones are drained before newer ones are touched. */
-  leases: Lease[];
-  asking: Promise<LeaseAnswer> | undefined;
-  /** What those who wait need together: the next question asks for all of it. */
-  waitingPicoUsd: PicoUsd;
-  noTopUpBeforeMs: number;
-}
 
 /**
  * The leases of one writer, in memory. `reserve` is one synchronous step over all scopes or none of them; the room
@@ -79,56 +22,46 @@ interface ScopeBook {
  */
 export class LeaseBook {
   readonly #books = new Map<string, ScopeBook>();
+  /** Ids that will never be asked for again and may have been granted. */
+  #neverHeard: string[] = [];
 
   constructor(
     private readonly writer: string,
     private readonly allowance: Allowance,
-    private readonly nowMs: () => number = Date.now,
+    private readonly clock: Pick<Clock, 'nowMs' | 'monotonicMs'> = new SystemClock(),
     private readonly idleMs: number = IDLE_MS,
   ) {}
 
   /** Takes the amount from a lease of every scope, or nothing. No await, so nothing can come between. */
   reserve(scopes: readonly BudgetScope[], amountPicoUsd: PicoUsd): Reservation {
     if (amountPicoUsd < 0n) throw new RangeError('a hold is not negative');
+    const now = momentOf(this.clock);
     const taken: Lease[] = [];
-    const books: ScopeBook[] = [];
     for (const scope of scopes) {
-      const book = this.#book(scope);
-      const lease = book.leases.find((l) => l.remainingPicoUsd >= amountPicoUsd);
+      const lease = this.#usable(scope, amountPicoUsd, now);
       if (lease === undefined) return { ok: false, short: scope };
       taken.push(lease);
-      books.push(book);
     }
-    const nowMs = this.nowMs();
     for (const lease of taken) {
       lease.remainingPicoUsd -= amountPicoUsd;
-      lease.usedAtMs = nowMs;
+      lease.usedAtMs = now.monotonicMs;
       lease.unrecorded += 1;
     }
-    for (const [i, book] of books.entries()) this.#topUp(book, scopes[i]!, amountPicoUsd, nowMs);
-    const leases = scopes.map(({ scope, id }, i) => ({ leaseId: taken[i]!.leaseId, scope, id }));
-    return { ok: true, hold: holdOn(taken, leases, amountPicoUsd) };
+    for (const scope of scopes) this.#topUp(scope, amountPicoUsd, now.monotonicMs);
+    return { ok: true, hold: holdOn(taken, amountPicoUsd) };
   }
 
   /**
    * Reserves, asking the ledger where the leases at hand do not suffice: one question in flight per scope, all who
-   * wait share its answer. Rejects `allowance_unavailable` as the Allowance does.
+   * wait share its answer. Where several limits have no room the refusal names the tightest. Rejects
+   * `allowance_unavailable` as the Allowance does.
    */
   async hold(scopes: readonly BudgetScope[], amountPicoUsd: PicoUsd): Promise<HoldOutcome> {
     for (let round = 0; round < ROUNDS_MAX; round += 1) {
       const reservation = this.reserve(scopes, amountPicoUsd);
       if (reservation.ok) return reservation;
-      const { scope, id } = reservation.short;
-      const book = this.#book(reservation.short);
-      book.waitingPicoUsd += amountPicoUsd;
-      const answer = await this.ensure(reservation.short, amountPicoUsd).finally(() => {
-        book.waitingPicoUsd -= amountPicoUsd;
-      });
-      // A refusal of someone's larger question does not answer ours: then we ask for ourselves.
-      if (!answer.granted && answer.remainingPicoUsd < amountPicoUsd) {
-        const { remainingPicoUsd, limitPicoUsd, heldPicoUsd } = answer;
-        return { ok: false, scope: { scope, id }, remainingPicoUsd, limitPicoUsd, heldPicoUsd };
-      }
+      const refused = await this.#askFor(reservation.short, amountPicoUsd);
+      if (refused !== undefined) return this.#tightest(scopes, amountPicoUsd, refused);
     }
     throw new DomainError('allowance_unavailable', 'too many requests wait for the same budget');
   }
@@ -143,19 +76,22 @@ export class LeaseBook {
   }
 
   /**
-   * Ids of leases that are spent or idle. They are out of the book: the caller says so in the writer's next
-   * heartbeat, and no hold will name them any more.
+   * Ids of leases that are spent, idle, over or never heard of again. They are out of the book: the caller says so in
+   * the writer's next heartbeat, and no hold will name them any more.
    */
-  giveBackIdle(nowMs: number): readonly string[] {
+  giveBackIdle(): readonly string[] {
+    const now = momentOf(this.clock);
     return this.#giveBack(
-      (lease) => lease.remainingPicoUsd === 0n || nowMs - lease.usedAtMs > this.idleMs,
-      GIVE_BACK_MAX,
+      (lease) =>
+        lease.remainingPicoUsd === 0n ||
+        now.monotonicMs - lease.usedAtMs > this.idleMs ||
+        lease.endedBy(now),
     );
   }
 
   /** At the writer's end, for its `stopped` event: what no unrecorded hold stands on. (The end itself frees the rest.) */
   giveBackAll(): readonly string[] {
-    return this.#giveBack(() => true, GIVE_BACK_MAX);
+    return this.#giveBack(() => true);
   }
 
   /** For metrics: leases at hand and their room, over all scopes. */
@@ -170,12 +106,60 @@ export class LeaseBook {
     return { leases, roomPicoUsd };
   }
 
-  #giveBack(wanted: (lease: Lease) => boolean, max: number): readonly string[] {
-    const ids: string[] = [];
+  #usable(scope: BudgetScope, amountPicoUsd: PicoUsd, now: Moment): Lease | undefined {
+    return this.#book(scope).leases.find((lease) => {
+      if (lease.endedBy(now)) return false;
+      if (lease.fits(scope)) return lease.remainingPicoUsd >= amountPicoUsd;
+      lease.usedAtMs = -Infinity; // never again under this limit: idle from now on
+      return false;
+    });
+  }
+
+  /** Undefined where the reservation is worth another try. */
+  async #askFor(
+    short: BudgetScope,
+    amountPicoUsd: PicoUsd,
+  ): Promise<Exclude<HoldOutcome, { ok: true }> | undefined> {
+    const book = this.#book(short);
+    book.waitingPicoUsd += amountPicoUsd;
+    const answer = await this.ensure(short, amountPicoUsd).finally(() => {
+      book.waitingPicoUsd -= amountPicoUsd;
+    });
+    // A refusal of someone's larger question does not answer ours: then we ask for ourselves.
+    if (answer.granted || answer.remainingPicoUsd >= amountPicoUsd) return undefined;
+    const { granted: _, ...figures } = answer;
+    return { ok: false, scope: { scope: short.scope, id: short.id }, ...figures };
+  }
+
+  async #tightest(
+    scopes: readonly BudgetScope[],
+    amountPicoUsd: PicoUsd,
+    refused: Exclude<HoldOutcome, { ok: true }>,
+  ): Promise<HoldOutcome> {
+    let tightest = refused;
+    const now = momentOf(this.clock);
+    for (const scope of scopes) {
+      if (scope.scope === refused.scope.scope || this.#usable(scope, amountPicoUsd, now)) continue;
+      // Who cannot be asked any more has not refused: the refusal at hand stands.
+      const other = await this.#askFor(scope, amountPicoUsd).catch(() => undefined);
+      if (other !== undefined && other.remainingPicoUsd < tightest.remainingPicoUsd)
+        tightest = other;
+    }
+    return tightest;
+  }
+
+  #giveBack(wanted: (lease: Lease) => boolean): readonly string[] {
+    for (const book of this.#books.values())
+      if (book.unheard !== undefined && book.asking === undefined) {
+        this.#neverHeard.push(book.unheard.question.leaseId);
+        book.unheard = undefined;
+      }
+    const ids = this.#neverHeard.slice(0, GIVE_BACK_MAX);
+    this.#neverHeard = this.#neverHeard.slice(GIVE_BACK_MAX);
     for (const [key, book] of this.#books) {
       book.leases = book.leases.filter((lease) => {
-        const goes = ids.length < max && lease.unrecorded === 0 && wanted(lease);
-        if (goes) ids.push(lease.leaseId);
+        const goes = ids.length < GIVE_BACK_MAX && lease.unrecorded === 0 && wanted(lease);
+        if (goes) ids.push(lease.held.leaseId);
         return !goes;
       });
       if (book.leases.length === 0 && book.asking === undefined) this.#books.delete(key);
@@ -184,40 +168,54 @@ export class LeaseBook {
   }
 
   async #ask(book: ScopeBook, scope: BudgetScope, needed: PicoUsd): Promise<LeaseAnswer> {
-    const answer = await this.allowance.lease(
-      this.writer,
-      book.scope,
-      needed,
-      wantedOf(needed, scope.limitPicoUsd, book.waitingPicoUsd),
-    );
-    const nowMs = this.nowMs();
+    const askedAt = momentOf(this.clock);
+    const question = this.#question(book, scope, needed, askedAt.wallMs);
+    const askedBefore = book.unheard !== undefined; // then it is this very question
+    book.unheard = { question, scope };
+    // Rejected, the question stays unheard.
+    const answer = await this.allowance.lease(question);
+    book.unheard = undefined;
+    const nowMs = this.clock.monotonicMs();
     if (answer.granted) {
-      const { leaseId, grantedPicoUsd } = answer.lease;
-      book.leases.push({
-        leaseId,
-        grantedPicoUsd,
-        remainingPicoUsd: grantedPicoUsd,
-        usedAtMs: nowMs,
-        unrecorded: 0,
-      });
-    } else {
-      book.noTopUpBeforeMs = nowMs + TOP_UP_PAUSE_MS;
-      // Our own fragments, each too small for this, are room that could make one whole lease: idle from now on.
-      for (const lease of book.leases)
-        if (lease.remainingPicoUsd < needed) lease.usedAtMs = -Infinity;
+      book.leases.push(new Lease(answer.lease, scope, askedAt, nowMs));
+      return answer;
     }
+    // The first question may still be on its way, and find room when it arrives.
+    if (askedBefore) this.#neverHeard.push(question.leaseId);
+    book.noTopUpBeforeMs = nowMs + TOP_UP_PAUSE_MS;
+    // Our own fragments, each too small for this, are room that could make one whole lease: idle from now on.
+    for (const lease of book.leases)
+      if (lease.remainingPicoUsd < needed) lease.usedAtMs = -Infinity;
     return answer;
   }
 
+  /** The one whose answer never came, where it would do for this; else a new one. */
+  #question(book: ScopeBook, under: BudgetScope, needed: PicoUsd, nowMs: number): LeaseQuestion {
+    if (book.unheard !== undefined) {
+      const { question } = book.unheard;
+      if (servesAgain(book.unheard, under, needed)) return question;
+      this.#neverHeard.push(question.leaseId);
+      book.unheard = undefined;
+    }
+    return {
+      leaseId: `lease-${uuidV7(nowMs)}`,
+      writer: this.writer,
+      scope: book.scope,
+      neededPicoUsd: needed,
+      wantedPicoUsd: wantedOf(needed, under.limitPicoUsd, book.waitingPicoUsd),
+    };
+  }
+
   /** Below half of the newest lease the next one is asked for, while nobody waits yet. */
-  #topUp(book: ScopeBook, scope: BudgetScope, amountPicoUsd: PicoUsd, nowMs: number): void {
+  #topUp(scope: BudgetScope, amountPicoUsd: PicoUsd, nowMs: number): void {
+    const book = this.#book(scope);
     const newest = book.leases.at(-1);
     if (newest === undefined || book.asking !== undefined || nowMs < book.noTopUpBeforeMs) return;
     if (newest.grantedPicoUsd < amountPicoUsd * TOP_UP_REQUESTS_MIN) return;
     if (newest.remainingPicoUsd * 2n >= newest.grantedPicoUsd) return;
     this.ensure(scope, amountPicoUsd).catch(() => {
       // Nobody waits for it; who needs the room asks again and hears the error.
-      book.noTopUpBeforeMs = this.nowMs() + TOP_UP_PAUSE_MS;
+      book.noTopUpBeforeMs = this.clock.monotonicMs() + TOP_UP_PAUSE_MS;
     });
   }
 
@@ -225,38 +223,9 @@ export class LeaseBook {
     const key = `${scope}:${id}`;
     let book = this.#books.get(key);
     if (book === undefined) {
-      book = {
-        scope: { scope, id },
-        leases: [],
-        asking: undefined,
-        waitingPicoUsd: 0n,
-        noTopUpBeforeMs: 0,
-      };
+      book = newScopeBook({ scope, id });
       this.#books.set(key, book);
     }
     return book;
   }
-}
-
-function wantedOf(needed: PicoUsd, limit: PicoUsd, waiting: PicoUsd): PicoUsd {
-  const several = min(needed * REQUESTS_PER_LEASE, limit / LIMIT_SHARE_MAX);
-  const wanted = max(max(several, limit / LIMIT_SHARE_MIN), max(waiting, needed));
-  // A whole number of requests: a rest too small for one would only be withheld from others.
-  return needed === 0n ? wanted : wanted - (wanted % needed);
-}
-
-const min = (a: bigint, b: bigint): bigint => (a < b ? a : b);
-const max = (a: bigint, b: bigint): bigint => (a > b ? a : b);
-
-function holdOn(taken: readonly Lease[], leases: readonly HeldLease[], amount: PicoUsd): Hold {
-  let open = true;
-  const settle = (returnedPicoUsd: PicoUsd): void => {
-    if (!open) throw new Error('a hold is settled once');
-    open = false;
-    for (const lease of taken) {
-      lease.unrecorded -= 1;
-      lease.remainingPicoUsd += returnedPicoUsd;
-    }
-  };
-  return { leases, recorded: () => settle(0n), cancel: () => settle(amount) };
 }

@@ -1,13 +1,21 @@
-import { DomainError, type PicoUsd } from '#libs/kernel';
+import { DomainError, type LimitReset, type PicoUsd } from '#libs/kernel';
 import { hashSecret } from './secret.js';
 import type { LimitedScope, LimitScope, Principal, PrincipalsSnapshot } from './types.js';
 
 /** Our secrets have 53 characters; whatever is far longer is not hashed. */
 const BEARER_CHARS_MAX = 256;
 
+interface Limited {
+  readonly limitPicoUsd?: PicoUsd;
+  readonly limitReset?: LimitReset;
+  /** A key's: nothing may be spent on it any more. */
+  readonly disabled?: boolean;
+  /** An organisation's: what it has bought binds as well. */
+  readonly prepaid?: true;
+}
+
 /** `limitPicoUsd` is absent where the scope is unlimited. */
-export type ScopeLimit =
-  { readonly known: false } | { readonly known: true; readonly limitPicoUsd?: PicoUsd };
+export type ScopeLimit = { readonly known: false } | ({ readonly known: true } & Limited);
 
 export type PrincipalLookup =
   | { readonly known: true; readonly principal: Principal }
@@ -24,7 +32,7 @@ export class PrincipalDirectory {
   readonly version: string;
   readonly #byHash = new Map<string, PrincipalLookup>();
   readonly #byKeyId = new Map<string, Principal>();
-  readonly #scopes: Record<LimitScope, ReadonlyMap<string, { readonly limitPicoUsd?: PicoUsd }>>;
+  readonly #scopes: Record<LimitScope, ReadonlyMap<string, Limited>>;
 
   constructor(snapshot: PrincipalsSnapshot) {
     this.version = snapshot.version;
@@ -38,7 +46,9 @@ export class PrincipalDirectory {
         throw new DomainError('principals_invalid', `key ${key.id} has no workspace`);
       if (this.#byHash.has(key.secretSha256))
         throw new DomainError('principals_invalid', `key ${key.id} has another key's hash`);
-      const budgeted = [key, workspace, organisation].some((s) => s.limitPicoUsd !== undefined);
+      const budgeted =
+        organisation.prepaid === true ||
+        [key, workspace, organisation].some((s) => s.limitPicoUsd !== undefined);
       const principal: Principal = Object.freeze({ organisation, workspace, key, budgeted });
       this.#byHash.set(key.secretSha256, key.disabled ? DISABLED : { known: true, principal });
       this.#byKeyId.set(key.id, principal);
@@ -59,9 +69,13 @@ export class PrincipalDirectory {
   limitOf(scope: LimitedScope): ScopeLimit {
     const found = this.#scopes[scope.scope].get(scope.id);
     if (found === undefined) return { known: false };
+    const { limitPicoUsd, limitReset, disabled, prepaid } = found;
     return {
       known: true,
-      ...(found.limitPicoUsd !== undefined && { limitPicoUsd: found.limitPicoUsd }),
+      ...(limitPicoUsd !== undefined && { limitPicoUsd }),
+      ...(limitReset !== undefined && { limitReset }),
+      ...(disabled !== undefined && { disabled }),
+      ...(prepaid !== undefined && { prepaid }),
     };
   }
 

@@ -3,6 +3,7 @@ import {
   canonicalJson,
   DomainError,
   keyId,
+  LIMIT_RESETS,
   organisationId,
   sha256,
   workspaceId,
@@ -19,6 +20,11 @@ const amount = z
   .regex(/^\d{1,30}$/)
   .transform((digits) => BigInt(digits));
 
+const limit = {
+  limitPicoUsd: amount.exactOptional(),
+  limitReset: z.enum(LIMIT_RESETS).exactOptional(),
+};
+
 const factDefaults = z.strictObject({
   dataClass: z.enum(['public', 'internal', 'confidential', 'secret']),
   dataTags: words,
@@ -34,7 +40,8 @@ const snapshotSchema = z.strictObject({
       name,
       sector: z.string().max(64),
       jurisdiction: z.string().max(64),
-      limitPicoUsd: amount.exactOptional(),
+      ...limit,
+      prepaid: z.literal(true).exactOptional(),
     }),
   ),
   workspaces: z.array(
@@ -44,7 +51,7 @@ const snapshotSchema = z.strictObject({
       name,
       environment: z.string().max(64),
       strategy: z.enum(['cost-first', 'quality-first', 'balanced']),
-      limitPicoUsd: amount.exactOptional(),
+      ...limit,
     }),
   ),
   keys: z.array(
@@ -55,7 +62,7 @@ const snapshotSchema = z.strictObject({
       secretSha256: z.string().regex(/^[0-9a-f]{64}$/),
       roles: z.array(z.enum(ROLES)).max(ROLES.length),
       defaults: factDefaults,
-      limitPicoUsd: amount.exactOptional(),
+      ...limit,
       disabled: z.boolean(),
       createdAt: z.iso.datetime(),
     }),

@@ -1,4 +1,4 @@
-import type { KeyId, OrganisationId, PicoUsd, WorkspaceId } from '#libs/kernel';
+import type { KeyId, LimitReset, OrganisationId, PicoUsd, WorkspaceId } from '#libs/kernel';
 
 export const ROLES = ['inference', 'admin', 'approver', 'auditor'] as const;
 export type Role = (typeof ROLES)[number];
@@ -17,8 +17,12 @@ export interface Organisation {
   readonly sector: string;
   /** ISO country or bloc, e.g. `DE`, `EEA`, `US`. */
   readonly jurisdiction: string;
-  /** Lifetime spending limit; absent = unlimited. */
+  /** Spending limit; absent = unlimited. */
   readonly limitPicoUsd?: PicoUsd;
+  /** How often the limit begins anew, by the UTC calendar; absent = never: it is for the lifetime. */
+  readonly limitReset?: LimitReset;
+  /** It pays in advance: beside its limit, if any, binds what it has bought, which the ledger knows. */
+  readonly prepaid?: true;
 }
 
 export interface Workspace {
@@ -28,6 +32,7 @@ export interface Workspace {
   readonly environment: string;
   readonly strategy: 'cost-first' | 'quality-first' | 'balanced';
   readonly limitPicoUsd?: PicoUsd;
+  readonly limitReset?: LimitReset;
 }
 
 /** An API key's public half: the secret itself is shown once and never stored. */
@@ -40,6 +45,7 @@ export interface ApiKey {
   readonly roles: readonly Role[];
   readonly defaults: FactDefaults;
   readonly limitPicoUsd?: PicoUsd;
+  readonly limitReset?: LimitReset;
   readonly disabled: boolean;
   readonly createdAt: string;
 }
@@ -49,7 +55,7 @@ export interface Principal {
   readonly organisation: Organisation;
   readonly workspace: Workspace;
   readonly key: ApiKey;
-  /** True where key, workspace or organisation has a limit. */
+  /** True where key, workspace or organisation has a limit, or the organisation pays in advance. */
   readonly budgeted: boolean;
 }
 
@@ -68,10 +74,23 @@ export interface LimitedScope {
   readonly id: string;
 }
 
+export interface LeaseQuestion {
+  /** Minted by who asks, `lease-` + UUIDv7. Asked again with the same terms, it has the same answer. */
+  readonly leaseId: string;
+  readonly writer: string;
+  readonly scope: LimitedScope;
+  readonly neededPicoUsd: PicoUsd;
+  readonly wantedPicoUsd: PicoUsd;
+}
+
 export interface LeaseGrant {
   readonly leaseId: string;
   readonly scope: LimitedScope;
   readonly grantedPicoUsd: PicoUsd;
+  /** The calendar period that it lies in, by the ledger's clock: `lifetime`, `2026-11-21`, `2026-W47` or `2026-11`. */
+  readonly period: string;
+  /** How long after the question it may still be held on, ms; null = as long as its writer lives. */
+  readonly usableForMs: number | null;
 }
 
 export type LeaseAnswer =
@@ -83,18 +102,18 @@ export type LeaseAnswer =
       readonly limitPicoUsd: PicoUsd;
       /** What is held or leased to others and may come back. */
       readonly heldPicoUsd: PicoUsd;
+      /** `credit`: what the organisation has bought is the limit here. */
+      readonly boundBy: 'limit' | 'credit';
     };
 
 /**
  * How an ingress obtains room below a limit from the ledger. Two adapters: in process, HTTP. A lease is a part of
  * the limit that only this writer may place holds on; unspent it counts as held until given back or the writer ends.
+ *
+ * A rejection tells nothing: the lease may have been granted, or may be yet. Who was rejected asks again under the same
+ * id, or gives the id back in its writer's next heartbeat, after which no grant of it takes effect.
  */
 export abstract class Allowance {
   /** Grants at least `neededPicoUsd` and up to `wantedPicoUsd`, or nothing. */
-  abstract lease(
-    writer: string,
-    scope: LimitedScope,
-    neededPicoUsd: PicoUsd,
-    wantedPicoUsd: PicoUsd,
-  ): Promise<LeaseAnswer>;
+  abstract lease(question: LeaseQuestion): Promise<LeaseAnswer>;
 }

@@ -175,7 +175,8 @@ export class BatchFold {
       case 'custos.writer.heartbeat.v1':
       case 'custos.writer.stopped.v1':
         writer.app ??= event.data.app;
-        for (const leaseId of event.data.releasedLeases ?? []) this.limits.giveBack(leaseId);
+        for (const leaseId of event.data.releasedLeases ?? [])
+          this.limits.giveBack(leaseId, event.writer);
         if (event.type === 'custos.writer.heartbeat.v1') return 'writer_seen';
         writer.stopped = true;
         return 'writer_stopped';

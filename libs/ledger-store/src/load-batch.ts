@@ -88,14 +88,16 @@ export async function loadLeases(
   if (ids.size === 0) return new Map();
   const { rows } = await client.query<{
     lease_id: string;
+    writer: string;
     scope: string;
     scope_id: string;
+    period: string;
     granted: string;
     allotted: string;
     state: string;
   }>({
     name: 'ledger.leases',
-    text: `select lease_id, scope, scope_id, granted, allotted, state from ledger.lease
+    text: `select lease_id, writer, scope, scope_id, period, granted, allotted, state from ledger.lease
       where lease_id = any($1::text[]) for update`,
     values: [[...ids]],
   });
@@ -104,8 +106,10 @@ export async function loadLeases(
       r.lease_id,
       {
         leaseId: r.lease_id,
+        writer: r.writer,
         scope: r.scope,
         scopeId: r.scope_id,
+        period: r.period,
         granted: BigInt(r.granted),
         allotted: BigInt(r.allotted),
         open: r.state === 'open',

@@ -57,8 +57,10 @@ export interface GenerationWork {
 
 export interface LeaseRow {
   readonly leaseId: string;
+  readonly writer: string;
   readonly scope: string;
   readonly scopeId: string;
+  readonly period: string;
   readonly granted: bigint;
   allotted: bigint;
   open: boolean;
@@ -73,6 +75,7 @@ export interface HoldRow {
   readonly scope: string;
   readonly scopeId: string;
   readonly leaseId: string;
+  readonly period: string;
   readonly amount: bigint;
   state: 'held' | 'captured' | 'released';
 }
@@ -88,6 +91,7 @@ export interface QuarantineRow {
 export interface BalanceDelta {
   readonly scope: string;
   readonly scopeId: string;
+  readonly period: string;
   posted: bigint;
   held: bigint;
   leased: bigint;

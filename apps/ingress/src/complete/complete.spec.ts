@@ -3,7 +3,13 @@ import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { AppendReceipt } from '#libs/audit-log';
-import { Allowance, LeaseBook, type LeaseAnswer, type Principal } from '#libs/identity';
+import {
+  Allowance,
+  LeaseBook,
+  type LeaseAnswer,
+  type LeaseQuestion,
+  type Principal,
+} from '#libs/identity';
 import { DomainError, SystemClock } from '#libs/kernel';
 import { packageRoot } from '#libs/platform';
 import type { Verdict } from '../decide/verdict.js';
@@ -39,9 +45,11 @@ const principal = {
 } as unknown as Principal;
 
 class OneLease extends Allowance {
-  override async lease(): Promise<LeaseAnswer> {
-    const scope = { scope: 'key', id: 'key' } as const;
-    return { granted: true, lease: { leaseId: 'lease-1', scope, grantedPicoUsd: GRANTED } };
+  override async lease({ leaseId, scope }: LeaseQuestion): Promise<LeaseAnswer> {
+    return {
+      granted: true,
+      lease: { leaseId, scope, grantedPicoUsd: GRANTED, period: 'lifetime', usableForMs: null },
+    };
   }
 }
 
@@ -108,7 +116,7 @@ describe('Completions, between the hold and the acknowledgement', () => {
     expect(faults).toEqual(['planted']);
     expect(runs.size).toBe(0);
     expect(leases.totals().roomPicoUsd).toBe(GRANTED);
-    expect(leases.giveBackAll()).toEqual(['lease-1']);
+    expect(leases.giveBackAll()).toEqual([expect.stringMatching(/^lease-/)]);
   });
 
   it('preferences too long to be recorded were told as an internal fault', async () => {

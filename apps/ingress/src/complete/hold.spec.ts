@@ -4,7 +4,13 @@ import { placeHold } from './hold.js';
 
 class Nothing extends Allowance {
   override async lease(): Promise<LeaseAnswer> {
-    return { granted: false, remainingPicoUsd: 0n, limitPicoUsd: 5n, heldPicoUsd: 0n };
+    return {
+      granted: false,
+      remainingPicoUsd: 0n,
+      limitPicoUsd: 5n,
+      heldPicoUsd: 0n,
+      boundBy: 'limit',
+    };
   }
 }
 

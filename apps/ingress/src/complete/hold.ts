@@ -1,5 +1,12 @@
 import type { HoldData } from '#libs/audit-events';
-import type { BudgetScope, Hold, HoldOutcome, LeaseBook, Principal } from '#libs/identity';
+import type {
+  BudgetScope,
+  Hold,
+  HoldOutcome,
+  LeaseBook,
+  Organisation,
+  Principal,
+} from '#libs/identity';
 import { DomainError, formatUsd } from '#libs/kernel';
 import { refusal, type Refusal } from '../ingress.errors.js';
 
@@ -22,16 +29,32 @@ export function budgetScopes(p: Principal): readonly BudgetScope[] {
   let scopes = scopesOf.get(p);
   if (!scopes) {
     scopes = [
-      { scope: 'key' as const, of: p.key },
-      { scope: 'workspace' as const, of: p.workspace },
-      { scope: 'organisation' as const, of: p.organisation },
-    ].flatMap(({ scope, of }) =>
-      of.limitPicoUsd === undefined ? [] : [{ scope, id: of.id, limitPicoUsd: of.limitPicoUsd }],
-    );
+      limited('key', p.key),
+      limited('workspace', p.workspace),
+      limited('organisation', p.organisation),
+    ].flatMap((scope) => scope ?? []);
     scopesOf.set(p, scopes);
   }
   return scopes;
 }
+
+/** Undefined where nothing limits it. What was bought in advance limits without a figure: the ledger alone knows it. */
+function limited(
+  scope: BudgetScope['scope'],
+  { id, limitPicoUsd, limitReset, prepaid }: Limited,
+): BudgetScope | undefined {
+  if (limitPicoUsd === undefined && prepaid !== true) return undefined;
+  return {
+    scope,
+    id,
+    ...(limitPicoUsd !== undefined && { limitPicoUsd }),
+    ...(limitReset !== undefined && { limitReset }),
+  };
+}
+
+type Limited = Pick<Organisation, 'limitPicoUsd' | 'limitReset' | 'prepaid'> & {
+  readonly id: string;
+};
 
 /**
  * Reserves the worst case below every limit, in one step, from leases at hand. Only where these do not suffice (a key's
@@ -56,15 +79,17 @@ export async function placeHold(
       leases: outcome.hold.leases,
       hold: outcome.hold,
     };
-  const { scope, remainingPicoUsd, limitPicoUsd, heldPicoUsd } = outcome;
+  const { scope, remainingPicoUsd, limitPicoUsd, heldPicoUsd, boundBy } = outcome;
+  const limitReset = scopes.find((s) => s.scope === scope.scope)?.limitReset;
   return {
     ok: false,
     refusal: refusal(
       'budget_exceeded',
-      `The limit of ${scope.scope} ${scope.id} has no room for the worst case of this request.`,
+      `The ${boundBy} of ${scope.scope} ${scope.id} has no room for the worst case of this request.`,
       {
         metadata: {
-          limit_source: `custos_${scope.scope}_limit`,
+          limit_source: `custos_${scope.scope}_${boundBy}`,
+          limit_reset: boundBy === 'limit' ? (limitReset ?? null) : null,
           limit_usd: formatUsd(limitPicoUsd),
           remaining_usd: formatUsd(remainingPicoUsd),
           held_usd: formatUsd(heldPicoUsd),

@@ -30,11 +30,6 @@ export class AccountController {
 
   @Get('key')
   async key(@Admitted() principal: Principal): Promise<ReturnType<typeof keyRecord>> {
-    const { balances } = this.ledger;
-    const [usage, period] = await Promise.all([
-      balances.usageOf('key', principal.key.id),
-      balances.periodUsageOf(principal.key.id),
-    ]);
-    return keyRecord(principal, usage, period);
+    return keyRecord(principal, await this.ledger.usageOfKey(principal.key.id));
   }
 }

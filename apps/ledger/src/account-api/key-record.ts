@@ -1,26 +1,26 @@
 import type { Principal } from '#libs/identity';
 import { usdNumber } from '#libs/kernel';
-import type { PeriodUsage, ScopeUsage } from '#libs/ledger-store';
+import type { PeriodUsage } from '#libs/ledger-store';
 
-/** The calling key in OpenRouter's shape. `limit_remaining` counts what is held as spent. */
+/** The calling key in OpenRouter's shape. `limit_remaining` is of the running period and counts what is held as spent. */
 export function keyRecord(
   { key, workspace, organisation }: Principal,
-  usage: ScopeUsage,
-  period: PeriodUsage,
+  usage: PeriodUsage,
 ): { readonly data: Record<string, unknown> } {
   const limit = key.limitPicoUsd;
-  const spoken = usage.postedPicoUsd + usage.heldPicoUsd;
+  const { postedPicoUsd, heldPicoUsd } = usage[key.limitReset ?? 'lifetime'];
+  const spoken = postedPicoUsd + heldPicoUsd;
   const remaining = limit === undefined ? null : limit > spoken ? limit - spoken : 0n;
   return {
     data: {
       label: key.label,
       limit: limit === undefined ? null : usdNumber(limit),
       limit_remaining: remaining === null ? null : usdNumber(remaining),
-      limit_reset: null,
-      usage: usdNumber(usage.postedPicoUsd),
-      usage_daily: usdNumber(period.dayPicoUsd),
-      usage_weekly: usdNumber(period.weekPicoUsd),
-      usage_monthly: usdNumber(period.monthPicoUsd),
+      limit_reset: key.limitReset ?? null,
+      usage: usdNumber(usage.lifetime.postedPicoUsd),
+      usage_daily: usdNumber(usage.daily.postedPicoUsd),
+      usage_weekly: usdNumber(usage.weekly.postedPicoUsd),
+      usage_monthly: usdNumber(usage.monthly.postedPicoUsd),
       byok_usage: 0,
       byok_usage_daily: 0,
       byok_usage_weekly: 0,

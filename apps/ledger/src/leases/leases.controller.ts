@@ -10,16 +10,13 @@ import { LedgerPeerGuard } from '../ledger.guards.js';
 export class LeasesController {
   constructor(@Inject(Ledger) private readonly ledger: Ledger) {}
 
-  /** 200 with the answer, granted or not; 400 `invalid_request`; 404 `unknown_scope`. */
+  /** 200 with the answer, granted or not; 400 `invalid_request`; 404 `unknown_scope`; 409 `lease_refused`. */
   @Post()
   @HttpCode(200)
   async lease(@Body() body: unknown): Promise<unknown> {
     const asked = leaseRequestSchema.safeParse(body);
     if (!asked.success)
       throw new DomainError('invalid_request', 'The body is not a request for a lease.');
-    const { writer, scope, neededPicoUsd, wantedPicoUsd } = asked.data;
-    return encodeLeaseAnswer(
-      await this.ledger.allowance.lease(writer, scope, neededPicoUsd, wantedPicoUsd),
-    );
+    return encodeLeaseAnswer(await this.ledger.allowance.lease(asked.data));
   }
 }
