@@ -18,6 +18,25 @@ export const LEDGER_ERRORS = {
     meaning:
       'The lease can never be granted: it was given back before, its writer has ended, or its id has other terms.',
   },
+  not_in_log: {
+    status: 404,
+    meaning: 'The newest published checkpoint does not cover this tile, or the path names none.',
+  },
+  receipt_pending: {
+    status: 503,
+    meaning: 'The records are sealed, but no checkpoint that satisfies the policy covers them yet.',
+    retryAfterSeconds: 1,
+  },
+  invalid_range: {
+    status: 400,
+    meaning: 'A parameter of the export is unknown, or a time is none or lies on the wrong side.',
+  },
+  export_busy: {
+    status: 503,
+    meaning:
+      'As many exports as this process serves at once are under way, or there is no checkpoint yet.',
+    retryAfterSeconds: 10,
+  },
 } as const satisfies ErrorTable;
 
 export type LedgerAppErrorCode = keyof typeof LEDGER_ERRORS;

@@ -1,7 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { AccountController } from './account-api/account.controller.js';
 import { TrailsController } from './audit-api/trails.controller.js';
-import { UnbuiltController } from './audit-api/unbuilt.controller.js';
+import { ExportController } from './export/export.controller.js';
 import { LeasesController } from './leases/leases.controller.js';
 import {
   AccountGuard,
@@ -11,6 +11,9 @@ import {
   type LedgerAccess,
 } from './ledger.guards.js';
 import { Ledger } from './ledger.js';
+import { OpenApiController } from './openapi/openapi.controller.js';
+import { LogController } from './log-api/log.controller.js';
+import { ReceiptsController } from './receipts/receipts.controller.js';
 import { StatusController } from './status.controller.js';
 
 export interface LedgerModuleOptions extends LedgerAccess {
@@ -26,10 +29,13 @@ export class LedgerModule {
       module: LedgerModule,
       controllers: [
         TrailsController,
+        OpenApiController,
         AccountController,
         LeasesController,
         StatusController,
-        UnbuiltController,
+        LogController,
+        ReceiptsController,
+        ExportController,
       ],
       providers: [
         { provide: Ledger, useValue: options.ledger },

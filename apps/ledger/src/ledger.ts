@@ -3,13 +3,20 @@ import type { AppendLog, EventAppender } from '#libs/audit-log';
 import type { Catalog } from '#libs/catalog';
 import type { PrincipalDirectory } from '#libs/identity';
 import type { Clock } from '#libs/kernel';
-import { Balances, SweepQueries, TrailQueries, type PeriodUsage } from '#libs/ledger-store';
+import {
+  Balances,
+  ReceiptQueries,
+  SweepQueries,
+  TrailQueries,
+  type PeriodUsage,
+} from '#libs/ledger-store';
 import { openPool, type HotMetrics, type Logger, type SnapshotSource } from '#libs/platform';
 import type { NoteSigner } from '#libs/transparency';
 import type { LogPolicy } from './checkpoint/log-policy.js';
 import { TransparencyLog } from './checkpoint/transparency-log.js';
 import { LedgerConsumer } from './consume/ledger-consumer.js';
 import { Destinations } from './audit-api/destinations.js';
+import { Exporter } from './export/exporter.js';
 import { LedgerMetrics } from './ledger.metrics.js';
 import { LedgerAllowance } from './leases/ledger-allowance.js';
 import { Sweeper, type KnownDead } from './sweep/sweeper.js';
@@ -48,6 +55,8 @@ export class Ledger {
   readonly allowance: LedgerAllowance;
   readonly consumer: LedgerConsumer;
   readonly tree: TransparencyLog;
+  readonly receipts: ReceiptQueries;
+  readonly exporter: Exporter;
   readonly #sweeper: Sweeper;
   readonly #pool: Pool;
   #closing: Promise<void> | undefined;
@@ -63,6 +72,7 @@ export class Ledger {
     this.destinations = new Destinations(catalog, () => clock.nowMs());
     this.balances = new Balances(this.#pool);
     this.allowance = new LedgerAllowance(this.balances, principals, clock);
+    this.receipts = new ReceiptQueries(this.#pool);
     this.tree = new TransparencyLog({
       pool: this.#pool,
       log,
@@ -71,6 +81,7 @@ export class Ledger {
       policy: options.logPolicy,
       checkpointMs: options.checkpointMs,
     });
+    this.exporter = new Exporter(databaseUrl, this.tree, clock);
     this.consumer = new LedgerConsumer({
       databaseUrl,
       pool: this.#pool,

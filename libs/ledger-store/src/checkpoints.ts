@@ -48,6 +48,15 @@ export class Checkpoints {
     return rows.map(published)[0];
   }
 
+  /** Leaves under the newest published checkpoint; 0 where there is none. */
+  async publishedSize(): Promise<bigint> {
+    const { rows } = await this.pool.query<{ size: string | null }>({
+      name: 'ledger.published_size',
+      text: `select max(size) as size from ledger.checkpoint_note where ledger_id = '${LEDGER_ID}'`,
+    });
+    return BigInt(rows[0]?.size ?? 0);
+  }
+
   async at(size: bigint): Promise<PublishedCheckpoint | undefined> {
     const { rows } = await this.pool.query<Row>({
       name: 'ledger.checkpoint_at',

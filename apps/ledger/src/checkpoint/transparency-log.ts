@@ -67,6 +67,18 @@ export class TransparencyLog {
     return this.checkpointer.stop(leading);
   }
 
+  /** Leaves that the newest published checkpoint covers; 0 before the first. */
+  publishedSize(): Promise<bigint> {
+    return this.checkpoints.publishedSize();
+  }
+
+  /** A believed checkpoint that covers this leaf; the one at hand where it does. */
+  async believedOver(leafIndex: bigint): Promise<PublishedCheckpoint | undefined> {
+    if (this.#believed !== undefined && this.#believed.size > leafIndex) return this.#believed;
+    const believed = await this.believed();
+    return believed !== undefined && believed.size > leafIndex ? believed : undefined;
+  }
+
   /**
    * The newest checkpoint that whoever holds the policy would believe: with witnesses in it, one that enough of them have
    * cosigned. Undefined while there is none.

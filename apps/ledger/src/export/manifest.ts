@@ -1,0 +1,36 @@
+import type { CitedPriceBook, LeafRange } from '#libs/ledger-store';
+
+/** `manifest.json`. Indices are decimal strings. */
+export interface ExportManifest {
+  readonly format: 'custos-export-v1';
+  readonly ledgerId: string;
+  readonly origin: string;
+  readonly verifierKey: string;
+  /** Leaves under the checkpoint. */
+  readonly size: string;
+  /** As asked; null where nothing was. */
+  readonly from: string | null;
+  readonly to: string | null;
+  readonly firstLeaf: string;
+  /** Exclusive. */
+  readonly endLeaf: string;
+  readonly priceBooks: readonly CitedPriceBook[];
+  readonly books: { readonly journals: number };
+  readonly notCovered: readonly string[];
+}
+
+/** What a part of the log cannot show, in words for the auditor. */
+export function notCovered({ first, end }: LeafRange, size: bigint): readonly string[] {
+  const lines: string[] = [];
+  if (first > 0n)
+    lines.push(
+      `Records before leaf ${first}: their hashes are here, their bytes are not. Balances at the opening are as the ledger states them.`,
+      'Generations opened before the first leaf and closed within the range: their opening, which pins the price book, is not here.',
+      'Chains of writers before their first record within the range.',
+    );
+  if (end < size)
+    lines.push(
+      `Records from leaf ${end} on: their hashes are here, their bytes are not. Generations still open at the end may have closed there, and corrections may have followed.`,
+    );
+  return lines;
+}
