@@ -1,5 +1,5 @@
 import { DomainError, SystemClock, uuidV7, type Clock, type PicoUsd } from '#libs/kernel';
-import { holdOn, type Hold, type HoldOutcome, type Reservation } from './hold-on-leases.js';
+import { holdOn, type HoldOutcome, type Reservation } from './hold-on-leases.js';
 import { Lease, momentOf, type BudgetScope, type Moment } from './lease.js';
 import { wantedOf } from './lease-size.js';
 import { newScopeBook, servesAgain, type ScopeBook } from './scope-book.js';
