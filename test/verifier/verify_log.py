@@ -1,0 +1,252 @@
+#!/usr/bin/env -S python3 -B
+"""A second verifier of an export, written from RFC 6962, RFC 8032 and the C2SP specifications alone.
+
+It shares no code with the product and needs nothing but Python 3.9. It says that what lies in the directory is what
+the holder of the key signed; it does not recompute the books, nor check time stamps.
+
+usage: verify_log.py DIRECTORY VERIFIER_KEY [--policy FILE] [--receipt FILE]...
+Prints "accepted: ..." and exits with 0, or "rejected: <word>: ..." with a code for each word (verdict.py).
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import re
+import sys
+from typing import Any, Dict, List, Optional, Tuple
+
+from merkle import WIDTH, Tree, entries_of, leaf_hash, root_of_path, tile_name, tiles_of
+from signed_note import Checkpoint, Key, Policy, decimal, open_checkpoint, parse_vkey, unbase64
+from verdict import Rejected
+
+
+class Export:
+    def __init__(self, directory: str, log: Key, policy: Optional[Policy]) -> None:
+        self.directory = directory
+        self.log = log
+        self.policy = policy
+        self.checkpoint = self.open(self.read("checkpoint"))
+        self.tiles = tiles_of(self.checkpoint.size)
+        self.tree = self.rebuild()
+
+    def read(self, path: str) -> bytes:
+        try:
+            with open(os.path.join(self.directory, *path.split("/")), "rb") as file:
+                return file.read()
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            raise Rejected("missing", "there is no %s" % path) from None
+
+    def has(self, path: str) -> bool:
+        return os.path.isfile(os.path.join(self.directory, *path.split("/")))
+
+    def open(self, note: bytes) -> Checkpoint:
+        witnesses = list(self.policy.witnesses.values()) if self.policy else []
+        checkpoint, cosigners = open_checkpoint(note, self.log, witnesses)
+        if self.policy:
+            self.policy.require(cosigners)
+        return checkpoint
+
+    def rebuild(self) -> Tree:
+        """All tiles agree with each other and with the signed root."""
+        kept: Dict[Tuple[int, int], bytes] = {}
+        for path, (level, index, width) in self.tiles.items():
+            kept[level, index] = tile = self.read(path)
+            if len(tile) != 32 * width:
+                raise Rejected("truncated", "%s does not hold %d hashes" % (path, width))
+        bottom = b"".join(tile for (level, _), tile in sorted(kept.items()) if level == 0)
+        tree = Tree([bottom[at : at + 32] for at in range(0, len(bottom), 32)])
+        for path, (level, index, width) in self.tiles.items():
+            hashes = tree.levels[8 * level][index * WIDTH : index * WIDTH + width]
+            if kept[level, index] != b"".join(hashes):
+                raise Rejected("altered", "%s is not made of the tiles below it" % path)
+        if tree.root(tree.size) != self.checkpoint.root:
+            raise Rejected("root", "the tiles do not lead to the root that the log signed")
+        return tree
+
+    def check_entries(self, first: int, end: int) -> int:
+        """Bundles that cover the range must be there; every bundle that is there must be right."""
+        checked = 0
+        for level, index, width in self.tiles.values():
+            path = "tile/entries/" + tile_name(index, width)
+            start = index * WIDTH
+            if level > 0 or not (self.has(path) or (start < end and start + width > first)):
+                continue
+            hashes = [leaf_hash(entry) for entry in entries_of(self.read(path))]
+            expected = self.tree.levels[0][start : start + width]
+            if hashes != expected:
+                self.refuse_bundle(path, hashes, expected)
+            checked += width
+        return checked
+
+    @staticmethod
+    def refuse_bundle(path: str, hashes: List[bytes], expected: List[bytes]) -> None:
+        if len(hashes) != len(expected):
+            text = "%s holds %d entries instead of %d" % (path, len(hashes), len(expected))
+            raise Rejected("truncated", text)
+        if sorted(hashes) == sorted(expected):
+            raise Rejected("reordered", "%s holds the right entries in another order" % path)
+        wrong = [at for at, pair in enumerate(zip(hashes, expected)) if pair[0] != pair[1]]
+        raise Rejected("altered", "%s: entry %d is not the one that was logged" % (path, wrong[0]))
+
+    def check_files(self) -> None:
+        """Nothing lies below tile/ but this tree, or a partial tile that has grown since."""
+        allowed = {(level, index): width for level, index, width in self.tiles.values()}
+        base = os.path.join(self.directory, "tile")
+        for folder, _, names in os.walk(base):
+            for name in names:
+                path = os.path.relpath(os.path.join(folder, name), self.directory).replace(os.sep, "/")
+                if path in self.tiles or self.is_bundle(path, allowed):
+                    continue
+                raise Rejected("unexpected", "%s does not belong to this tree" % path)
+
+    @staticmethod
+    def is_bundle(path: str, allowed: Dict[Tuple[int, int], int]) -> bool:
+        digits = path[len("tile/entries/") :].split(".p/")[0].replace("/", "").replace("x", "")
+        if not path.startswith("tile/entries/") or not (digits.isascii() and digits.isdigit()):
+            return False
+        width = allowed.get((0, int(digits)))
+        return width is not None and path == "tile/entries/" + tile_name(int(digits), width)
+
+    def check_history(self) -> int:
+        """Every earlier checkpoint that is handed over is a beginning of this tree."""
+        if not self.has("checkpoints.jsonl"):
+            return 0
+        lines = [line for line in self.read("checkpoints.jsonl").split(b"\n") if line]
+        for line in lines:
+            row = parse_json(line)
+            checkpoint, _ = open_checkpoint(text_of(row, "note").encode(), self.log, [])
+            if checkpoint.size != decimal(row.get("size")):
+                raise Rejected("inconsistent", "checkpoints.jsonl names a size that the note does not")
+            self.compare(checkpoint, "an earlier checkpoint")
+        return len(lines)
+
+    def compare(self, other: Checkpoint, what: str) -> bool:
+        """False where this tree is too small to tell."""
+        if other.size > self.tree.size:
+            return False
+        if self.tree.root(other.size) != other.root:
+            text = "%s of size %d and this tree are two histories" % (what, other.size)
+            raise Rejected("equivocation", text)
+        return True
+
+    def check_manifest(self) -> Tuple[int, int]:
+        """The range that the export claims; without a manifest it must be whole."""
+        if not self.has("manifest.json"):
+            return 0, self.tree.size
+        manifest = parse_json(self.read("manifest.json"))
+        key = parse_vkey(text_of(manifest, "verifierKey"))
+        first, end = decimal(manifest.get("firstLeaf")), decimal(manifest.get("endLeaf"))
+        if manifest.get("origin") != self.checkpoint.origin or key != self.log:
+            raise Rejected("inconsistent", "the manifest names another log")
+        if decimal(manifest.get("size")) != self.tree.size or not first <= end <= self.tree.size:
+            raise Rejected("inconsistent", "the manifest names another size or range")
+        for book in list_of(manifest, "priceBooks"):
+            stated = text_of(book, "sha256")
+            if not re.fullmatch(r"[0-9a-f]{64}", stated):
+                raise Rejected("malformed", "a price book is named by its SHA-256")
+            path = "price-books/%s.book" % stated
+            if hashlib.sha256(self.read(path)).hexdigest() != stated:
+                raise Rejected("altered", "%s is not the book of that hash" % path)
+        return first, end
+
+    def check_receipt(self, path: str) -> int:
+        """Each event's bytes are a leaf under a checkpoint of this log, and that checkpoint is of this history."""
+        with open(path, "rb") as file:
+            receipt = parse_json(file.read())
+        if receipt.get("format") != "custos-receipt-v1" or receipt.get("origin") != self.log.name:
+            raise Rejected("unproven", "not a receipt of this log")
+        head = self.open(text_of(receipt, "checkpoint").encode())
+        self.compare(head, "a receipt's checkpoint")
+        events = list_of(receipt, "events")
+        if not events:
+            raise Rejected("unproven", "the receipt shows no event")
+        for event in events:
+            self.check_event(event, head)
+        return len(events)
+
+    def check_event(self, event: Any, head: Checkpoint) -> None:
+        index = decimal(text_of(event, "leafIndex"))
+        leaf = leaf_hash(unbase64(text_of(event, "bytes")))
+        text = text_of(event, "proof")
+        top, _, note = text.partition("\n\n")
+        lines = top.split("\n")
+        if lines.pop(0) != "c2sp.org/tlog-proof@v1" or not lines:
+            raise Rejected("malformed", "not a tlog-proof")
+        if lines[0].startswith("extra "):
+            unbase64(lines.pop(0)[len("extra ") :])
+        if not lines or not lines[0].startswith("index "):
+            raise Rejected("malformed", "a tlog-proof has an index")
+        if decimal(lines.pop(0)[len("index ") :]) != index:
+            raise Rejected("unproven", "the proof is of another leaf than the receipt names")
+        under = self.open(note.encode())
+        if under.body != head.body:
+            raise Rejected("unproven", "the proof is under another checkpoint than the receipt's")
+        path = [unbase64(line) for line in lines]
+        if index >= under.size or len(path) > 63 or any(len(hash_) != 32 for hash_ in path):
+            raise Rejected("unproven", "the proof cannot be one of this tree")
+        if root_of_path(leaf, index, under.size, path) != under.root:
+            raise Rejected("unproven", "leaf %d is not in the tree" % index)
+
+
+def parse_json(raw: bytes) -> Dict[str, Any]:
+    def once(pairs: List[Tuple[str, Any]]) -> Dict[str, Any]:
+        if len({name for name, _ in pairs}) != len(pairs):
+            raise Rejected("malformed", "a JSON object names a member twice")
+        return dict(pairs)
+
+    try:
+        value = json.loads(raw.decode("utf-8"), object_pairs_hook=once)
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
+        raise Rejected("malformed", "not JSON") from None
+    if not isinstance(value, dict):
+        raise Rejected("malformed", "not a JSON object")
+    return value
+
+
+def text_of(row: Any, name: str) -> str:
+    value = row.get(name) if isinstance(row, dict) else None
+    if not isinstance(value, str) or any("\ud800" <= char <= "\udfff" for char in value):
+        raise Rejected("malformed", "there is no text %s" % name)
+    return value
+
+
+def list_of(row: Dict[str, Any], name: str) -> List[Any]:
+    value = row.get(name)
+    if not isinstance(value, list):
+        raise Rejected("malformed", "there is no list %s" % name)
+    return value
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Verifies an export of an audit log.")
+    parser.add_argument("directory")
+    parser.add_argument("verifier_key")
+    parser.add_argument("--policy", help="a tlog-policy file of your own; the export's is not believed")
+    parser.add_argument("--receipt", action="append", default=[], help="a receipt in JSON")
+    options = parser.parse_args()
+    try:
+        policy = None
+        if options.policy:
+            with open(options.policy, encoding="utf-8", newline="\n") as file:
+                policy = Policy(file.read())
+        export = Export(options.directory, parse_vkey(options.verifier_key), policy)
+        first, end = export.check_manifest()
+        entries = export.check_entries(first, end)
+        export.check_files()
+        earlier = export.check_history()
+        events = sum(export.check_receipt(path) for path in options.receipt)
+    except Rejected as reason:
+        print("rejected: %s: %s" % (reason.word, reason))
+        return reason.exit_code
+    print(
+        "accepted: %d leaves, %d entries, %d earlier checkpoints, %d receipts of %d events"
+        % (export.tree.size, entries, earlier, len(options.receipt), events)
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
