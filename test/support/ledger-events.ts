@@ -161,7 +161,10 @@ export const closedData = (
   ...changes,
 });
 
-export const refusedData = (id: string): GenerationRefused => ({
+export const refusedData = (
+  id: string,
+  changes: Partial<GenerationRefused> = {},
+): GenerationRefused => ({
   generationId: id,
   organisationId: 'org-1',
   workspaceId: 'ws-1',
@@ -186,4 +189,5 @@ export const refusedData = (id: string): GenerationRefused => ({
     permitted: 0,
     excluded: 3,
   },
+  ...changes,
 });

@@ -1,5 +1,11 @@
 import type { Pool } from 'pg';
-import { assembleTrail, type Trail, type TrailDocuments, type TrailPosting } from '#libs/ledger';
+import {
+  assembleTrail,
+  type JournalKind,
+  type Trail,
+  type TrailDocuments,
+  type TrailPosting,
+} from '#libs/ledger';
 import { readCursor, writeCursor } from './cursor.js';
 
 export interface TrailFilter {
@@ -13,6 +19,14 @@ export interface TrailFilter {
   /** Provider that answered, else the one asked last. */
   readonly provider?: string | undefined;
   readonly status?: string | undefined;
+  /** Stable code of the refusal. */
+  readonly refusal?: string | undefined;
+  /** Id of a policy that the record gives as a reason. */
+  readonly policy?: string | undefined;
+  /** `provider/region`: one of these was authorised as an attempt's destination. */
+  readonly destinations?: readonly string[] | undefined;
+  /** True: at least one attempt was authorised; false: none. */
+  readonly dispatched?: boolean | undefined;
   readonly limit: number;
   readonly cursor?: string | undefined;
 }
@@ -47,9 +61,9 @@ export class TrailQueries {
 
   /** Newest first. Throws `bad_cursor` on a cursor that this never gave out. */
   async list(filter: TrailFilter): Promise<TrailPage> {
-    const values: (string | number)[] = [];
+    const values: (string | number | readonly string[])[] = [];
     const where = ['received_at is not null'];
-    const demand = (sql: string, value: string | undefined): void => {
+    const demand = (sql: string, value: string | readonly string[] | undefined): void => {
       if (value !== undefined) where.push(sql.replace('?', `$${values.push(value)}`));
     };
     demand('received_at >= ?', filter.from);
@@ -60,6 +74,11 @@ export class TrailQueries {
     demand('model = ?', filter.model);
     demand('provider = ?', filter.provider);
     demand('status = ?', filter.status);
+    demand('refusal_code = ?', filter.refusal);
+    demand('policies @> array[?]::text[]', filter.policy);
+    demand('destinations && ?::text[]', filter.destinations);
+    if (filter.dispatched !== undefined)
+      where.push(`destinations ${filter.dispatched ? '<>' : '='} '{}'`);
     if (filter.cursor !== undefined) {
       const { receivedAt, id } = readCursor(filter.cursor);
       where.push(`(received_at, id) < ($${values.push(receivedAt)}, $${values.push(id)})`);
@@ -78,6 +97,16 @@ export class TrailQueries {
           ? writeCursor({ receivedAt: last.received_at.toISOString(), id: last.id })
           : null,
     };
+  }
+
+  /** Every trail that the filter admits, newest first, a page in memory at a time. `filter.limit` is the page. */
+  async *all(filter: TrailFilter): AsyncGenerator<Trail> {
+    let cursor = filter.cursor;
+    do {
+      const page = await this.list({ ...filter, cursor });
+      yield* page.data;
+      cursor = page.nextCursor ?? undefined;
+    } while (cursor !== undefined);
   }
 
   async #trails(rows: readonly DocumentRow[]): Promise<readonly Trail[]> {
@@ -103,7 +132,11 @@ export class TrailQueries {
     if (ids.length === 0) return byId;
     const { rows } = await this.pool.query<{
       generation_id: string;
-      kind: 'usage' | 'reversal';
+      kind: JournalKind;
+      period: string;
+      effective_at: Date;
+      author: string | null;
+      reason: string | null;
       account: string;
       amount: string;
       leaf_index: string;
@@ -112,7 +145,7 @@ export class TrailQueries {
       record_offset: string;
     }>({
       name: 'ledger.postings',
-      text: `select j.generation_id, j.kind, a.name as account, p.amount, j.leaf_index, s.topic, s.partition,
+      text: `select j.generation_id, j.kind, j.period, j.effective_at, j.author, j.reason, a.name as account, p.amount, j.leaf_index, s.topic, s.partition,
           l.record_offset
         from ledger.journal j
         join ledger.posting p on p.journal_id = j.id
@@ -130,6 +163,10 @@ export class TrailQueries {
         account: r.account,
         amountPicoUsd: r.amount,
         kind: r.kind,
+        period: r.period,
+        effectiveAt: r.effective_at.toISOString(),
+        ...(r.author !== null && { author: r.author }),
+        ...(r.reason !== null && { reason: r.reason }),
         leaf: {
           topic: r.topic,
           partition: r.partition,

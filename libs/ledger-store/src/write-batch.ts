@@ -161,14 +161,15 @@ async function upsertGenerations(client: ClientBase, batch: BatchFold): Promise<
     name: 'ledger.upsert_generations',
     text: `insert into ledger.generation as g (id, status, organisation_id, workspace_id, key_id, model, provider, writer,
         price_book, received_at, closed_at, last_byte_at, rated_at, posted_at, amount_pico, state, opened, refused,
-        dispatched, closes, settled, leaves)
+        dispatched, closes, settled, leaves, refusal_code, policies, destinations)
       select id, status, organisation_id, workspace_id, key_id, model, provider, writer, price_book, received_at,
         closed_at, last_byte_at, rated_at, case when posts then clock_timestamp() end, amount_pico, state, opened,
-        refused, dispatched, closes, settled, leaves
+        refused, dispatched, closes, settled, leaves, refusal_code, policies, destinations
       from json_to_recordset($1::json) as r(id text, status text, organisation_id text, workspace_id text, key_id text,
         model text, provider text, writer text, price_book text, received_at timestamptz, closed_at timestamptz,
         last_byte_at timestamptz, rated_at timestamptz, posts boolean, amount_pico numeric, state json, opened json,
-        refused json, dispatched json[], closes json[], settled json, leaves bigint[])
+        refused json, dispatched json[], closes json[], settled json, leaves bigint[],
+        refusal_code text, policies text[], destinations text[])
       on conflict (id) do update set
         status = excluded.status,
         organisation_id = coalesce(g.organisation_id, excluded.organisation_id),
@@ -190,7 +191,10 @@ async function upsertGenerations(client: ClientBase, batch: BatchFold): Promise<
         dispatched = g.dispatched || excluded.dispatched,
         closes = g.closes || excluded.closes,
         settled = coalesce(excluded.settled, g.settled),
-        leaves = g.leaves || excluded.leaves`,
+        leaves = g.leaves || excluded.leaves,
+        refusal_code = coalesce(g.refusal_code, excluded.refusal_code),
+        policies = case when g.policies = '{}' then excluded.policies else g.policies end,
+        destinations = excluded.destinations`,
     values: [JSON.stringify(rows)],
   });
 }
@@ -221,6 +225,9 @@ function generationRow(work: GenerationWork, posts: boolean): object {
     closes: work.closes,
     settled,
     leaves: work.leaves,
+    refusal_code: work.refused?.data.code,
+    policies: [...new Set(head?.decision?.reasons.map((r) => r.id))],
+    destinations: [...new Set(state.attempts.map((a) => `${a.provider}/${a.region}`))],
   };
 }
 

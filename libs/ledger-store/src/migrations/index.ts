@@ -1,3 +1,4 @@
+import { AuditorFilters1763700009000 } from './1763700009000-auditor-filters.js';
 import { LedgerTables1763700001000 } from './1763700001000-ledger-tables.js';
 import { LedgerRules1763700002000 } from './1763700002000-ledger-rules.js';
 import { Budgets1763700005000 } from './1763700005000-budgets.js';
@@ -11,4 +12,5 @@ export const ledgerMigrations = [
   TransparencyTables1763700003000,
   Budgets1763700005000,
   PolicyReads1763700008000,
+  AuditorFilters1763700009000,
 ] as const;

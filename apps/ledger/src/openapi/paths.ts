@@ -1,0 +1,151 @@
+import { z } from 'zod';
+import { trailQuery } from '../audit-api/trail-filter.js';
+
+const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` });
+const json = (schema: object) => ({ 'application/json': { schema } });
+const binary = (type: string) => ({ [type]: { schema: { type: 'string', format: 'binary' } } });
+
+const refusals = (...statuses: readonly string[]) =>
+  Object.fromEntries(
+    ['401', '403', ...statuses].map((status) => [
+      status,
+      { description: 'See errors.md for the code.', content: json(ref('Error')) },
+    ]),
+  );
+
+const inPath = (name: string, description: string) => ({
+  name,
+  in: 'path',
+  required: true,
+  description,
+  schema: { type: 'string' },
+});
+
+/** Every query parameter of the trail list, from the schema that reads them. */
+const trailParameters = Object.entries(
+  z.toJSONSchema(trailQuery, { io: 'input' }).properties ?? {},
+).map(([name, schema]) => {
+  const { description, ...rest } = schema as { readonly description?: string };
+  return { name, in: 'query', required: false, description, schema: rest };
+});
+
+const open = { security: [] };
+
+export const AUDIT_PATHS = {
+  '/audit/v1/trails': {
+    get: {
+      operationId: 'listTrails',
+      summary: 'Trails, newest first: a page, or everything streamed.',
+      parameters: trailParameters,
+      responses: {
+        '200': {
+          description: 'A page of trails, or with format=jsonl or csv all of them.',
+          content: {
+            ...json(ref('TrailPage')),
+            'application/jsonl': { schema: { type: 'string' } },
+            'text/csv': { schema: { type: 'string' } },
+          },
+        },
+        ...refusals('400'),
+      },
+    },
+  },
+  '/audit/v1/trails/{generationId}': {
+    get: {
+      operationId: 'getTrail',
+      summary: 'One trail.',
+      parameters: [inPath('generationId', 'gen-…')],
+      responses: {
+        '200': { description: 'The trail as the books hold it now.', content: json(ref('Trail')) },
+        ...refusals('404'),
+      },
+    },
+  },
+  '/audit/v1/receipts/{generationId}': {
+    get: {
+      operationId: 'getReceipt',
+      summary: 'The events of one generation with their proofs, verifiable offline.',
+      parameters: [inPath('generationId', 'gen-…')],
+      responses: {
+        '200': { description: 'The receipt.', content: json(ref('Receipt')) },
+        ...refusals('404', '503'),
+      },
+    },
+  },
+  '/audit/v1/export': {
+    get: {
+      operationId: 'exportRange',
+      summary: 'A self-contained directory for `custos verify`, as a tar stream.',
+      parameters: ['from', 'to'].map((name) => ({
+        name,
+        in: 'query',
+        required: false,
+        schema: { type: 'string', format: 'date-time' },
+      })),
+      responses: {
+        '200': { description: 'The directory.', content: binary('application/x-tar') },
+        ...refusals('400', '503'),
+      },
+    },
+  },
+  '/log/checkpoint': {
+    get: {
+      operationId: 'getCheckpoint',
+      summary: 'The newest published checkpoint with its cosignatures (C2SP tlog-checkpoint).',
+      ...open,
+      responses: {
+        '200': {
+          description: 'A signed note.',
+          content: { 'text/plain': { schema: { type: 'string' } } },
+        },
+        '404': { description: 'No checkpoint yet.', content: json(ref('Error')) },
+      },
+    },
+  },
+  '/log/tile/{tilePath}': {
+    get: {
+      operationId: 'getTile',
+      summary: 'A tile of hashes (C2SP tlog-tiles): <L>/<N>[.p/<W>], with slashes.',
+      ...open,
+      parameters: [inPath('tilePath', 'For example 0/x001/067 or 0/x001/067.p/12.')],
+      responses: {
+        '200': { description: '32 bytes a hash.', content: binary('application/octet-stream') },
+        '404': { description: 'Beyond the newest checkpoint.', content: json(ref('Error')) },
+      },
+    },
+  },
+  '/log/tile/entries/{bundlePath}': {
+    get: {
+      operationId: 'getEntryBundle',
+      summary: 'A bundle of entries (C2SP tlog-tiles): <N>[.p/<W>], with slashes.',
+      parameters: [inPath('bundlePath', 'For example x001/067.')],
+      responses: {
+        '200': {
+          description: 'Entries, each behind its length in two bytes.',
+          content: binary('application/octet-stream'),
+        },
+        ...refusals('404'),
+      },
+    },
+  },
+  '/log/time-stamps/{size}': {
+    get: {
+      operationId: 'getTimeStamp',
+      summary: 'The RFC 3161 time stamp of the checkpoint of that size.',
+      ...open,
+      parameters: [inPath('size', 'Leaves under the checkpoint.')],
+      responses: {
+        '200': { description: 'A token.', content: binary('application/timestamp-reply') },
+        '404': { description: 'That checkpoint was not stamped.', content: json(ref('Error')) },
+      },
+    },
+  },
+  '/audit/v1/openapi.json': {
+    get: {
+      operationId: 'getOpenApi',
+      summary: 'This document.',
+      ...open,
+      responses: { '200': { description: 'OpenAPI 3.1.', content: json({ type: 'object' }) } },
+    },
+  },
+} as const;

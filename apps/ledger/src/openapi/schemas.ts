@@ -1,0 +1,190 @@
+const text = { type: 'string' } as const;
+const time = { type: 'string', format: 'date-time' } as const;
+const integer = { type: 'string', pattern: '^-?(0|[1-9][0-9]*)$' } as const;
+const count = { type: 'integer', minimum: 0 } as const;
+
+const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` });
+const listOf = (items: object) => ({ type: 'array', items });
+
+/** More fields may come: nothing is closed but what is fixed by the contract. */
+export const SCHEMAS = {
+  Error: {
+    type: 'object',
+    required: ['error'],
+    properties: {
+      error: {
+        type: 'object',
+        required: ['code', 'message', 'metadata'],
+        properties: {
+          code: { type: 'integer' },
+          message: text,
+          metadata: {
+            type: 'object',
+            required: ['error_type'],
+            properties: { error_type: { type: 'string', description: 'Stable; see errors.md.' } },
+          },
+        },
+      },
+    },
+  },
+  Leaf: {
+    type: 'object',
+    required: ['topic', 'partition', 'offset', 'index'],
+    properties: { topic: text, partition: count, offset: integer, index: integer },
+  },
+  Posting: {
+    type: 'object',
+    required: ['account', 'amountPicoUsd', 'kind', 'leaf'],
+    properties: { account: text, amountPicoUsd: integer, kind: text, leaf: ref('Leaf') },
+  },
+  Reason: {
+    type: 'object',
+    required: ['id', 'reason', 'law'],
+    properties: { id: text, reason: text, law: text, layer: text },
+  },
+  Attempt: {
+    type: 'object',
+    required: ['number', 'requestId', 'endpoint', 'provider', 'region', 'outcome', 'simulated'],
+    properties: {
+      number: { type: 'integer', minimum: 1 },
+      requestId: text,
+      endpoint: text,
+      provider: text,
+      region: text,
+      outcome: text,
+      simulated: { type: 'boolean' },
+    },
+  },
+  Step: {
+    type: 'object',
+    required: ['step', 'at'],
+    properties: {
+      step: {
+        enum: [
+          'received',
+          'decided',
+          'planned',
+          'held',
+          'recorded',
+          'dispatched',
+          'first_token',
+          'usage',
+          'closed',
+          'rated',
+          'posted',
+        ],
+      },
+      at: time,
+      attempt: { type: 'integer', minimum: 1 },
+    },
+  },
+  Trail: {
+    type: 'object',
+    required: ['id', 'status', 'attempts', 'steps', 'postings'],
+    properties: {
+      id: { type: 'string', pattern: '^gen-' },
+      status: {
+        enum: ['open', 'refused', 'completed', 'failed', 'cancelled', 'timed_out', 'recovered'],
+      },
+      organisationId: text,
+      workspaceId: text,
+      keyId: text,
+      model: text,
+      requestedModel: text,
+      receivedAt: time,
+      policy: {
+        type: 'object',
+        required: ['version', 'decision', 'reasons'],
+        properties: {
+          version: text,
+          decision: { enum: ['permit', 'forbid'] },
+          reasons: listOf(ref('Reason')),
+        },
+      },
+      plan: {
+        type: 'object',
+        required: ['strategy', 'candidates', 'excluded', 'seed'],
+        properties: {
+          strategy: text,
+          seed: text,
+          candidates: listOf({ type: 'object' }),
+          excluded: listOf({ type: 'object' }),
+        },
+      },
+      refusal: {
+        type: 'object',
+        required: ['at', 'httpStatus', 'code'],
+        properties: { at: time, httpStatus: { type: 'integer' }, code: text },
+      },
+      attempts: listOf(ref('Attempt')),
+      steps: listOf(ref('Step')),
+      usage: {
+        type: 'object',
+        required: ['inputTokens', 'outputTokens', 'basis'],
+        properties: {
+          inputTokens: count,
+          outputTokens: count,
+          basis: { enum: ['reported', 'counted', 'progress'] },
+        },
+      },
+      cost: {
+        type: 'object',
+        required: ['amountPicoUsd', 'usd', 'priceBook'],
+        properties: { amountPicoUsd: integer, usd: text, priceBook: text },
+      },
+      flags: listOf(text),
+      postings: listOf(ref('Posting')),
+    },
+  },
+  TrailPage: {
+    type: 'object',
+    required: ['data', 'nextCursor'],
+    properties: { data: listOf(ref('Trail')), nextCursor: { type: ['string', 'null'] } },
+  },
+  Receipt: {
+    type: 'object',
+    required: ['format', 'generationId', 'ledgerId', 'origin', 'checkpoint', 'policy', 'events'],
+    properties: {
+      format: { const: 'custos-receipt-v1' },
+      generationId: text,
+      ledgerId: text,
+      origin: text,
+      checkpoint: { type: 'string', description: 'C2SP signed note.' },
+      policy: { type: 'string', description: 'C2SP tlog-policy; empty where no witness is asked.' },
+      events: listOf({
+        type: 'object',
+        required: ['leafIndex', 'topic', 'partition', 'offset', 'bytes', 'proof'],
+        properties: {
+          leafIndex: integer,
+          topic: text,
+          partition: count,
+          offset: integer,
+          bytes: { type: 'string', contentEncoding: 'base64' },
+          proof: { type: 'string', description: 'C2SP tlog-proof.' },
+        },
+      }),
+      journals: listOf(ref('Journal')),
+      priceBooks: listOf({
+        type: 'object',
+        required: ['version', 'sha256'],
+        properties: { version: text, sha256: text },
+      }),
+    },
+  },
+  Journal: {
+    type: 'object',
+    required: ['id', 'kind', 'leafIndex', 'effectiveAt', 'recordedAt', 'postings'],
+    properties: {
+      id: integer,
+      kind: text,
+      leafIndex: integer,
+      effectiveAt: time,
+      recordedAt: time,
+      postings: listOf({
+        type: 'object',
+        required: ['account', 'amountPicoUsd'],
+        properties: { account: text, amountPicoUsd: integer },
+      }),
+    },
+  },
+} as const;
