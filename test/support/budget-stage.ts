@@ -195,8 +195,9 @@ export class BudgetStage {
     return new LedgerAllowance(this.balances, this.#principals, clock, creditOf);
   }
 
-  writer(id: string): WriterTape {
-    const writer = new WriterTape(id, new Tape(this.writers.length), this.clock);
+  /** `clock`: what the writer takes the time to be. */
+  writer(id: string, clock: Clock = this.clock): WriterTape {
+    const writer = new WriterTape(id, new Tape(this.writers.length), clock);
     this.writers.push(writer);
     return writer;
   }
@@ -207,7 +208,7 @@ export class BudgetStage {
     allowance: Allowance = this.allowance(),
     clock: Clock = this.clock,
   ): { readonly writer: WriterTape; readonly book: LeaseBook } {
-    return { writer: this.writer(id), book: new LeaseBook(id, allowance, clock) };
+    return { writer: this.writer(id, clock), book: new LeaseBook(id, allowance, clock) };
   }
 
   /** Takes up to `max` records of each writer (or of one) that are not in the books yet into the books. */
