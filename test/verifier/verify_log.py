@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import os
 import re
 import sys
@@ -20,6 +19,7 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from merkle import WIDTH, Tree, entries_of, leaf_hash, root_of_path, tile_name, tiles_of
 from signed_note import Checkpoint, Key, Policy, decimal, open_checkpoint, parse_vkey, unbase64
+from strict_json import list_of, parse_json, text_of
 from verdict import Rejected
 
 
@@ -189,35 +189,6 @@ class Export:
             raise Rejected("unproven", "the proof cannot be one of this tree")
         if root_of_path(leaf, index, under.size, path) != under.root:
             raise Rejected("unproven", "leaf %d is not in the tree" % index)
-
-
-def parse_json(raw: bytes) -> Dict[str, Any]:
-    def once(pairs: List[Tuple[str, Any]]) -> Dict[str, Any]:
-        if len({name for name, _ in pairs}) != len(pairs):
-            raise Rejected("malformed", "a JSON object names a member twice")
-        return dict(pairs)
-
-    try:
-        value = json.loads(raw.decode("utf-8"), object_pairs_hook=once)
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
-        raise Rejected("malformed", "not JSON") from None
-    if not isinstance(value, dict):
-        raise Rejected("malformed", "not a JSON object")
-    return value
-
-
-def text_of(row: Any, name: str) -> str:
-    value = row.get(name) if isinstance(row, dict) else None
-    if not isinstance(value, str) or any("\ud800" <= char <= "\udfff" for char in value):
-        raise Rejected("malformed", "there is no text %s" % name)
-    return value
-
-
-def list_of(row: Dict[str, Any], name: str) -> List[Any]:
-    value = row.get(name)
-    if not isinstance(value, list):
-        raise Rejected("malformed", "there is no list %s" % name)
-    return value
 
 
 def main() -> int:

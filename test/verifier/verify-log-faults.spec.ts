@@ -1,0 +1,189 @@
+// One fault at a time in an otherwise honest export: each is refused, and by its own name.
+import { afterAll, expect, test } from '@jest/globals';
+import { parseSignerKey, signNote } from '#libs/transparency';
+import {
+  changed,
+  entries,
+  flip,
+  log,
+  manifest,
+  other,
+  rebundled,
+  signers,
+  textOf,
+  withFile,
+} from './honest-log.js';
+import { checkpointOf, entriesOf, logFiles } from './log-directory.js';
+import type { Files } from './log-directory.js';
+import { PythonVerifier, describeWithPython } from './python-verifier.js';
+
+const faults: readonly (readonly [string, string, () => Files])[] = [
+  ['an entry with one bit turned', 'altered', () => changed('tile/entries/001', flip(-1))],
+  [
+    'an entry replaced by its neighbour',
+    'altered',
+    () => rebundled('tile/entries/001', (held) => [held[1]!, ...held.slice(1)]),
+  ],
+  ['an entry dropped', 'truncated', () => rebundled('tile/entries/001', (held) => held.slice(1))],
+  [
+    'an entry added',
+    'truncated',
+    () => rebundled('tile/entries/002.p/88', (held) => [...held, held[0]!]),
+  ],
+  [
+    'two entries exchanged',
+    'reordered',
+    () => rebundled('tile/entries/001', ([a, b, ...rest]) => [b!, a!, ...rest]),
+  ],
+  [
+    'a bundle cut off',
+    'truncated',
+    () => changed('tile/entries/000', (content) => content.subarray(0, -1)),
+  ],
+  ['a bundle emptied', 'truncated', () => changed('tile/entries/000', () => Buffer.alloc(0))],
+  ['a bundle missing', 'missing', () => changed('tile/entries/001', () => undefined)],
+  [
+    'the last, partial bundle missing',
+    'missing',
+    () => changed('tile/entries/002.p/88', () => undefined),
+  ],
+  ['a leaf hash turned', 'altered', () => changed('tile/0/001', flip(40))],
+  ['a leaf hash turned in the partial tile', 'root', () => changed('tile/0/002.p/88', flip(40))],
+  ['a node turned', 'altered', () => changed('tile/1/000.p/2', flip(0))],
+  ['a tile cut off', 'truncated', () => changed('tile/0/000', (content) => content.subarray(32))],
+  ['a tile missing', 'missing', () => changed('tile/1/000.p/2', () => undefined)],
+  ['a file that is no part of the tree', 'unexpected', () => withFile('tile/0/003', 'x')],
+  ['a bundle beyond the tree', 'unexpected', () => withFile('tile/entries/003', 'x')],
+  ['history rewritten under the old checkpoint', 'root', () => rewritten(textOf('checkpoint'))],
+  [
+    'history rewritten and signed by another key',
+    'unsigned',
+    () => logFiles(entries, { signerKey: other.signerKey }),
+  ],
+  ['no checkpoint', 'missing', () => changed('checkpoint', () => undefined)],
+  [
+    'a checkpoint without signatures',
+    'malformed',
+    () => withFile('checkpoint', textOf('checkpoint').split('\n\n')[0]! + '\n'),
+  ],
+  [
+    'a checkpoint of one entry more',
+    'forged',
+    () => withFile('checkpoint', textOf('checkpoint').replace('\n600\n', '\n601\n')),
+  ],
+  [
+    'a signature with one bit turned',
+    'forged',
+    () => withFile('checkpoint', turnSignature(textOf('checkpoint'))),
+  ],
+  [
+    'a checkpoint of another log, signed by this one',
+    'unsigned',
+    () => withFile('checkpoint', checkpointOf(entries, signers, { origin: 'other.example/log' })),
+  ],
+  [
+    'a size with a leading zero, signed',
+    'malformed',
+    () =>
+      withFile(
+        'checkpoint',
+        resigned((body) => body.replace('\n600\n', '\n0600\n')),
+      ),
+  ],
+  [
+    'a root with trailing bits, signed',
+    'malformed',
+    () =>
+      withFile(
+        'checkpoint',
+        resigned((body) =>
+          body.replace(
+            /(.)=\n$/,
+            (_, last: string) => `${String.fromCharCode(last.charCodeAt(0) + 1)}=\n`,
+          ),
+        ),
+      ),
+  ],
+  [
+    'an earlier checkpoint of another history, signed',
+    'equivocation',
+    () => withHistory(entriesOf(300).reverse(), '300'),
+  ],
+  [
+    'an earlier checkpoint under a wrong size',
+    'inconsistent',
+    () => withHistory(entries.slice(0, 300), '299'),
+  ],
+  [
+    'a manifest of another log',
+    'inconsistent',
+    () => withFile('manifest.json', manifest({ origin: 'other.example/log' })),
+  ],
+  [
+    'a manifest of another key',
+    'inconsistent',
+    () => withFile('manifest.json', manifest({ verifierKey: other.verifierKey })),
+  ],
+  [
+    'a manifest of another size',
+    'inconsistent',
+    () => withFile('manifest.json', manifest({ size: '601' })),
+  ],
+  [
+    'a manifest of a range beyond the tree',
+    'inconsistent',
+    () => withFile('manifest.json', manifest({ endLeaf: '601' })),
+  ],
+  [
+    'a manifest that names a price book twice over',
+    'malformed',
+    () => withFile('manifest.json', manifest().replace('{', '{"size":"1",')),
+  ],
+  [
+    'a price book missing',
+    'missing',
+    () => withFile('manifest.json', manifest({ priceBooks: [{ sha256: 'a'.repeat(64) }] })),
+  ],
+  [
+    'a price book altered',
+    'altered',
+    () =>
+      withFile('manifest.json', manifest({ priceBooks: [{ sha256: 'b'.repeat(64) }] })).set(
+        `price-books/${'b'.repeat(64)}.book`,
+        Buffer.from('x'),
+      ),
+  ],
+];
+
+function rewritten(checkpoint: string): Files {
+  const changedEntries = entries.map((entry, at) =>
+    at === 17 ? Buffer.from('something else') : entry,
+  );
+  return logFiles(changedEntries, signers).set('checkpoint', Buffer.from(checkpoint));
+}
+function resigned(change: (body: string) => string): string {
+  const body = `${textOf('checkpoint').split('\n\n')[0]!}\n`;
+  return signNote(change(body), [parseSignerKey(log.signerKey)]);
+}
+function turnSignature(note: string): string {
+  const line = /— \S+ (\S+)\n/.exec(note)!;
+  const raw = flip(20)(Buffer.from(line[1]!, 'base64'));
+  return note.replace(line[1]!, raw.toString('base64'));
+}
+function withHistory(history: Buffer[], size: string): Files {
+  return withFile(
+    'checkpoints.jsonl',
+    `${JSON.stringify({ size, note: checkpointOf(history, signers) })}\n`,
+  );
+}
+
+describeWithPython('the second verifier', () => {
+  const verifier = new PythonVerifier();
+  afterAll(() => verifier.close());
+
+  test.each(faults)('rejects %s: %s', async (_, word, files) => {
+    expect(await verifier.ask({ files: files(), key: log.verifierKey })).toMatch(
+      new RegExp(`^rejected: ${word}: `),
+    );
+  });
+});
