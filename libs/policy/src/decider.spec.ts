@@ -242,6 +242,10 @@ describe('sharing one evaluation', () => {
     provider: 'when { resource in [Custos::Provider::"groq", Custos::Provider::"openai"] }',
     same: 'when { resource.provider == Custos::Provider::"azure" }',
     model: 'when { resource.model == Custos::Model::"openai/gpt" }',
+    models:
+      'unless { [Custos::Model::"openai/gpt", Custos::Model::"x/y"].contains(resource.model) }',
+    other: 'when { Custos::Provider::"groq" != resource.provider }',
+    among: 'when { resource.provider in [Custos::Provider::"azure", Custos::Provider::"groq"] }',
     guarded: 'when { context.want has only && resource.slugs.contains("openai") }',
     either: 'when { context.want.zdr || resource.contract == "subscription" }',
   };

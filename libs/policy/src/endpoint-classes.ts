@@ -4,7 +4,7 @@ import type { Catalog, Endpoint, Model } from '#libs/catalog';
 import { endpointFacts, modelFacts, offerFacts } from './endpoint-facts.js';
 import type { EndpointFacts } from './endpoint-facts.js';
 import { isReadAs } from './facts-evidence.js';
-import type { Reads } from './reads.js';
+import { isToldApart, type Reads } from './reads.js';
 
 /** Sets of reads whose partitions are kept; a bundle has few, a hostile mixture of wants cannot make many. */
 const PARTITIONS_LIMIT = 64;
@@ -62,6 +62,7 @@ export class EndpointClasses {
     const key = JSON.stringify([
       [...reads.attributes].toSorted(),
       [...reads.identities].toSorted(),
+      [...reads.named].toSorted(),
       reads.everything,
     ]);
     let partition = this.#partitions.get(key);
@@ -101,7 +102,7 @@ export class Partition {
   classOf(endpoint: Endpoint): string {
     const known = this.#classes[endpoint.ordinal];
     if (known !== undefined) return known;
-    const identity = this.#reads('Endpoint') ? endpoint.id : '';
+    const identity = this.#told('Endpoint', endpoint.id);
     const found = `${this.readsKey}${this.#offer(endpoint)}${this.#model(endpoint.modelId)}${identity}`;
     const key = this.#keys.get(found) ?? found;
     this.#keys.set(key, key);
@@ -149,7 +150,7 @@ export class Partition {
     let key = this.#offers.get(name);
     if (key === undefined) {
       const facts = offerFacts(endpoint, this.catalog.providers.get(providerId), this.nowMs);
-      key = this.#picked(facts) + (this.#reads('Provider') ? `|${providerId}|` : '|');
+      key = `${this.#picked(facts)}|${this.#told('Provider', providerId)}|`;
       this.#offers.set(name, key);
     }
     return key;
@@ -169,14 +170,15 @@ export class Partition {
     let key = this.#models.get(modelId);
     if (key === undefined) {
       const facts = modelFacts(this.catalog.models.get(modelId), this.nowMs);
-      key = this.#picked(facts) + (this.#reads('Model') ? `|${modelId}|` : '|');
+      key = `${this.#picked(facts)}|${this.#told('Model', modelId)}|`;
       this.#models.set(modelId, key);
     }
     return key;
   }
 
-  #reads(type: 'Endpoint' | 'Provider' | 'Model'): boolean {
-    return this.reads.everything || this.reads.identities.has(type);
+  /** Its id where a policy can tell it from others by that. */
+  #told(type: 'Endpoint' | 'Provider' | 'Model', id: string): string {
+    return isToldApart(this.reads, type, id) ? id : '';
   }
 
   #picked(facts: object): string {

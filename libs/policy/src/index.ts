@@ -19,6 +19,7 @@ export {
   liftablePolicies,
 } from './exceptions.js';
 export type { BreakGlass, ExceptionScope, PolicyException } from './exceptions.js';
+export { distrustCompiled, trustCompiled } from './judge.js';
 export type { Mismatch } from './judge.js';
 export { factsKey, profileKey } from './keys.js';
 export type { AnalysisContext } from './over-catalog/contexts.js';

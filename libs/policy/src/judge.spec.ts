@@ -62,7 +62,7 @@ describe('the judge', () => {
     const options = { compiled: wrong, onMismatch: (m: Mismatch) => told.push(m) };
     const decider = new Decider(bundle, catalog, options);
     expect(decider.evaluator).toBe('compiled');
-    // p3 trains: the difference shows at the fourth class, after three right answers.
+    // p3 trains. Without the rule that reads this it falls into one class with p1: its own answer shows the difference.
     expect(names(ask(decider))).toEqual(providers.filter((id) => id !== 'p0' && id !== 'p3'));
     expect(told).toEqual([
       {

@@ -23,6 +23,8 @@ import type { PolicyBundle, PrincipalProfile, RequestFacts } from './types.js';
 export const SHADOW_ONE_IN = 1_000;
 /** And so are the first ones of a judge: a fault that shows at all mostly shows at once. */
 export const SHADOW_FIRST = 32;
+/** Of the answers that an endpoint shares with its class, one in so many: a class may have been drawn too wide. */
+export const SHADOW_SHARED_ONE_IN = 8_192;
 
 /** Compiled evaluations that weigh as much as one of cedar-wasm's. */
 const COMPILED_PER_WASM = 100;
@@ -42,8 +44,18 @@ export interface JudgeOptions {
   readonly onMismatch?: (mismatch: Mismatch) => void;
 }
 
-/** Versions whose compiled form once gave a wrong answer in this process. Grows by faults of ours only. */
+/** Versions whose compiled form once gave a wrong answer. Grows by faults of ours only. */
 const distrusted = new Set<string>();
+
+/** In this process, from now on: as after a mismatch that another process found, or this one before it was restarted. */
+export const distrustCompiled = (policyVersion: string): void => {
+  distrusted.add(policyVersion);
+};
+
+/** Somebody looked into it and takes the compiled form of this bundle for right. */
+export const trustCompiled = (policyVersion: string): void => {
+  distrusted.delete(policyVersion);
+};
 
 export class Judge {
   readonly #bundle: PolicyBundle;
@@ -52,6 +64,7 @@ export class Judge {
   readonly #onMismatch: JudgeOptions['onMismatch'];
   readonly #authority: ParsedSet;
   #answers = 0;
+  #shared = 0;
 
   /** Parses now. Throws `policy-bundle-unusable` where the bundle is not one that `buildBundle` made. */
   constructor(
@@ -73,11 +86,14 @@ export class Judge {
     warmUp(this.#authority);
   }
 
-  /** What answers now; `compiled` can become `cedar-wasm` at any answer, never the other way. */
+  /** What answers now; `compiled` can become `cedar-wasm` at any answer, and back by an operator's word only. */
   get evaluator(): 'compiled' | 'cedar-wasm' {
-    return this.#compiled === undefined || distrusted.has(this.#bundle.version)
-      ? 'cedar-wasm'
-      : 'compiled';
+    return this.#compiled === undefined || this.distrusted ? 'cedar-wasm' : 'compiled';
+  }
+
+  /** Nothing that we derive from the policies is believed: cedar-wasm is asked about each endpoint alone. */
+  get distrusted(): boolean {
+    return distrusted.has(this.#bundle.version);
   }
 
   /** Opens the case of one request. */
@@ -120,6 +136,18 @@ export class Judge {
     });
   }
 
+  /** Asks cedar-wasm, now and then, whether an endpoint's own answer is the one that its class was given. */
+  recheck(endpoint: Endpoint, hearing: Hearing, given: Verdict): void {
+    this.#shared += 1;
+    if (this.#shared > SHADOW_FIRST && this.#shared % SHADOW_SHARED_ONE_IN !== 0) return;
+    const { ground, nowMs } = hearing;
+    const resource = {
+      id: endpoint.id,
+      facts: () => endpointFacts(endpoint, ground.catalog, nowMs),
+    };
+    this.#hold(given, this.#ask(resource, hearing), endpoint.id);
+  }
+
   /** The verdict on facts that no endpoint has, or not yet. */
   judgeFacts(facts: EndpointFacts, hearing: Hearing): Verdict {
     const id = facts.endpointId;
@@ -141,17 +169,19 @@ export class Judge {
     if (this.#answers > SHADOW_FIRST && this.#answers % SHADOW_ONE_IN !== 0) return compiled;
 
     const authority = this.#ask(resource, hearing);
-    if (!alike(compiled, authority)) {
-      const { version: policyVersion } = this.#bundle;
-      const { version: catalogVersion } = this.#catalog;
-      distrusted.add(policyVersion);
-      const endpointId = resource.id;
-      this.#onMismatch?.({ policyVersion, catalogVersion, endpointId, compiled, authority });
-    }
+    this.#hold(compiled, authority, resource.id);
     return authority;
   }
 
-  #ask(resource: Resource, hearing: Hearing): Verdict {
+  #hold(compiled: Verdict, authority: Verdict, endpointId: string): void {
+    if (alike(compiled, authority)) return;
+    const { version: policyVersion } = this.#bundle;
+    const { version: catalogVersion } = this.#catalog;
+    distrusted.add(policyVersion);
+    this.#onMismatch?.({ policyVersion, catalogVersion, endpointId, compiled, authority });
+  }
+
+  #ask(resource: Pick<Resource, 'facts'>, hearing: Hearing): Verdict {
     hearing.spent += 1;
     const facts = resource.facts();
     const entities = [...hearing.principal, ...endpointEntities(facts)];

@@ -45,9 +45,10 @@ describe('profileKey', () => {
     expect(differ(named, { keyId: 'k2' })).toBe(false);
   });
 
-  it('tells everybody apart where a policy compares the principal itself', () => {
+  it('tells keys apart only where a policy holds the principal against one', () => {
     const own = house(`forbid ${ANYBODY}`, 'when { principal == Custos::Key::"k1" }');
-    expect(differ(own, { keyId: 'k2' })).toBe(true);
+    expect(differ(own, { keyId: 'k1' })).toBe(true);
+    expect(differ(own, { keyId: 'k2' })).toBe(false);
   });
 
   it('tells sectors apart where a policy reads the sector', () => {

@@ -1,6 +1,7 @@
 // Canonical strings under which decisions are shared. Two requests with equal keys get the same decision
 // from the same versions; what no policy reads is left out.
 import { analysisOf } from './analysis.js';
+import { isToldApart } from './reads.js';
 import type { PolicyBundle, PrincipalProfile, RequestFacts } from './types.js';
 
 /**
@@ -8,9 +9,10 @@ import type { PolicyBundle, PrincipalProfile, RequestFacts } from './types.js';
  * organisations of like attributes that no policy names.
  */
 export function profileKey(profile: PrincipalProfile, bundle: PolicyBundle): string {
-  const { attributes, identities, named, everything } = analysisOf(bundle).reads;
+  const { reads } = analysisOf(bundle);
+  const { attributes, everything } = reads;
   const id = (type: 'Organisation' | 'Workspace' | 'Key', value: string): string =>
-    everything || identities.has(type) || named.has(`${type}::${value}`) ? value : '';
+    isToldApart(reads, type, value) ? value : '';
   const attribute = (name: string, value: string): string =>
     everything || attributes.has(name) ? value : '';
   return JSON.stringify([

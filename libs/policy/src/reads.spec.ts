@@ -24,20 +24,31 @@ describe('readsOf', () => {
     ['when { resource in context.group }', ['Endpoint', 'Provider']],
     ['when { context.keys.contains(principal) }', ['Key', 'Organisation', 'Workspace']],
     ['when { principal.organisation == context.o }', ['Organisation']],
-    ['when { resource in Custos::Provider::"x" }', ['Provider']],
+    ['when { resource in Custos::Provider::"x" }', []],
+    ['when { resource.model == Custos::Model::"x" }', []],
+    ['when { Custos::Model::"x" != resource.model }', []],
+    ['when { resource.provider in [Custos::Provider::"x", Custos::Provider::"y"] }', []],
+    ['when { [Custos::Model::"x"].contains(resource.model) }', []],
+    ['when { [resource.model].contains(Custos::Model::"x") }', ['Model']],
+    ['when { [resource.model] == [Custos::Model::"x"] }', ['Model']],
+    ['when { (if true then resource else resource) == Custos::Endpoint::"x" }', ['Endpoint']],
     ['when { resource.provider.hq == "US" && resource has zdr }', []],
   ])('%s compares %j', (body, found) => {
     expect(identities(body)).toEqual(found);
   });
 
-  it('reads the scope', () => {
-    expect(identities('', 'principal, action, resource in Custos::Provider::"x"')).toEqual([
-      'Provider',
-    ]);
-    const named = readsOf(
-      policy('', 'principal in Custos::Workspace::"w", action, resource'),
-    ).named;
-    expect([...named]).toEqual(['Workspace::w']);
+  it.each([
+    ['', 'principal, action, resource in Custos::Provider::"x"', ['Provider::x']],
+    ['', 'principal in Custos::Workspace::"w", action, resource', ['Workspace::w']],
+    ['when { resource.model == Custos::Model::"x" }', undefined, ['Model::x']],
+    ['when { resource == Custos::Endpoint::"x" }', undefined, ['Endpoint::x']],
+    [
+      'when { [Custos::Model::"x", Custos::Model::"y"].contains(resource.model) }',
+      undefined,
+      ['Model::x', 'Model::y'],
+    ],
+  ])('%s %s tells %j from the rest', (body, scope, found) => {
+    expect([...readsOf(policy(body, scope)).named].toSorted()).toEqual(found);
   });
 
   it('finds attributes wherever they stand', () => {

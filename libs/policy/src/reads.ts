@@ -10,7 +10,7 @@ export interface Reads {
   readonly attributes: ReadonlySet<string>;
   /** Entity types whose identity is compared in a way not known to be with literals only. */
   readonly identities: ReadonlySet<EntityType>;
-  /** Entities named in the text, `Type::id`. */
+  /** Entities named in the text, `Type::id`: what is not named is told from these only, not from each other. */
   readonly named: ReadonlySet<string>;
   /** True where the policy uses something whose reads cannot be told: everything counts as read. */
   readonly everything: boolean;
@@ -85,11 +85,14 @@ function scope(constraint: unknown, found: Found): void {
 
 function named(literal: { type: string; id: string }, found: Found): void {
   found.named.add(`${literal.type}::${literal.id}`);
-  // Endpoints, providers and models named anywhere are told apart; keys and their parents only by name.
-  if (literal.type === 'Endpoint' || literal.type === 'Provider' || literal.type === 'Model') {
-    found.identities.add(literal.type);
-  }
 }
+
+/** Whether a policy with these reads can tell this entity from others of its type by who it is. */
+export const isToldApart = (
+  { everything, identities, named: byName }: Reads,
+  type: EntityType,
+  id: string,
+): boolean => everything || identities.has(type) || byName.has(`${type}::${id}`);
 
 function walk(expr: unknown, found: Found): void {
   const [name, body] = operatorOf(expr);
@@ -97,6 +100,7 @@ function walk(expr: unknown, found: Found): void {
   if (name === 'Var') return variable(body, found);
   if (name === '.' || name === 'has') return access(body, name === '.', found);
   if (name === 'in') return membership(body, found);
+  if (name === '==' || name === '!=' || name === 'contains') return comparison(name, body, found);
   if (name === 'like' && isNode(body)) return walk(body['left'], found);
   if (name === 'Set' && Array.isArray(body)) return body.forEach((e) => walk(e, found));
   if (name === 'is' && isNode(body)) {
@@ -150,6 +154,31 @@ function access(body: unknown, whole: boolean, found: Found): void {
   else walk(body['left'], found);
 }
 
+/** `x == Type::"a"`, `[Type::"a", Type::"b"].contains(x)`: only the literals are told apart. */
+function comparison(name: string, body: unknown, found: Found): void {
+  if (!isNode(body)) {
+    found.everything = true;
+    return;
+  }
+  const { left, right } = body;
+  const [ofLeft, ofRight] = [literals(left), name === 'contains' ? undefined : literals(right)];
+  const [given, other] = ofLeft === undefined ? [ofRight, left] : [ofLeft, right];
+  if (given === undefined) {
+    walk(left, found);
+    walk(right, found);
+    return;
+  }
+  for (const literal of given) named(literal, found);
+  entity(other, found);
+}
+
+/** An expression whose value is only held against literals: the way to it is read, its identity is not. */
+function entity(expr: unknown, found: Found): void {
+  const [name, body] = operatorOf(expr);
+  if (name === '.') access(body, false, found);
+  else if (name !== 'Var' || body === 'context') walk(expr, found);
+}
+
 /** `x in y`: with literals on the right, only these literals are told apart. */
 function membership(body: unknown, found: Found): void {
   if (!isNode(body)) {
@@ -157,16 +186,16 @@ function membership(body: unknown, found: Found): void {
     return;
   }
   const right = literals(body['right']);
-  const [name, variableName] = operatorOf(body['left']);
-  if (right === undefined || name !== 'Var') {
+  if (right === undefined) {
     walk(body['left'], found);
     walk(body['right'], found);
     // An endpoint is in its provider, a key in its workspace: parents count with the child.
     if (found.identities.has('Endpoint')) found.identities.add('Provider');
     return;
   }
+  // A literal that is a parent tells its children apart from others by its own name.
   for (const literal of right) named(literal, found);
-  if (variableName === 'context') found.everything = true;
+  entity(body['left'], found);
 }
 
 function literals(expr: unknown): { type: string; id: string }[] | undefined {

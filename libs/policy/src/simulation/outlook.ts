@@ -7,7 +7,7 @@ import { analysisOf } from '../analysis.js';
 import type { Decider } from '../decider.js';
 import { deadPolicies, EffectTally, shadowedPolicies } from '../over-catalog/policy-effects.js';
 import type { Decision } from '../types.js';
-import { alikeEndpoints, type AlikeEndpoints } from './alike-endpoints.js';
+import { alikeEndpointsYielding, type AlikeEndpoints } from './alike-endpoints.js';
 import { contextClasses } from './context-classes.js';
 import type { BundleOutlook, SimulationReport } from './report.js';
 
@@ -33,7 +33,7 @@ export const rulesHit = ({ rules }: Pick<SimulationReport, 'rules'>): readonly s
 export async function outlookOf(input: OutlookInput): Promise<BundleOutlook> {
   const { before, after, nowMs, hit = [] } = input;
   const bundles = [before.bundle, after.bundle];
-  const groups = alikeEndpoints(after.catalog, bundles, nowMs);
+  const groups = await alikeEndpointsYielding(after.catalog, bundles, nowMs);
   await nextTurn();
   const contexts = contextClasses(bundles);
   await nextTurn();
