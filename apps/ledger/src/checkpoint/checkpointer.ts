@@ -25,6 +25,7 @@ export class Checkpointer {
   readonly #listeners = new Set<(size: bigint) => void>();
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
+  #haltReason = '';
 
   constructor(private readonly options: CheckpointerOptions) {}
 
@@ -37,6 +38,18 @@ export class Checkpointer {
     clearInterval(this.#timer);
     await this.#running;
     await this.#tick(leading);
+  }
+
+  /** Why nothing more is published; empty while all is well. */
+  get haltReason(): string {
+    return this.#haltReason;
+  }
+
+  /** Signs nothing more in this process: another history bears our signature, and each checkpoint would widen the fork. */
+  halt(reason: string): void {
+    if (this.#haltReason !== '') return;
+    this.#haltReason = reason;
+    this.options.logger.error('ledger.publication_halted', { reason });
   }
 
   /** Told of the size of every checkpoint that this process published; must not throw. */
@@ -57,6 +70,7 @@ export class Checkpointer {
 
   /** Commits, signs and publishes the tree as it stands. Throws `checkpoint_forked`. */
   async advance(client: ClientBase): Promise<void> {
+    if (this.#haltReason !== '') return;
     const body = await nextCheckpoint(client, this.options.signer.name);
     if (body === undefined) return;
     await this.options.checkpoints.insert(client, body);
@@ -64,6 +78,7 @@ export class Checkpointer {
   }
 
   async #publish(client: ClientBase, { size, body }: CheckpointBody): Promise<void> {
+    if (this.#haltReason !== '') return;
     const { checkpoints, signer } = this.options;
     await checkpoints.publish(client, size, signNote(body, [signer]));
     for (const listener of this.#listeners) listener(size);

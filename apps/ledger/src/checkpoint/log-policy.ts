@@ -19,8 +19,7 @@ export class LogPolicy {
 
   /** The file's policy, which must name this log; without a file the log's own signature is enough. Throws ConfigError. */
   static open(path: string | undefined, signer: NoteSigner): LogPolicy {
-    const text =
-      path === undefined ? `log ${signer.verifierKey}\nquorum none\n` : readFileSync(path, 'utf8');
+    const text = path === undefined ? `log ${signer.verifierKey}\nquorum none\n` : read(path);
     try {
       const parsed = parsePolicy(text);
       if (parsed.logs.some(({ verifier }) => verifier.verifierKey === signer.verifierKey))
@@ -40,6 +39,14 @@ export class LogPolicy {
       if (error instanceof TransparencyError) return false;
       throw error;
     }
+  }
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    throw fault('names a file that cannot be read');
   }
 }
 
