@@ -8,6 +8,7 @@ import type { PolicyErrorCode } from './errors.js';
 import { isInert } from './inert.js';
 import { readsOf, unionOf } from './reads.js';
 import type { Reads } from './reads.js';
+import { toldInContext, type ToldInContext } from './told-words.js';
 import type { PolicyBundle, PrincipalProfile } from './types.js';
 
 /** Sets of live policies whose reads are kept. Tags, classes and wants make some dozens. */
@@ -25,6 +26,8 @@ export class BundleAnalysis {
   readonly #unions = new Map<string, Reads>();
   /** Of all policies together, whoever asks. */
   readonly reads: Reads;
+  /** Words of a request's context that the policies can tell from others. */
+  readonly words: ToldInContext;
   /** Undefined where a policy uses what only cedar-wasm has. */
   readonly compiled: CompiledSet | undefined;
 
@@ -41,6 +44,7 @@ export class BundleAnalysis {
     });
     const result = compilePolicies(jsons);
     this.compiled = result.ok ? result.set : undefined;
+    this.words = toldInContext(Object.values(jsons));
     this.reads = unionOf(this.#policies.map((p) => p.reads));
   }
 

@@ -21,7 +21,7 @@ export {
 export type { BreakGlass, ExceptionScope, PolicyException } from './exceptions.js';
 export { distrustCompiled, trustCompiled } from './judge.js';
 export type { Mismatch } from './judge.js';
-export { factsKey, profileKey } from './keys.js';
+export { factsAsRead, factsKey, profileKey } from './keys.js';
 export type { AnalysisContext } from './over-catalog/contexts.js';
 export { diffBundles } from './over-catalog/diff-bundles.js';
 export type { ContextDiff, EndpointDiff } from './over-catalog/diff-bundles.js';

@@ -86,13 +86,22 @@ describe('factsKey', () => {
     expect(a).toBe(b);
   });
 
-  it('leaves a purpose out that this bundle does not read', () => {
+  it('leaves a purpose out that no rule of this bundle names', () => {
     const billing = facts({ purpose: 'billing' });
-    const blind = withoutPack('eu-ai-act');
-    expect(factsKey(billing, blind)).toBe(factsKey(facts(), blind));
-    expect(factsKey(billing, bundle)).not.toBe(factsKey(facts(), bundle));
+    expect(factsKey(billing, bundle)).toBe(factsKey(facts(), bundle));
     const reads = house(`forbid ${ANYBODY}`, 'when { context.purpose == "billing" }');
     expect(factsKey(billing, reads)).not.toBe(factsKey(facts(), reads));
+  });
+
+  it('is one for all purposes and tags that a sender may think of', () => {
+    const thoughtOf = Array.from({ length: 2_000 }, (_, n) =>
+      facts({ purpose: `purpose ${n}`, dataTags: ['phi', `tag ${n}`] }),
+    );
+    expect(new Set(thoughtOf.map((f) => factsKey(f, bundle)))).toEqual(
+      new Set([factsKey(facts({ dataTags: ['phi'] }), bundle)]),
+    );
+    const like = house(`forbid ${ANYBODY}`, 'when { context.purpose like "purpose 1*" }');
+    expect(new Set(thoughtOf.map((f) => factsKey(f, like))).size).toBe(2_000);
   });
 });
 

@@ -2,6 +2,7 @@
 // from the same versions; what no policy reads is left out.
 import { analysisOf } from './analysis.js';
 import { isToldApart } from './reads.js';
+import type { ToldWords } from './told-words.js';
 import type { PolicyBundle, PrincipalProfile, RequestFacts } from './types.js';
 
 /**
@@ -25,12 +26,15 @@ export function profileKey(profile: PrincipalProfile, bundle: PolicyBundle): str
   ]);
 }
 
-/** What is asked. With the bundle given, a purpose that none of its policies reads is left out. */
-export function factsKey(facts: RequestFacts, bundle?: PolicyBundle): string {
-  const { want } = facts;
+/**
+ * What is asked. With the bundle given, purposes and tags that none of its policies can tell from others are left out:
+ * whoever sends the request chooses them freely, and must not be able to fill a cache by that.
+ */
+export function factsKey(asked: RequestFacts, bundle?: PolicyBundle): string {
+  const facts = bundle === undefined ? asked : factsAsRead(asked, bundle);
+  const { want, purpose } = facts;
   const flags =
     (want.zdr ? 4 : 0) + (want.denyDataCollection ? 2 : 0) + (want.confidential ? 1 : 0);
-  const purpose = bundle === undefined || readsPurpose(bundle) ? facts.purpose : '';
   let key = `${facts.dataClass}.${flags}`;
   if (purpose !== '') key += `p${counted(purpose)}`;
   if (facts.dataTags.length > 0) key += `t${list(facts.dataTags)}`;
@@ -42,9 +46,15 @@ export function factsKey(facts: RequestFacts, bundle?: PolicyBundle): string {
   return key;
 }
 
-function readsPurpose(bundle: PolicyBundle): boolean {
-  const { attributes, everything } = analysisOf(bundle).reads;
-  return everything || attributes.has('purpose');
+/** The same for all requests of one `factsKey`: what stands in the record of a verdict that they share. */
+export function factsAsRead(facts: RequestFacts, bundle: PolicyBundle): RequestFacts {
+  const { purpose, tags } = analysisOf(bundle).words;
+  const isTold = (told: ToldWords, word: string): boolean => told === 'all' || told.has(word);
+  return {
+    ...facts,
+    purpose: isTold(purpose, facts.purpose) ? facts.purpose : '',
+    dataTags: facts.dataTags.filter((tag) => isTold(tags, tag)),
+  };
 }
 
 /** With its length before it, no text can be taken for a separator. */

@@ -7,6 +7,7 @@ import type {
 import type { Endpoint, OrganisationFacts } from '#libs/catalog';
 import { canonicalJson, sha256, type Json } from '#libs/kernel';
 import {
+  factsAsRead,
   profileKey,
   type BreakGlass,
   type Decision,
@@ -83,7 +84,8 @@ export function verdictOf(
       jurisdiction: profile.jurisdiction,
       environment: profile.environment,
     },
-    facts: factsData(facts),
+    // Likewise: a purpose that no policy reads is the first asker's own business, and no part of what was decided.
+    facts: factsData(factsAsRead(facts, bundle)),
     scope,
     permittedBy: decision.permittedBy,
     permitted: endpointSet(decision.permitted, listedMax),
