@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { logVariables } from '#libs/audit-log';
 import { LOG_LEVELS, packageRoot, parseConfig, variable, type Environment } from '#libs/platform';
+import { furtherLedgers } from './further-ledgers.js';
 import { ingressVariables, refuseInProduction } from './ingress.config.js';
 
 /** Settings of the data plane as a process of its own. */
@@ -21,6 +22,7 @@ const schema = z.object({
   CUSTOS_POLICY_URL: variable.url('http', 'https'),
   CUSTOS_ROUTING_URL: variable.url('http', 'https'),
   CUSTOS_LEDGER_URL: variable.url('http', 'https'),
+  CUSTOS_LEDGERS: furtherLedgers,
   /**
    * The `x` of the Ed25519 keys (base64url, as /policy/v1/keys shows them) that bundles must be signed with: the
    * present one and, while it changes, the next. Unset: the keys of the first bundle that was read.

@@ -1,7 +1,6 @@
 import { Module, type DynamicModule } from '@nestjs/common';
-import { logOptions, openAppendLog } from '#libs/audit-log';
 import { decodeFacts, FactsDirectory, type Catalog } from '#libs/catalog';
-import { decodePrincipals, HttpAllowance, PrincipalDirectory } from '#libs/identity';
+import { decodePrincipals, PrincipalDirectory } from '#libs/identity';
 import { SystemClock } from '#libs/kernel';
 import {
   createHttpApp,
@@ -21,6 +20,7 @@ import { Ingress } from './ingress.js';
 import type { IngressConfig } from './ingress-process.config.js';
 import { providerCredentials } from './ingress.config.js';
 import { IngressModule } from './ingress.module.js';
+import { openLedgers } from './open-ledgers.js';
 import { OutcomeReporter } from './outcome-reporter.js';
 import { registerCompletionRoutes } from './routes/completion.routes.js';
 import { LedgerBase, LedgerProxyController } from './routes/ledger-proxy.controller.js';
@@ -54,11 +54,7 @@ export async function startIngress(config: IngressConfig, lifecycle: Lifecycle):
     traceSampleRatio: config.OTEL_TRACES_SAMPLER_ARG,
   });
   lifecycle.onShutdown(95, 'telemetry', () => telemetry.shutdown());
-  const databaseUrl = config.CUSTOS_AUDIT_DATABASE_URL ?? config.CUSTOS_DATABASE_URL;
-  const log = await openAppendLog(
-    logOptions(config, 'ingress', databaseUrl, (reason) => logger.warn('audit.log', { reason })),
-  );
-  lifecycle.onShutdown(90, 'audit log', () => log.close());
+  const ledgers = await openLedgers(config, lifecycle, logger);
 
   const poll = <T>(
     base: string,
@@ -99,7 +95,7 @@ export async function startIngress(config: IngressConfig, lifecycle: Lifecycle):
         : { simulatorUrl: config.CUSTOS_SIMULATOR_URL }),
       ...providerCredentials(config.environment, catalog.providers.values()),
     },
-    log,
+    ledgers,
     clock: new SystemClock(),
     logger,
     telemetry,
@@ -116,10 +112,6 @@ export async function startIngress(config: IngressConfig, lifecycle: Lifecycle):
     ),
     bundles: poll(config.CUSTOS_POLICY_URL, 'policy', (json) => policyReader.decode(json)),
     routes: poll(config.CUSTOS_ROUTING_URL, 'routes', decodeRouteTable),
-    allowance: new HttpAllowance({
-      ledgerUrl: config.CUSTOS_LEDGER_URL,
-      token: config.CUSTOS_INTERNAL_TOKEN,
-    }),
     report: (outcome) => reporter.report(outcome),
     digestKey: Buffer.from(config.CUSTOS_DIGEST_KEY, 'hex'),
     onFatal: (error) => {

@@ -49,6 +49,12 @@ export const INGRESS_ERRORS = {
     meaning:
       'A limit of key, workspace or organisation has no room for the worst case of this request; `limit_source` names it.',
   },
+  ledger_not_served: {
+    status: 421,
+    errorType: 'invalid_request',
+    meaning:
+      'The records of the key’s organisation go to a ledger that this gateway does not serve.',
+  },
   region_restricted: {
     status: 403,
     errorType: 'permission_denied',

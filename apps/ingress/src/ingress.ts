@@ -1,9 +1,6 @@
-import { TOPICS } from '#libs/audit-events';
-import { AuditWriter, type AppendLog } from '#libs/audit-log';
 import type { Catalog, FactsDirectory } from '#libs/catalog';
-import { LeaseBook, type Allowance, type PrincipalDirectory } from '#libs/identity';
+import type { PrincipalDirectory } from '#libs/identity';
 import type { Clock } from '#libs/kernel';
-import { uuidV7, writerId } from '#libs/kernel';
 import type { HealthRegistry, Logger, SnapshotSource, Telemetry } from '#libs/platform';
 import { describeError, isStale } from '#libs/platform';
 import type { PolicyInForce } from '#libs/policy';
@@ -13,13 +10,14 @@ import { Authenticator } from './complete/authenticate.js';
 import { AvailableEndpoints } from './complete/available-endpoints.js';
 import { Completions } from './complete/complete.js';
 import { KeyedDigest } from './complete/keyed-digest.js';
-import { OncePerWriter } from './complete/once-per-writer.js';
+import { Lanes } from './complete/lanes.js';
 import { RouteHealth } from './complete/route-health.js';
 import { RunRegistry } from './complete/run-registry.js';
 import { TargetResolver, type TargetSettings } from './complete/targets.js';
 import { ColdDecider } from './decide/cold-decider.js';
 import { DecisionService } from './decide/decision.service.js';
 import type { IngressSettings } from './ingress.config.js';
+import { openLane, type LedgerLink, type OpenLane } from './open-lane.js';
 import { IngressMetrics } from './telemetry/ingress-metrics.js';
 
 /** Progress of a long stream is recorded this often: what a crash can leave unknown. */
@@ -33,7 +31,8 @@ export interface IngressParts {
   /** Folder the decision worker loads the same catalog from. */
   readonly catalogDir: string;
   readonly targets: TargetSettings;
-  readonly log: AppendLog;
+  /** At least one; each organisation belongs to one of them, or to another ingress. */
+  readonly ledgers: readonly LedgerLink[];
   readonly clock: Clock;
   readonly logger: Logger;
   readonly telemetry: Telemetry;
@@ -43,7 +42,6 @@ export interface IngressParts {
   /** What customers state of their own contracts. */
   readonly facts: SnapshotSource<FactsDirectory>;
   readonly routes: SnapshotSource<RouteTable>;
-  readonly allowance: Allowance;
   /** Tells the routing service how an attempt ended. */
   readonly report: (outcome: Outcome) => void;
   /** Key of the digests in the log; whoever holds it can link equal bodies. */
@@ -56,35 +54,30 @@ export interface IngressParts {
 export class Ingress {
   readonly completions: Completions;
   readonly #runs: RunRegistry;
-  readonly #writer: AuditWriter;
   readonly #dispatcher: UndiciDispatcher;
   readonly #cold: ColdDecider;
-  readonly #leases: LeaseBook;
+  readonly #lanes: Lanes<OpenLane>;
 
   constructor(private readonly parts: IngressParts) {
     const { settings, clock, catalog } = parts;
-    const writer = writerId(`ingress-${uuidV7(clock.nowMs())}`);
     this.#runs = new RunRegistry(clock, {
       keepAliveMs: settings.CUSTOS_KEEP_ALIVE,
       progressMs: PROGRESS_MS,
       readerIdleMs: settings.CUSTOS_READER_IDLE_TIMEOUT,
     });
     const metrics = new IngressMetrics(parts.telemetry, () => this.#runs.size);
-    this.#leases = new LeaseBook(writer, parts.allowance, clock);
-    this.#writer = new AuditWriter({
-      log: parts.log,
-      topic: TOPICS.audit,
-      app: 'ingress',
-      clock,
-      writerId: writer,
-      defaultDeadlineMs: settings.CUSTOS_APPEND_DEADLINE_MS,
-      inFlight: () => this.#runs.size,
-      takeReleasedLeases: () =>
-        this.#runs.closing ? this.#leases.giveBackAll() : this.#leases.giveBackIdle(),
-      onAck: (latencyMs, records) => metrics.appended(latencyMs, records),
-      onRetry: (_error, attempt) => parts.logger.warn('audit.append_retried', { attempt }),
-      onFatal: parts.onFatal,
-    });
+    this.#lanes = new Lanes(
+      parts.ledgers.map((link) =>
+        openLane(link, {
+          clock,
+          logger: parts.logger,
+          metrics,
+          runs: this.#runs,
+          appendDeadlineMs: settings.CUSTOS_APPEND_DEADLINE_MS,
+          onFatal: parts.onFatal,
+        }),
+      ),
+    );
     this.#dispatcher = new UndiciDispatcher();
     this.#cold = new ColdDecider(parts.catalogDir, catalog.version, {
       onFailure: parts.onFatal,
@@ -112,9 +105,7 @@ export class Ingress {
       decisions,
       available: new AvailableEndpoints(new TargetResolver(catalog, parts.targets)),
       health,
-      leases: this.#leases,
-      audit: this.#writer,
-      said: new OncePerWriter(),
+      lanes: this.#lanes,
       runs: this.#runs,
       digest: new KeyedDigest(parts.digestKey),
       limits: {
@@ -127,7 +118,6 @@ export class Ingress {
         parts.logger.error('completion.failed', { generation, ...describeError(error) }),
       run: {
         clock,
-        audit: this.#writer,
         dispatcher: this.#dispatcher,
         timeouts: {
           connectMs: settings.CUSTOS_CONNECT_TIMEOUT,
@@ -148,28 +138,30 @@ export class Ingress {
     this.#registerHealth(maxAgeMs);
   }
 
-  get writerId(): string {
-    return this.#writer.writerId;
+  get writerIds(): readonly string[] {
+    return this.#lanes.all.map((lane) => lane.audit.writerId);
   }
 
-  /** Opens the writer's chain; rejects while the log does not answer. */
+  /** Opens the chain of each ledger's writer; rejects while a log does not answer. */
   async start(): Promise<void> {
-    await this.#writer.start();
+    await Promise.all(this.#lanes.all.map((lane) => lane.audit.start()));
   }
 
   /** New requests are refused, running ones may end until the deadline, then the chain is closed. */
   async close(): Promise<void> {
     await this.#runs.close(this.parts.settings.CUSTOS_DRAIN_DEADLINE);
     await this.#dispatcher.close(1_000);
-    await this.#writer.stop(WRITER_STOP_DEADLINE_MS);
+    await Promise.all(this.#lanes.all.map((lane) => lane.audit.stop(WRITER_STOP_DEADLINE_MS)));
     await this.#cold.close();
   }
 
   #registerHealth(maxAgeMs: number): void {
     const { health, clock, principals, bundles, facts, routes } = this.parts;
-    health.register('audit log', () =>
-      this.#writer.accepting ? undefined : 'appends are not acknowledged',
-    );
+    health.register('audit log', () => {
+      const silent = this.#lanes.all.filter((lane) => !lane.audit.accepting);
+      if (silent.length === 0) return undefined;
+      return `appends are not acknowledged: ${silent.map((lane) => lane.ledgerId).join(', ')}`;
+    });
     const sources = { principals, 'policy bundle': bundles, "customers' facts": facts, routes };
     for (const [name, source] of Object.entries(sources))
       health.register(name, () => {

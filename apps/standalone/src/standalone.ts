@@ -1,6 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { TOPICS, type Topic } from '#libs/audit-events';
-import { AuditWriter, logOptions, openAppendLog, type AppendLog } from '#libs/audit-log';
+import {
+  AuditWriter,
+  logOptions,
+  MAIN_LEDGER,
+  openAppendLog,
+  type AppendLog,
+} from '#libs/audit-log';
 import { FactsDirectory, type FactsSnapshot } from '#libs/catalog';
 import { PrincipalDirectory, type PrincipalsSnapshot } from '#libs/identity';
 import { SystemClock } from '#libs/kernel';
@@ -130,7 +136,7 @@ export async function startStandalone(
       ...(simulator === undefined ? {} : { simulatorUrl: simulator }),
       ...providerCredentials(config.environment, catalog.providers.values()),
     },
-    log: ingressLog,
+    ledgers: [{ id: MAIN_LEDGER, log: ingressLog, allowance: ledger.allowance }],
     clock,
     logger,
     telemetry,
@@ -139,7 +145,6 @@ export async function startStandalone(
     bundles,
     facts: factsDirectory,
     routes,
-    allowance: ledger.allowance,
     report: (outcome) => void routing.reportOutcomes([outcome]),
     digestKey: await digestKey(config.CUSTOS_DATA_DIR),
     onFatal: fatal,
@@ -155,7 +160,7 @@ export async function startStandalone(
   // An embedded database belongs to this process alone (its directory is locked): whoever wrote before is dead.
   if (databases.embedded)
     void ledger.retireWriters({
-      except: [ingress.writerId, controlWriter.writerId, ledgerWriter.writerId],
+      except: [...ingress.writerIds, controlWriter.writerId, ledgerWriter.writerId],
       seenBeforeMs: startedAtMs,
     });
 

@@ -40,6 +40,7 @@ const snapshotSchema = z.strictObject({
       name,
       sector: z.string().max(64),
       jurisdiction: z.string().max(64),
+      ledgerId: z.string().min(1).max(32).exactOptional(),
       ...limit,
       prepaid: z.literal(true).exactOptional(),
     }),

@@ -17,6 +17,8 @@ export interface Organisation {
   readonly sector: string;
   /** ISO country or bloc, e.g. `DE`, `EEA`, `US`. */
   readonly jurisdiction: string;
+  /** The ledger that keeps its records and books; absent = `main`. */
+  readonly ledgerId?: string;
   /** Spending limit; absent = unlimited. */
   readonly limitPicoUsd?: PicoUsd;
   /** How often the limit begins anew, by the UTC calendar; absent = never: it is for the lifetime. */

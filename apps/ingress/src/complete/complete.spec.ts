@@ -2,7 +2,7 @@ import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import type { AppendReceipt } from '#libs/audit-log';
+import type { AppendReceipt, EventAppender } from '#libs/audit-log';
 import {
   Allowance,
   LeaseBook,
@@ -15,6 +15,7 @@ import { packageRoot } from '#libs/platform';
 import type { Verdict } from '../decide/verdict.js';
 import { readBuiltInCatalog } from '../snapshots/read-catalog.js';
 import { KeyedDigest } from './keyed-digest.js';
+import { Lanes } from './lanes.js';
 import { Completions, type CompleteDeps } from './complete.js';
 import { OncePerWriter } from './once-per-writer.js';
 import { RunRegistry } from './run-registry.js';
@@ -61,10 +62,12 @@ describe('Completions, between the hold and the acknowledgement', () => {
   let faults: string[];
   let appendAll: () => Promise<AppendReceipt>;
   let slice: () => unknown;
+  let who: Principal;
 
   beforeEach(() => {
     leases = new LeaseBook('writer', new OneLease());
     runs = new RunRegistry(clock, { keepAliveMs: 1e6, progressMs: 1e6, readerIdleMs: 1e6 });
+    who = principal;
     said = [];
     faults = [];
     slice = () => ({ digest: 'sha256:h', record: () => ({}) });
@@ -76,10 +79,16 @@ describe('Completions, between the hold and the acknowledgement', () => {
       append: async (type: string) => void said.push(type),
       appendAll: () => appendAll(),
     };
+    const lane = {
+      ledgerId: 'main',
+      audit: audit as unknown as EventAppender,
+      said: new OncePerWriter(),
+      leases,
+    };
     const deps = {
       clock,
       catalog,
-      authenticator: { authenticate: () => ({ ok: true, principal }), version: 'k' },
+      authenticator: { authenticate: () => ({ ok: true, principal: who }), version: 'k' },
       decisions: { decide: () => verdict },
       available: {
         of: () => permitted,
@@ -91,15 +100,13 @@ describe('Completions, between the hold and the acknowledgement', () => {
         disabled: () => new Set(),
         slice: () => slice(),
       },
-      leases,
-      audit,
-      said: new OncePerWriter(),
+      lanes: new Lanes([lane]),
       runs,
       digest: new KeyedDigest(Buffer.alloc(32)),
       limits: { jsonDepthMax: 64, holdOutputTokensMax: 100, retryAfterSeconds: 2 },
       count: () => undefined,
       onInternalFault: (error: Error) => void faults.push(error.message),
-      run: { clock, audit, onClosed: (run: never) => runs.remove(run) },
+      run: { clock, onClosed: (run: never) => runs.remove(run) },
     } as unknown as CompleteDeps;
     const req = new IncomingMessage(new Socket());
     const res = new ServerResponse(req);
@@ -132,5 +139,13 @@ describe('Completions, between the hold and the acknowledgement', () => {
     expect(runs.size).toBe(0);
     expect(leases.totals().roomPicoUsd).toBeLessThan(GRANTED);
     expect(said).toEqual(['custos.generation.closed.v1']);
+  });
+
+  it('turns away whose ledger another gateway serves, and records nothing', async () => {
+    const elsewhere = { ...principal, organisation: { id: 'org', ledgerId: 'bank' } };
+    who = elsewhere as unknown as Principal;
+    expect(await complete()).toBe(421);
+    expect(said).toEqual([]);
+    expect(runs.size).toBe(0);
   });
 });

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { AppendReceipt, EventAppender } from '#libs/audit-log';
+import type { AppendReceipt } from '#libs/audit-log';
 import type { Catalog } from '#libs/catalog';
-import type { LeaseBook, Principal } from '#libs/identity';
+import type { Principal } from '#libs/identity';
 import { DomainError, mintGenerationId, type Clock, type GenerationId } from '#libs/kernel';
 import { worstCaseCost } from '#libs/ledger';
 import type { ChatRequest } from '#libs/providers';
@@ -16,6 +16,7 @@ import type { AvailableEndpoints } from './available-endpoints.js';
 import { GenerationRun } from './generation-run.js';
 import type { PlannedCandidate, RunContext } from './run-parts.js';
 import type { KeyedDigest } from './keyed-digest.js';
+import type { Lane, Lanes } from './lanes.js';
 import { placeHold, type Placed } from './hold.js';
 import { readAsk, type Ask } from './read-ask.js';
 import {
@@ -33,7 +34,6 @@ import { factsData } from '../decide/verdict.js';
 import type { RunRegistry } from './run-registry.js';
 import { drawSeed } from './seed.js';
 import { sendJson } from './send-json.js';
-import type { OncePerWriter } from './once-per-writer.js';
 
 export interface CompleteDeps {
   readonly clock: Clock;
@@ -42,9 +42,7 @@ export interface CompleteDeps {
   readonly decisions: DecisionService;
   readonly available: AvailableEndpoints;
   readonly health: RouteHealth;
-  readonly leases: LeaseBook;
-  readonly audit: EventAppender;
-  readonly said: OncePerWriter;
+  readonly lanes: Lanes;
   readonly runs: RunRegistry;
   readonly run: RunContext;
   readonly digest: KeyedDigest;
@@ -66,6 +64,7 @@ interface Ctx {
   readonly id: GenerationId;
   readonly receivedAtMs: number;
   readonly principal: Principal;
+  readonly lane: Lane;
   readonly ask: Ask;
 }
 
@@ -87,10 +86,21 @@ export class Completions {
     if (!who.ok) return this.#turnAway(res, 'unauthenticated', who.refusal);
     const read = readAsk(req.headers, body, who.principal, deps.catalog, deps.limits.jsonDepthMax);
     if (!read.ok) return this.#turnAway(res, 'invalid', read.refusal);
+    const lane = deps.lanes.of(who.principal.organisation);
+    if (lane === undefined)
+      return this.#turnAway(
+        res,
+        'invalid',
+        refusal(
+          'ledger_not_served',
+          'The ledger of your organisation is served by another gateway.',
+        ),
+      );
     const ctx: Ctx = {
       id: mintGenerationId(receivedAtMs),
       receivedAtMs,
       principal: who.principal,
+      lane,
       ask: read.ask,
     };
     try {
@@ -105,7 +115,7 @@ export class Completions {
     const { ask, principal } = ctx;
     if (deps.runs.closing)
       return this.#fault(ctx, res, new DomainError('shutting_down', 'This process is ending.'));
-    if (!deps.audit.accepting)
+    if (!ctx.lane.audit.accepting)
       return this.#fault(
         ctx,
         res,
@@ -135,7 +145,7 @@ export class Completions {
     const candidates = this.#candidates(planned);
 
     const held = await placeHold(
-      deps.leases,
+      ctx.lane.leases,
       principal,
       this.#worstCase(candidates, ask.request),
       () => deps.clock.nowMs(),
@@ -159,9 +169,9 @@ export class Completions {
     held: Placed,
   ): Promise<void> {
     const { deps } = this;
-    const { ask, principal } = ctx;
+    const { ask, principal, lane } = ctx;
     const first = candidates[0]!;
-    const accepting = deps.audit.accepting; // in the same turn as the append: else it would be a guess
+    const accepting = lane.audit.accepting; // in the same turn as the append: else it would be a guess
     const cited = [verdict.digest];
     let receipt: AppendReceipt;
     try {
@@ -191,14 +201,14 @@ export class Completions {
         hold: holdData(held.atMs, held.amountPicoUsd, held.leases),
         attempt: attemptRef(ctx.id, 1, first.endpoint, first.target),
       });
-      receipt = await deps.audit.appendAll(
+      receipt = await lane.audit.appendAll(
         [
-          ...deps.said.unless(verdict.digest, () => ({
+          ...lane.said.unless(verdict.digest, () => ({
             type: 'custos.decision.recorded.v1',
             subject: verdict.digest,
             data: verdict.record,
           })),
-          ...deps.said.unless(health.digest, () => ({
+          ...lane.said.unless(health.digest, () => ({
             type: 'custos.health.recorded.v1',
             subject: health.digest,
             data: health.record(),
@@ -214,7 +224,7 @@ export class Completions {
       if (queued) held.hold?.recorded();
       else {
         held.hold?.cancel();
-        deps.said.forget(cited);
+        lane.said.forget(cited);
       }
       run.refuseUnsent(r, queued);
       return;
@@ -282,6 +292,7 @@ export class Completions {
       {
         id: ctx.id,
         principal: ctx.principal,
+        lane: ctx.lane,
         request: ctx.ask.request,
         stream: ctx.ask.stream,
         candidates,
@@ -312,10 +323,10 @@ export class Completions {
     deps.count('refused', r.code);
     const decided =
       verdict && decidedAtMs !== undefined ? decisionRef(verdict, decidedAtMs) : undefined;
-    const receipt = deps.audit.appendAll(
+    const receipt = ctx.lane.audit.appendAll(
       [
         ...(verdict
-          ? deps.said.unless(verdict.digest, () => ({
+          ? ctx.lane.said.unless(verdict.digest, () => ({
               type: 'custos.decision.recorded.v1',
               subject: verdict.digest,
               data: verdict.record,
@@ -353,7 +364,7 @@ export class Completions {
     try {
       await receipt;
     } catch (error) {
-      if (verdict) deps.said.forget([verdict.digest]);
+      if (verdict) ctx.lane.said.forget([verdict.digest]);
       throw error;
     }
     this.#tell(ctx, res, r, verdict);

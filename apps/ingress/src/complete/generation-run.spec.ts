@@ -21,6 +21,7 @@ import {
   type ChatRequest,
 } from '#libs/providers';
 import { refusal } from '../ingress.errors.js';
+import { OncePerWriter } from './once-per-writer.js';
 import { GenerationRun } from './generation-run.js';
 import type { PlannedCandidate } from './run-parts.js';
 
@@ -142,7 +143,6 @@ describe('GenerationRun', () => {
         run = new GenerationRun(
           {
             clock: new SystemClock(),
-            audit,
             dispatcher,
             timeouts: { connectMs: 1, firstContentMs: 1, idleMs: 1, totalMs: 1 },
             retryAfterSeconds: 2,
@@ -153,6 +153,7 @@ describe('GenerationRun', () => {
           {
             id,
             principal: {} as never,
+            lane: { ledgerId: 'main', audit, said: new OncePerWriter(), leases: {} as never },
             request: {} as ChatRequest,
             stream,
             candidates: [candidate('alpha'), candidate('beta')],

@@ -148,7 +148,7 @@ export class GenerationRun implements AttemptObserver, RunView {
     const number = this.#candidate + 2;
     let recordedAtMs: number;
     try {
-      const receipt = await this.ctx.audit.append(
+      const receipt = await this.parts.lane.audit.append(
         'custos.attempt.dispatched.v1',
         this.parts.id,
         {
@@ -221,10 +221,10 @@ export class GenerationRun implements AttemptObserver, RunView {
     if (nowMs - this.#progressAtMs < everyMs || this.#contentDeltas === this.#progressDeltas)
       return;
     // While the log does not answer, every stream's progress would pile up in the writer's queue.
-    if (!this.ctx.audit.accepting) return;
+    if (!this.parts.lane.audit.accepting) return;
     this.#progressAtMs = nowMs;
     this.#progressDeltas = this.#contentDeltas;
-    this.ctx.audit
+    this.parts.lane.audit
       .append(
         'custos.generation.progress.v1',
         this.parts.id,
@@ -361,7 +361,7 @@ export class GenerationRun implements AttemptObserver, RunView {
     // Ended while its record was under way: the attempt that the record authorises was never sent.
     if (this.#attempts.number === 0) this.#attempts.begin(this.parts.candidates[0]!, undefined);
     this.ctx.onClosed(this, status);
-    this.ctx.audit
+    this.parts.lane.audit
       .append(
         'custos.generation.closed.v1',
         this.parts.id,

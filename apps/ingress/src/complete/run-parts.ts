@@ -1,15 +1,14 @@
 import type { AttemptOutcome, GenerationOutcome, UsageData } from '#libs/audit-events';
-import type { EventAppender } from '#libs/audit-log';
 import type { Endpoint, Model } from '#libs/catalog';
 import type { Principal } from '#libs/identity';
 import type { Clock, GenerationId } from '#libs/kernel';
 import type { AttemptTarget, AttemptTimeouts, ChatRequest, Dispatcher } from '#libs/providers';
 import type { Refusal } from '../ingress.errors.js';
+import type { Lane } from './lanes.js';
 
 /** What every run shares. */
 export interface RunContext {
   readonly clock: Clock;
-  readonly audit: EventAppender;
   readonly dispatcher: Dispatcher;
   readonly timeouts: AttemptTimeouts;
   readonly retryAfterSeconds: number;
@@ -31,6 +30,8 @@ export interface PlannedCandidate {
 export interface RunParts {
   readonly id: GenerationId;
   readonly principal: Principal;
+  /** Its ledger: every record of the run goes there. */
+  readonly lane: Lane;
   readonly request: ChatRequest;
   readonly stream: boolean;
   readonly candidates: readonly PlannedCandidate[];

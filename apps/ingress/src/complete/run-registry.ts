@@ -1,5 +1,6 @@
 import type { Clock } from '#libs/kernel';
 import { refusal } from '../ingress.errors.js';
+import type { Lane } from './lanes.js';
 import type { RunView, TendLimits } from './run-parts.js';
 
 const SWEEP_MS = 250;
@@ -25,6 +26,11 @@ export class RunRegistry {
 
   get size(): number {
     return this.#runs.length;
+  }
+
+  /** Runs whose records go to that ledger. */
+  countIn(lane: Lane): number {
+    return this.#runs.filter((run) => run.parts.lane === lane).length;
   }
 
   /** True once the way down has begun: new requests are refused. */
