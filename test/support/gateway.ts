@@ -22,6 +22,7 @@ export interface Bootstrap {
   readonly adminKey: string;
   readonly approverKey: string;
   readonly auditorKey: string;
+  readonly logVerifierKey: string;
   readonly simulatorUrl: string;
 }
 
