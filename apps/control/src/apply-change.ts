@@ -14,17 +14,27 @@ export async function applyChange(manager: EntityManager, change: Change): Promi
   switch (change.kind) {
     case 'organisation.created': {
       const { kind: _, limitPicoUsd, ...row } = change;
-      await manager.insert(OrganisationEntity, { ...row, limitPicoUsd: amountOf(limitPicoUsd) });
+      await manager.insert(OrganisationEntity, {
+        prepaid: false,
+        limitReset: null,
+        ...row,
+        limitPicoUsd: amountOf(limitPicoUsd),
+      });
       return;
     }
     case 'workspace.created': {
       const { kind: _, limitPicoUsd, ...row } = change;
-      await manager.insert(WorkspaceEntity, { ...row, limitPicoUsd: amountOf(limitPicoUsd) });
+      await manager.insert(WorkspaceEntity, {
+        limitReset: null,
+        ...row,
+        limitPicoUsd: amountOf(limitPicoUsd),
+      });
       return;
     }
     case 'key.created': {
       const { kind: _, limitPicoUsd, createdAt, roles, ...row } = change;
       await manager.insert(ApiKeyEntity, {
+        limitReset: null,
         ...row,
         roles: [...roles],
         limitPicoUsd: amountOf(limitPicoUsd),
@@ -47,8 +57,11 @@ export async function applyChange(manager: EntityManager, change: Change): Promi
       await manager.update(
         entityOf(change.scope),
         { id: change.id },
-        { limitPicoUsd: amountOf(change.limitPicoUsd) },
+        { limitPicoUsd: amountOf(change.limitPicoUsd), limitReset: change.limitReset ?? null },
       );
+      return;
+    case 'organisation.payment_set':
+      await manager.update(OrganisationEntity, { id: change.id }, { prepaid: change.prepaid });
       return;
     case 'fact.proposed':
     case 'fact.approved':

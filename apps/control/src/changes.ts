@@ -2,9 +2,12 @@ import type { ControlChange } from '#libs/audit-events';
 import type { DecidedChange } from '#libs/audit-log';
 import type { FactChange } from './facts/fact-change.js';
 import type { FactDefaults, LimitScope, Role, Workspace } from '#libs/identity';
+import type { LimitReset } from '#libs/kernel';
 
 /** JSON: amounts are decimal strings of pico-USD, null = unlimited. */
 type Amount = string | null;
+/** Null and absent = never: the limit is for the lifetime. */
+type Reset = LimitReset | null;
 
 /** Every way in which control's state can change. Lies in the outbox until its record is in the log. */
 export type Change =
@@ -16,6 +19,8 @@ export type Change =
       readonly sector: string;
       readonly jurisdiction: string;
       readonly limitPicoUsd: Amount;
+      readonly limitReset?: Reset;
+      readonly prepaid?: boolean;
     }
   | {
       readonly kind: 'workspace.created';
@@ -25,6 +30,7 @@ export type Change =
       readonly environment: string;
       readonly strategy: Workspace['strategy'];
       readonly limitPicoUsd: Amount;
+      readonly limitReset?: Reset;
     }
   | {
       readonly kind: 'key.created';
@@ -35,6 +41,7 @@ export type Change =
       readonly roles: readonly Role[];
       readonly defaults: FactDefaults;
       readonly limitPicoUsd: Amount;
+      readonly limitReset?: Reset;
       readonly createdAt: string;
     }
   | { readonly kind: 'key.disabled'; readonly id: string }
@@ -44,6 +51,12 @@ export type Change =
       readonly scope: LimitScope;
       readonly id: string;
       readonly limitPicoUsd: Amount;
+      readonly limitReset?: Reset;
+    }
+  | {
+      readonly kind: 'organisation.payment_set';
+      readonly id: string;
+      readonly prepaid: boolean;
     }
   | { readonly kind: 'pricebook.published'; readonly id: string; readonly entries: number };
 

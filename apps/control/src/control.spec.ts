@@ -302,6 +302,62 @@ describe('/admin/v1', () => {
     expect(lookup(key.json['secret'] as string)).toEqual({ known: false, reason: 'disabled' });
   });
 
+  it('a limit begins anew as often as is said, and what a patch leaves out stays', async () => {
+    const { adminKey, apiKey } = await bootstrapped();
+    const limits = () => {
+      const found = lookup(apiKey);
+      if (!found.known) throw new Error('no such key');
+      const { key, workspace, organisation } = found.principal;
+      return [key, workspace, organisation].map(({ limitPicoUsd, limitReset }) => [
+        limitPicoUsd,
+        limitReset,
+      ]);
+    };
+    const patch = (path: string, body: object) => ask('PATCH', `/admin/v1/${path}`, adminKey, body);
+    const before = limits()[0]![0];
+    await patch('keys/key-default', { limitReset: 'daily' });
+    await patch('workspaces/ws-default', { limitUsd: '5', limitReset: 'weekly' });
+    await patch('organizations/org-default', { limitReset: 'monthly' });
+    expect(limits()).toEqual([
+      [before, 'daily'],
+      [5n * 10n ** 12n, 'weekly'],
+      [before, 'monthly'],
+    ]);
+    await patch('keys/key-default', { limitUsd: '7' });
+    await patch('workspaces/ws-default', { limitReset: null });
+    // An interval without a limit limits nothing.
+    await patch('organizations/org-default', { limitUsd: null });
+    expect(limits()).toEqual([
+      [7n * 10n ** 12n, 'daily'],
+      [5n * 10n ** 12n, undefined],
+      [undefined, undefined],
+    ]);
+    const said = appender.said
+      .map(({ data }) => data as { change?: string; values?: object })
+      .filter(({ change }) => change === 'limit.set');
+    expect(said).toHaveLength(6);
+    expect(said[3]).toMatchObject({
+      values: { limitPicoUsd: (7n * 10n ** 12n).toString(), limitReset: 'daily' },
+    });
+    for (const wrong of [{}, { limitReset: 'yearly' }, { prepaid: true }])
+      expect((await patch('keys/key-default', wrong)).status).toBe(400);
+  });
+
+  it('an organisation can be told to pay in advance, together with its limit', async () => {
+    const { adminKey, apiKey } = await bootstrapped();
+    const path = '/admin/v1/organizations/org-default';
+    await ask('PATCH', path, adminKey, { prepaid: true, limitUsd: null });
+    expect(lookup(apiKey)).toMatchObject({
+      principal: { organisation: { prepaid: true }, budgeted: true },
+    });
+    expect((await ask('GET', '/admin/v1/organizations', adminKey)).json['data']).toMatchObject([
+      { id: 'org-default', prepaid: true, limitUsd: null, limitReset: null },
+    ]);
+    await ask('PATCH', path, adminKey, { prepaid: false });
+    const after = lookup(apiKey);
+    expect(after.known && after.principal.organisation.prepaid).toBeUndefined();
+  });
+
   it('names all faults at once and never repeats the input', async () => {
     const { adminKey } = await bootstrapped();
     const { status, json } = await ask('POST', '/admin/v1/keys', adminKey, {

@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import { keyId, organisationId, workspaceId } from '#libs/kernel';
+import { keyId, organisationId, workspaceId, type LimitReset } from '#libs/kernel';
 import { principalsSnapshot, type PrincipalsSnapshot } from '#libs/identity';
 import { ApiKeyEntity, OrganisationEntity, WorkspaceEntity } from './entities/index.js';
 
@@ -9,26 +9,31 @@ export async function readPrincipals(manager: EntityManager): Promise<Principals
   const workspaces = await manager.find(WorkspaceEntity);
   const keys = await manager.find(ApiKeyEntity);
   return principalsSnapshot({
-    organisations: organisations.map(({ id, limitPicoUsd, ...row }) => ({
+    organisations: organisations.map(({ id, limitPicoUsd, limitReset, prepaid, ...row }) => ({
       ...row,
       id: organisationId(id),
-      ...limited(limitPicoUsd),
+      ...limited(limitPicoUsd, limitReset),
+      ...(prepaid ? { prepaid } : {}),
     })),
-    workspaces: workspaces.map(({ id, organisationId: of, limitPicoUsd, ...row }) => ({
+    workspaces: workspaces.map(({ id, organisationId: of, limitPicoUsd, limitReset, ...row }) => ({
       ...row,
       id: workspaceId(id),
       organisationId: organisationId(of),
-      ...limited(limitPicoUsd),
+      ...limited(limitPicoUsd, limitReset),
     })),
-    keys: keys.map(({ id, workspaceId: of, limitPicoUsd, createdAt, ...row }) => ({
+    keys: keys.map(({ id, workspaceId: of, limitPicoUsd, limitReset, createdAt, ...row }) => ({
       ...row,
       id: keyId(id),
       workspaceId: workspaceId(of),
       createdAt: createdAt.toISOString(),
-      ...limited(limitPicoUsd),
+      ...limited(limitPicoUsd, limitReset),
     })),
   });
 }
 
-const limited = (limitPicoUsd: bigint | null): { limitPicoUsd?: bigint } =>
-  limitPicoUsd === null ? {} : { limitPicoUsd };
+/** An interval without a limit limits nothing. */
+const limited = (
+  limitPicoUsd: bigint | null,
+  limitReset: LimitReset | null,
+): { limitPicoUsd?: bigint; limitReset?: LimitReset } =>
+  limitPicoUsd === null ? {} : { limitPicoUsd, ...(limitReset !== null && { limitReset }) };

@@ -23,7 +23,7 @@ import { ApiKeyEntity } from '../entities/index.js';
 import { AdminGuard } from '../guards.js';
 import { actorOf, answer } from './answer.js';
 import { page } from './page.js';
-import { limitPatch, newKey, usdOrNull } from './schemas.js';
+import { limitPatch, limitPatchOf, newKey, usdOrNull } from './schemas.js';
 
 @Controller('admin/v1/keys')
 @UseGuards(AdminGuard)
@@ -43,6 +43,7 @@ export class KeysController {
       roles: row.roles,
       defaults: row.defaults,
       limitUsd: usdOrNull(row.limitPicoUsd),
+      limitReset: row.limitReset,
       disabled: row.disabled,
       createdAt: row.createdAt.toISOString(),
     }));
@@ -70,8 +71,8 @@ export class KeysController {
     @Admitted() admin: Principal,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    const { limitUsd } = parseRequest(limitPatch, body);
-    const decided = await this.commands.execute(new SetLimit(actorOf(admin), 'key', id, limitUsd));
+    const patch = limitPatchOf(parseRequest(limitPatch, body));
+    const decided = await this.commands.execute(new SetLimit(actorOf(admin), 'key', id, patch));
     return answer(reply, { ...decided, id }, 200);
   }
 

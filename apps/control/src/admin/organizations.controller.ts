@@ -21,7 +21,7 @@ import { OrganisationEntity } from '../entities/index.js';
 import { AdminGuard } from '../guards.js';
 import { actorOf, answer } from './answer.js';
 import { page } from './page.js';
-import { limitPatch, newOrganisation, usdOrNull } from './schemas.js';
+import { limitPatchOf, newOrganisation, organisationPatch, usdOrNull } from './schemas.js';
 
 @Controller('admin/v1/organizations')
 @UseGuards(AdminGuard)
@@ -59,9 +59,9 @@ export class OrganizationsController {
     @Admitted() admin: Principal,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    const { limitUsd } = parseRequest(limitPatch, body);
+    const patch = limitPatchOf(parseRequest(organisationPatch, body));
     const decided = await this.commands.execute(
-      new SetLimit(actorOf(admin), 'organisation', id, limitUsd),
+      new SetLimit(actorOf(admin), 'organisation', id, patch),
     );
     return answer(reply, { ...decided, id }, 200);
   }

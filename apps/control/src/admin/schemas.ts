@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { formatUsd, parseUsd } from '#libs/kernel';
+import { formatUsd, LIMIT_RESETS, parseUsd } from '#libs/kernel';
 import { ROLES } from '#libs/identity';
+import type { LimitPatch } from '../commands/set-limit.js';
 
 const name = z.string().trim().min(1).max(200);
 const word = z
@@ -15,12 +16,16 @@ const limitUsd = z
   .regex(/^\d{1,18}(\.\d{1,12})?$/, 'expected USD as a decimal string, at most 12 decimals')
   .transform(parseUsd)
   .nullable();
+/** OpenRouter's words: by the UTC calendar, weeks from Monday; null = never, the limit is for the lifetime. */
+const limitReset = z.enum(LIMIT_RESETS).nullable();
 
 export const newOrganisation = z.strictObject({
   name,
   sector: word.default('general'),
   jurisdiction: word,
+  prepaid: z.boolean().default(false),
   limitUsd: limitUsd.default(null),
+  limitReset: limitReset.default(null),
 });
 
 export const newWorkspace = z.strictObject({
@@ -29,6 +34,7 @@ export const newWorkspace = z.strictObject({
   environment: word.default('development'),
   strategy: z.enum(['cost-first', 'quality-first', 'balanced']).default('balanced'),
   limitUsd: limitUsd.default(null),
+  limitReset: limitReset.default(null),
 });
 
 export const newKey = z.strictObject({
@@ -48,9 +54,30 @@ export const newKey = z.strictObject({
     })
     .prefault({}),
   limitUsd: limitUsd.default(null),
+  limitReset: limitReset.default(null),
 });
 
-export const limitPatch = z.strictObject({ limitUsd });
+const patched = { limitUsd: limitUsd.exactOptional(), limitReset: limitReset.exactOptional() };
+const saysSomething = (patch: object): boolean => Object.keys(patch).length > 0;
+
+/** What is left out stays as it is. */
+export const limitPatch = z
+  .strictObject(patched)
+  .refine(saysSomething, 'expected limitUsd or limitReset');
+
+export const organisationPatch = z
+  .strictObject({ ...patched, prepaid: z.boolean().exactOptional() })
+  .refine(saysSomething, 'expected limitUsd, limitReset or prepaid');
+
+export const limitPatchOf = ({
+  limitUsd: amount,
+  limitReset: reset,
+  prepaid,
+}: z.output<typeof organisationPatch>): LimitPatch => ({
+  ...(amount !== undefined && { limitPicoUsd: amount }),
+  ...(reset !== undefined && { limitReset: reset }),
+  ...(prepaid !== undefined && { prepaid }),
+});
 
 export const pageQuery = z.strictObject({
   limit: z

@@ -21,7 +21,7 @@ import { WorkspaceEntity } from '../entities/index.js';
 import { AdminGuard } from '../guards.js';
 import { actorOf, answer } from './answer.js';
 import { page } from './page.js';
-import { limitPatch, newWorkspace, usdOrNull } from './schemas.js';
+import { limitPatch, limitPatchOf, newWorkspace, usdOrNull } from './schemas.js';
 
 @Controller('admin/v1/workspaces')
 @UseGuards(AdminGuard)
@@ -40,6 +40,7 @@ export class WorkspacesController {
       environment: row.environment,
       strategy: row.strategy,
       limitUsd: usdOrNull(row.limitPicoUsd),
+      limitReset: row.limitReset,
     }));
   }
 
@@ -67,9 +68,9 @@ export class WorkspacesController {
     @Admitted() admin: Principal,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    const { limitUsd } = parseRequest(limitPatch, body);
+    const patch = limitPatchOf(parseRequest(limitPatch, body));
     const decided = await this.commands.execute(
-      new SetLimit(actorOf(admin), 'workspace', id, limitUsd),
+      new SetLimit(actorOf(admin), 'workspace', id, patch),
     );
     return answer(reply, { ...decided, id }, 200);
   }

@@ -1,7 +1,7 @@
 import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { Decided } from '#libs/audit-log';
-import { DomainError, uuidV7 } from '#libs/kernel';
+import { DomainError, uuidV7, type LimitReset } from '#libs/kernel';
 import { hashSecret, mintSecret, type FactDefaults, type Role } from '#libs/identity';
 import { WorkspaceEntity } from '../entities/index.js';
 import { Outbox } from '../outbox.js';
@@ -12,6 +12,7 @@ export interface NewApiKey {
   readonly roles: readonly Role[];
   readonly defaults: FactDefaults;
   readonly limitPicoUsd: bigint | null;
+  readonly limitReset: LimitReset | null;
 }
 
 /** The secret leaves here once and is nowhere kept: only its hash goes into the outbox. */

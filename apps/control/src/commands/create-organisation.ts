@@ -1,7 +1,7 @@
 import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { Decided } from '#libs/audit-log';
-import { uuidV7 } from '#libs/kernel';
+import { uuidV7, type LimitReset } from '#libs/kernel';
 import { Outbox } from '../outbox.js';
 
 export interface NewOrganisation {
@@ -9,6 +9,8 @@ export interface NewOrganisation {
   readonly sector: string;
   readonly jurisdiction: string;
   readonly limitPicoUsd: bigint | null;
+  readonly limitReset: LimitReset | null;
+  readonly prepaid: boolean;
 }
 
 export class CreateOrganisation extends Command<Decided & { readonly id: string }> {

@@ -1,7 +1,7 @@
 import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { Decided } from '#libs/audit-log';
-import { DomainError, uuidV7 } from '#libs/kernel';
+import { DomainError, uuidV7, type LimitReset } from '#libs/kernel';
 import type { Workspace } from '#libs/identity';
 import { OrganisationEntity } from '../entities/index.js';
 import { Outbox } from '../outbox.js';
@@ -12,6 +12,7 @@ export interface NewWorkspace {
   readonly environment: string;
   readonly strategy: Workspace['strategy'];
   readonly limitPicoUsd: bigint | null;
+  readonly limitReset: LimitReset | null;
 }
 
 export class CreateWorkspace extends Command<Decided & { readonly id: string }> {

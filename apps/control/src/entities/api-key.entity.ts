@@ -1,5 +1,6 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import type { FactDefaults, Role } from '#libs/identity';
+import type { LimitReset } from '#libs/kernel';
 import { amountTransformer } from './amount.transformer.js';
 
 @Entity({ schema: 'control', name: 'api_key' })
@@ -29,6 +30,10 @@ export class ApiKeyEntity {
     transformer: amountTransformer,
   })
   limitPicoUsd!: bigint | null;
+
+  /** Null = never: the limit is for the lifetime. */
+  @Column({ type: 'text', name: 'limit_reset', nullable: true })
+  limitReset!: LimitReset | null;
 
   @Column({ type: 'boolean' })
   disabled!: boolean;

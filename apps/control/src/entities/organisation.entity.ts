@@ -1,4 +1,5 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
+import type { LimitReset } from '#libs/kernel';
 import { amountTransformer } from './amount.transformer.js';
 
 @Entity({ schema: 'control', name: 'organisation' })
@@ -23,4 +24,12 @@ export class OrganisationEntity {
     transformer: amountTransformer,
   })
   limitPicoUsd!: bigint | null;
+
+  /** Null = never: the limit is for the lifetime. */
+  @Column({ type: 'text', name: 'limit_reset', nullable: true })
+  limitReset!: LimitReset | null;
+
+  /** What it has bought in advance is its limit, beside the one above. */
+  @Column({ type: 'boolean' })
+  prepaid!: boolean;
 }

@@ -1,5 +1,6 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import type { Workspace } from '#libs/identity';
+import type { LimitReset } from '#libs/kernel';
 import { amountTransformer } from './amount.transformer.js';
 
 @Entity({ schema: 'control', name: 'workspace' })
@@ -26,4 +27,8 @@ export class WorkspaceEntity {
     transformer: amountTransformer,
   })
   limitPicoUsd!: bigint | null;
+
+  /** Null = never: the limit is for the lifetime. */
+  @Column({ type: 'text', name: 'limit_reset', nullable: true })
+  limitReset!: LimitReset | null;
 }

@@ -2,10 +2,12 @@ import type { MigrationInterface } from 'typeorm';
 import { ControlTables1763720200001 } from './1763720200001-control-tables.js';
 import { CustomerFacts1763720200002 } from './1763720200002-customer-facts.js';
 import { FactVersions1763720200003 } from './1763720200003-fact-versions.js';
+import { LimitResets1763720200004 } from './1763720200004-limit-resets.js';
 
 /** In order. For `runMigrations` with `schema: 'control'`. */
 export const controlMigrations: readonly (new () => MigrationInterface)[] = [
   ControlTables1763720200001,
   CustomerFacts1763720200002,
   FactVersions1763720200003,
+  LimitResets1763720200004,
 ];
