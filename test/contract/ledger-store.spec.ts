@@ -129,6 +129,8 @@ describe('the posting transaction', () => {
       account: 'customer:org-1:receivable',
       amountPicoUsd: COST.toString(),
       kind: 'usage',
+      period: '2026-11',
+      effectiveAt: at(40),
       leaf: { topic: 'custos.audit.v1', partition: 0, offset: '1', index: '1' },
     });
     expect(await trialBalance()).toEqual(BOOKED);
@@ -531,8 +533,8 @@ describe('the database itself', () => {
     begin;
     insert into ledger.posting select 4, ordinality - 1, (select min(id) from ledger.account), a
       from unnest(array[${amounts.join(',')}]::bigint[]) with ordinality as u(a, ordinality);
-    insert into ledger.journal (id, leaf_index, kind, generation_id, price_book, effective_at)
-      values (4, 2, 'usage', 'gen-x', 'x', now());
+    insert into ledger.journal (id, leaf_index, kind, generation_id, price_book, effective_at, period)
+      values (4, 2, 'usage', 'gen-x', 'x', '2026-11-21T10:00:00Z', '2026-11');
     commit`;
 
   it('refuses a journal that does not balance, or has fewer than two postings', async () => {

@@ -35,13 +35,14 @@ export class Tape {
     type: T,
     subject: string,
     data: EventData[T],
+    saidAtMs = START_MS,
   ): LogRecord {
     let chain = this.#chains.get(writer);
     if (chain === undefined) {
       chain = new WriterChain(writerId(writer));
       this.#chains.set(writer, chain);
     }
-    return this.put(chain.next(type, subject, START_MS, data).bytes);
+    return this.put(chain.next(type, subject, saidAtMs, data).bytes);
   }
 
   put(value: Buffer): LogRecord {

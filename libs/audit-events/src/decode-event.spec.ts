@@ -128,4 +128,9 @@ const OPTIONAL: ReadonlySet<string> = new Set([
   'inFlight',
   'releasedLeases',
   'lastWseq',
+  'payer',
+  'usage',
+  'amount',
+  'reference',
+  'computedPicoUsd',
 ]);

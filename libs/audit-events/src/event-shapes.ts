@@ -8,8 +8,10 @@ import {
   label,
   list,
   map,
+  month,
   name,
   object,
+  offset,
   oneOf,
   ordinal,
   picoUsd,
@@ -18,7 +20,7 @@ import {
   time,
   type Check,
 } from './shape.js';
-import { GENERATION_OUTCOMES, type EventType } from './types.js';
+import { GENERATION_OUTCOMES, PAYERS, type EventType } from './types.js';
 
 // One shape per type of types.ts, in its order. What a record is found or paid by is a `name`, other words labels.
 const labels = list(label);
@@ -117,32 +119,35 @@ const change = object({
 });
 
 export const EVENT_SHAPES: Readonly<Record<EventType, Check>> = {
-  'custos.generation.opened.v1': object({
-    ...principal,
-    generationId: name,
-    receivedAt: time,
-    wire: oneOf('openai-chat', 'anthropic-messages'),
-    requestedModel: label,
-    model: name,
-    stream: flag,
-    requestBytes: count,
-    requestDigest: digest,
-    facts,
-    versions: object(
-      {
-        policy: label,
-        catalog: label,
-        priceBook: name,
-        principals: label,
-        health: label,
-      },
-      { facts: label },
-    ),
-    decision,
-    plan,
-    hold,
-    attempt: object(attempt),
-  }),
+  'custos.generation.opened.v1': object(
+    {
+      ...principal,
+      generationId: name,
+      receivedAt: time,
+      wire: oneOf('openai-chat', 'anthropic-messages'),
+      requestedModel: label,
+      model: name,
+      stream: flag,
+      requestBytes: count,
+      requestDigest: digest,
+      facts,
+      versions: object(
+        {
+          policy: label,
+          catalog: label,
+          priceBook: name,
+          principals: label,
+          health: label,
+        },
+        { facts: label },
+      ),
+      decision,
+      plan,
+      hold,
+      attempt: object(attempt),
+    },
+    { payer: oneOf(...PAYERS) },
+  ),
   'custos.generation.refused.v1': object(
     {
       ...principal,
@@ -210,4 +215,52 @@ export const EVENT_SHAPES: Readonly<Record<EventType, Check>> = {
   'custos.control.changed.v1': change,
   'custos.pricebook.published.v1': change,
   'custos.policy.activated.v1': change,
+  'custos.ledger.correction.v1': object(
+    {
+      correctionId: name,
+      generationId: name,
+      number: ordinal,
+      at: time,
+      author: name,
+      approver: name,
+      reason: text,
+    },
+    {
+      usage: list(object({ attempt: ordinal, usage })),
+      amount: object(
+        { customerPicoUsd: picoUsd },
+        { providers: list(object({ provider: name, amountPicoUsd: picoUsd })) },
+      ),
+    },
+  ),
+  'custos.ledger.credit.v1': object(
+    {
+      creditId: name,
+      organisationId: name,
+      at: time,
+      amountPicoUsd: picoUsd,
+      feePicoUsd: picoUsd,
+      fee: object({ basisPoints: count, minimumPicoUsd: picoUsd }),
+      author: name,
+    },
+    { reference: label },
+  ),
+  'custos.ledger.cost_differed.v1': object(
+    {
+      generationId: name,
+      causeEventId: name,
+      attempt: ordinal,
+      endpoint: name,
+      provider: name,
+      priceBook: name,
+      reportedPicoUsd: picoUsd,
+    },
+    { computedPicoUsd: picoUsd },
+  ),
+  'custos.ledger.period_closed.v1': object({
+    period: month,
+    at: time,
+    logId: name,
+    through: list(object({ topic: name, partition: count, next: offset })),
+  }),
 };

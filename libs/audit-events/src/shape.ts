@@ -33,6 +33,11 @@ export const time = is(
   (v) =>
     typeof v === 'string' && v.length === 24 && RFC3339_MS.test(v) && !Number.isNaN(Date.parse(v)),
 );
+const MONTH = /^\d{4}-(0[1-9]|1[0-2])$/;
+/** A month of the UTC calendar: `2026-11`. */
+export const month = is('a month', (v) => typeof v === 'string' && MONTH.test(v));
+/** A place in a partition, as a decimal string. */
+export const offset = is('an offset', (v) => typeof v === 'string' && /^\d{1,19}$/.test(v));
 /** Non-negative integer pico-USD as a decimal string. */
 export const picoUsd = is(
   'an amount in pico-USD',

@@ -139,6 +139,8 @@ export interface GenerationOpened extends PrincipalData {
   readonly plan: PlanData;
   readonly hold: HoldData;
   readonly attempt: AttemptRef;
+  /** Absent = `receivable`. */
+  readonly payer?: Payer;
 }
 
 /** `custos.generation.refused.v1`: authenticated, but nothing was or will be sent. */
@@ -306,6 +308,81 @@ export interface ControlChange {
   readonly values: Readonly<Record<string, unknown>>;
 }
 
+/** Who pays, and how: in advance, or on an invoice. */
+export const PAYERS = ['prepaid', 'receivable'] as const;
+export type Payer = (typeof PAYERS)[number];
+
+/**
+ * `custos.ledger.correction.v1`, said by control: one person's correction of a generation, approved by another. What
+ * stands in the books is taken back and posted anew. Exactly one of `usage` and `amount` is there.
+ */
+export interface LedgerCorrection {
+  readonly correctionId: string;
+  readonly generationId: string;
+  /** Counted from 1 within the generation: the highest is in force, whichever is read first, and replaces the others. */
+  readonly number: number;
+  readonly at: string;
+  readonly author: string;
+  readonly approver: string;
+  readonly reason: string;
+  /** What was really used, by attempt; rated by the pinned price book. Attempts left out stay as they were. */
+  readonly usage?: readonly { readonly attempt: number; readonly usage: UsageData }[];
+  /** What is to be charged, whatever was used. */
+  readonly amount?: {
+    readonly customerPicoUsd: string;
+    /** What a provider charges us; providers left out stay as rated. */
+    readonly providers?: readonly { readonly provider: string; readonly amountPicoUsd: string }[];
+  };
+}
+
+/** `custos.ledger.credit.v1`, said by control: an organisation has bought credit. It paid amount and fee. */
+export interface LedgerCredit {
+  readonly creditId: string;
+  readonly organisationId: string;
+  readonly at: string;
+  readonly amountPicoUsd: string;
+  readonly feePicoUsd: string;
+  /** The terms that the fee follows from. */
+  readonly fee: { readonly basisPoints: number; readonly minimumPicoUsd: string };
+  readonly author: string;
+  /** Of the payment, in whatever system took it. */
+  readonly reference?: string;
+}
+
+/**
+ * `custos.ledger.cost_differed.v1`, said by the ledger: a provider's own cost figure is further from ours than the
+ * tolerance. It follows from the record that settled the generation, and is never rated.
+ */
+export interface CostDiffered {
+  readonly generationId: string;
+  /** Event that settled the generation: with the attempt it identifies this one. */
+  readonly causeEventId: string;
+  readonly attempt: number;
+  readonly endpoint: string;
+  readonly provider: string;
+  readonly priceBook: string;
+  /** Absent where the price book has no price for the endpoint. */
+  readonly computedPicoUsd?: string;
+  readonly reportedPicoUsd: string;
+}
+
+/**
+ * `custos.ledger.period_closed.v1`, said by the ledger: a calendar month (UTC) whose grace time is over, with the first
+ * record of each partition that is late for it.
+ */
+export interface PeriodClosed {
+  /** `2026-11` */
+  readonly period: string;
+  readonly at: string;
+  /** The log whose offsets `through` names. */
+  readonly logId: string;
+  readonly through: readonly {
+    readonly topic: string;
+    readonly partition: number;
+    readonly next: string;
+  }[];
+}
+
 export interface EventData {
   'custos.generation.opened.v1': GenerationOpened;
   'custos.generation.refused.v1': GenerationRefused;
@@ -321,6 +398,10 @@ export interface EventData {
   'custos.control.changed.v1': ControlChange;
   'custos.pricebook.published.v1': ControlChange;
   'custos.policy.activated.v1': ControlChange;
+  'custos.ledger.correction.v1': LedgerCorrection;
+  'custos.ledger.credit.v1': LedgerCredit;
+  'custos.ledger.cost_differed.v1': CostDiffered;
+  'custos.ledger.period_closed.v1': PeriodClosed;
 }
 export type EventType = keyof EventData;
 

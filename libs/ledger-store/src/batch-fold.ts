@@ -7,9 +7,11 @@ import {
   unseen,
   type Booking,
   type GenerationEvent,
+  type Leaf,
   type LeafPlace,
   type Noted,
 } from '#libs/ledger';
+import { BooksWork, type LoadedBooks } from './books-work.js';
 import type { DecodedRecord } from './decode-records.js';
 import type { QuarantineCode } from './errors.js';
 import { LimitsWork } from './limits-work.js';
@@ -22,7 +24,7 @@ import type {
   Source,
   WriterRow,
 } from './rows.js';
-import { booksOf, noteBooking, type SettleContext } from './settle-work.js';
+import { noteBooking, type SettleContext } from './settle-work.js';
 
 const LEAF_PREFIX = Buffer.of(0);
 
@@ -36,6 +38,7 @@ export interface Loaded {
   readonly writers: ReadonlyMap<string, WriterRow>;
   readonly generations: ReadonlyMap<string, GenerationWork>;
   readonly leases: ReadonlyMap<string, LeaseRow>;
+  readonly books: LoadedBooks;
 }
 
 /**
@@ -49,6 +52,7 @@ export class BatchFold {
   readonly writers: Map<string, WriterRow>;
   readonly generations: Map<string, GenerationWork>;
   readonly limits: LimitsWork;
+  readonly books: BooksWork;
   /** Generations that this batch changed, in order of first change. */
   readonly changed = new Set<string>();
   #next: bigint;
@@ -61,6 +65,7 @@ export class BatchFold {
     this.writers = new Map(loaded.writers);
     this.generations = new Map(loaded.generations);
     this.limits = new LimitsWork(loaded.leases);
+    this.books = new BooksWork(this.generations, loaded.books);
   }
 
   /** Leaves in the tree after this batch. */
@@ -141,10 +146,19 @@ export class BatchFold {
     offset: bigint,
     recordedAt: string,
   ): string {
-    if (!isGenerationEvent(event)) return this.#foldWriter(event, this.#writer(event.writer));
     const { topic, partition } = source;
+    const place = { logId: this.books.logId, topic, partition, offset };
     const leaf = { topic, partition, offset: offset.toString(), index: index.toString() };
-    return this.#foldGeneration(event, index, leaf, recordedAt);
+    if (isGenerationEvent(event))
+      return this.#foldGeneration({ index, event, place }, event, leaf, recordedAt);
+    const booking = bookLeaf({ index, event, place }, this.books, this.context);
+    this.books.note(index, booking);
+    if (booking.credit !== undefined) this.journals.push(booking.credit.journal);
+    if (booking.effect === 'unusable')
+      return this.#setAside(index, 'bad_usage', null, 'credit of no amount, or of too much');
+    return booking.effect === 'noted'
+      ? this.#foldWriter(event, this.#writer(event.writer))
+      : booking.effect;
   }
 
   #writer(id: string): WriterRow {
@@ -193,8 +207,8 @@ export class BatchFold {
   }
 
   #foldGeneration(
+    sealed: Leaf,
     event: GenerationEvent,
-    index: bigint,
     leaf: LeafPlace,
     recordedAt: string,
   ): string {
@@ -204,12 +218,12 @@ export class BatchFold {
       work = emptyWork(generationId);
       this.generations.set(generationId, work);
     }
-    const booking = bookLeaf({ index, event }, booksOf(this.generations), this.context);
+    const booking = bookLeaf(sealed, this.books, this.context);
     const { effect } = booking;
     const { opening } = booking.generation ?? work.state;
     if (effect === 'opened' && opening !== undefined) this.limits.place(generationId, opening.hold);
     this.#note(work, booking);
-    work.leaves.push(index.toString());
+    work.leaves.push(leaf.index);
     this.changed.add(generationId);
     this.#keepDocument(work, event, { eventId: event.id, writer: event.writer, recordedAt, leaf });
     return effect;
@@ -238,6 +252,10 @@ export class BatchFold {
         }
         break;
       case 'custos.generation.progress.v1':
+      case 'custos.ledger.correction.v1':
+        break;
+      case 'custos.ledger.cost_differed.v1':
+        this.books.said(event.data, BigInt(noted.leaf.index));
         break;
     }
   }
@@ -253,6 +271,7 @@ export class BatchFold {
     const { journals, problem } = noteBooking(work, booking, this.context.nowMs);
     if (problem !== undefined) this.quarantine.push(problem);
     this.journals.push(...journals);
+    this.books.owe(work.state.id, booking.settled);
     const { opening } = work.state;
     const { settled } = booking;
     if (settled !== undefined && opening !== undefined)

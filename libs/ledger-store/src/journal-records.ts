@@ -8,6 +8,8 @@ export interface JournalRecord {
   readonly generationId?: string;
   readonly priceBook?: string;
   readonly effectiveAt: string;
+  /** The month that it is posted into: that of `effectiveAt`, or the first one still open. */
+  readonly period: string;
   readonly recordedAt: string;
   readonly reverses?: string;
   readonly author?: string;
@@ -23,6 +25,7 @@ export interface JournalDocument {
   readonly price_book: string | null;
   readonly effective_at: Date;
   readonly recorded_at: Date;
+  readonly period: string;
   readonly reverses: string | null;
   /** Only on journals that a person caused. */
   readonly author?: string | null;
@@ -52,6 +55,7 @@ export function journalRecord(row: JournalDocument): JournalRecord {
     ...(row.generation_id !== null && { generationId: row.generation_id }),
     ...(row.price_book !== null && { priceBook: row.price_book }),
     effectiveAt: row.effective_at.toISOString(),
+    period: row.period,
     recordedAt: row.recorded_at.toISOString(),
     ...(row.reverses !== null && { reverses: row.reverses }),
     ...(typeof row.author === 'string' && { author: row.author }),

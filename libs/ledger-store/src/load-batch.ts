@@ -1,5 +1,6 @@
 import type { ClientBase } from 'pg';
-import { isGenerationEvent, unseen, type GenerationState } from '#libs/ledger';
+import { isGenerationEvent, unseen, type ClosedPeriod, type GenerationState } from '#libs/ledger';
+import type { LoadedBooks } from './books-work.js';
 import type { DecodedRecord } from './decode-records.js';
 import type { GenerationWork, LeaseRow, WriterRow } from './rows.js';
 
@@ -117,6 +118,29 @@ export async function loadLeases(
       },
     ]),
   );
+}
+
+/** Credit that this batch names and that has been posted before, and the months closed so far. */
+export async function loadBooks(
+  client: ClientBase,
+  logId: string,
+  records: readonly DecodedRecord[],
+): Promise<LoadedBooks> {
+  const ids = new Set<string>();
+  for (const { read } of records)
+    if (read.ok && read.event.type === 'custos.ledger.credit.v1') ids.add(read.event.data.creditId);
+  const { rows: credits } =
+    ids.size === 0
+      ? { rows: [] }
+      : await client.query<{ credit_id: string }>(
+          'select credit_id from ledger.credit where credit_id = any($1::text[])',
+          [[...ids]],
+        );
+  const { rows: closedPeriods } = await client.query<ClosedPeriod>({
+    name: 'ledger.closed_periods',
+    text: `select period, log_id as "logId", through from ledger.period order by period`,
+  });
+  return { logId, credits: new Set(credits.map((c) => c.credit_id)), closedPeriods };
 }
 
 /** Versions that this batch may have to rate by. */

@@ -4,6 +4,7 @@ import { BatchFold } from './batch-fold.js';
 import { decodeRecord } from './decode-records.js';
 import { beyondFences, lockFences, moveFences, placeOf } from './fences.js';
 import {
+  loadBooks,
   loadGenerations,
   loadLeases,
   loadWriters,
@@ -61,6 +62,7 @@ export class PostingTransaction {
           writers: await loadWriters(this.client, decoded),
           generations,
           leases: await loadLeases(this.client, decoded),
+          books: await loadBooks(this.client, this.logId, decoded),
         },
         settling,
       );
@@ -88,7 +90,13 @@ export class PostingTransaction {
       await settling.loadPrices(new Set([priceBook]));
       const { size } = await lockTree(this.client);
       const batch = new BatchFold(
-        { size, writers: new Map(), generations: new Map(), leases: new Map() },
+        {
+          size,
+          writers: new Map(),
+          generations: new Map(),
+          leases: new Map(),
+          books: await loadBooks(this.client, this.logId, []),
+        },
         settling,
       );
       for (const row of rows) batch.settleLate(workOf(row));
@@ -141,9 +149,9 @@ const NOTHING: Applied & { readonly accounts: AccountIds } = {
 function summary(batch: BatchFold, records: number): Applied {
   const lastByteAtMs: number[] = [];
   for (const journal of batch.journals) {
+    if (journal.kind !== 'usage' || journal.generationId === undefined) continue;
     const at = batch.generations.get(journal.generationId)?.lastByteAt;
-    if (journal.kind === 'usage' && at !== undefined && at !== null)
-      lastByteAtMs.push(Date.parse(at));
+    if (at !== undefined && at !== null) lastByteAtMs.push(Date.parse(at));
   }
   return {
     records,

@@ -1,4 +1,4 @@
-import type { BooksSoFar, Booking, Journal, Terms } from '#libs/ledger';
+import type { Booking, Journal, Terms } from '#libs/ledger';
 import type { GenerationWork, QuarantineRow } from './rows.js';
 
 export interface SettleContext extends Terms {
@@ -6,11 +6,6 @@ export interface SettleContext extends Terms {
   readonly loadPrices: (versions: ReadonlySet<string>) => Promise<void>;
   readonly nowMs: number;
 }
-
-/** The rows that stand for the books so far. */
-export const booksOf = (generations: ReadonlyMap<string, GenerationWork>): BooksSoFar => ({
-  generation: (id) => generations.get(id)?.state,
-});
 
 /** Notes in `work` what a booking made of it. Returns what is to be written beside it. */
 export function noteBooking(

@@ -1,6 +1,7 @@
 import type { ClientBase } from 'pg';
 import type { BatchFold } from './batch-fold.js';
 import type { GenerationWork } from './rows.js';
+import { writeBooks } from './write-books.js';
 import { writeLimits } from './write-limits.js';
 
 /** Account ids by name; accounts are never changed, so what a committed transaction saw stays true. */
@@ -17,6 +18,7 @@ export async function writeBatch(
   await upsertWriters(client, batch);
   const fresh = await insertAccounts(client, batch, known);
   await insertJournals(client, batch, known, fresh);
+  await writeBooks(client, batch.books);
   await upsertGenerations(client, batch);
   await writeLimits(client, batch);
   return fresh;
@@ -133,17 +135,20 @@ async function insertJournals(
   await client.query({
     name: 'ledger.insert_journals',
     text: `insert into ledger.journal
-        (id, leaf_index, kind, generation_id, price_book, effective_at, reverses)
+        (id, leaf_index, kind, generation_id, price_book, effective_at, period, reverses, author, reason)
       select * from unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::timestamptz[],
-        $7::bigint[])`,
+        $7::text[], $8::bigint[], $9::text[], $10::text[])`,
     values: [
       journals.map((j) => j.id.toString()),
       journals.map((j) => j.leafIndex.toString()),
       journals.map((j) => j.kind),
-      journals.map((j) => j.generationId),
-      journals.map((j) => j.priceBook),
+      journals.map((j) => j.generationId ?? null),
+      journals.map((j) => j.priceBook ?? null),
       journals.map((j) => j.effectiveAt),
+      journals.map((j) => j.period),
       journals.map((j) => j.reverses?.toString() ?? null),
+      journals.map((j) => j.author ?? null),
+      journals.map((j) => j.reason ?? null),
     ],
   });
 }

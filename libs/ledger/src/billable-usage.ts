@@ -7,6 +7,8 @@ export type BillingRule =
   | 'cut_short'
   | 'from_progress'
   | 'not_dispatched'
+  /** By an operator's correction of the usage. */
+  | 'corrected'
   | 'usage_unknown';
 
 export interface BillableUsage {

@@ -1,6 +1,7 @@
 import type { CustosEvent } from '#libs/audit-events';
-import { reversalOf, type Journal, type Posting } from './journal.js';
+import { journalOfCredit, reversalOf, type Journal, type Posting } from './journal.js';
 import {
+  factsInForce,
   fold,
   isGenerationEvent,
   owesSettlement,
@@ -8,17 +9,24 @@ import {
   type Effect,
   type GenerationState,
 } from './life-cycle.js';
+import { monthOf, openFrom, postingPeriod, type ClosedPeriod, type LogPlace } from './period.js';
 import { settle, type Prices, type Settlement } from './settle.js';
 
 /** One leaf of the tree as the books see it. A record said again (same writer and wseq) must not be given here. */
 export interface Leaf {
   readonly index: bigint;
   readonly event: CustosEvent;
+  /** Where the log has it. A reader that has only the leaves, in their order, needs none. */
+  readonly place?: LogPlace;
 }
 
 /** What the leaves before have made of the books, as far as one leaf needs it. */
 export interface BooksSoFar {
   generation(id: string): GenerationState | undefined;
+  /** Credit that has been posted. */
+  hasCredit(id: string): boolean;
+  /** Months closed so far, ascending. */
+  readonly closedPeriods: readonly ClosedPeriod[];
 }
 
 /** What amounts follow from, besides the records. */
@@ -31,13 +39,22 @@ export interface Terms {
 
 /** One leaf's effect on the books. The caller keeps what is given here, and nothing else is to be kept. */
 export interface Booking {
-  readonly effect: Effect | 'noted';
+  readonly effect: Effect | 'noted' | 'credited' | 'period_closed' | 'unusable';
   /** The generation as it stands now; absent where the leaf is about none. */
   readonly generation?: GenerationState;
   /** Present where the leaf settled a generation. */
   readonly settled?: Settled;
   /** The price book that the generation waits for: `bookDue` settles it once it is there. */
   readonly awaits?: string;
+  /** Credit that the leaf posted. */
+  readonly credit?: {
+    readonly id: string;
+    readonly organisationId: string;
+    readonly amountPicoUsd: bigint;
+    readonly feePicoUsd: bigint;
+    readonly journal: Journal;
+  };
+  readonly closedPeriod?: ClosedPeriod;
 }
 
 export interface Settled {
@@ -48,6 +65,8 @@ export interface Settled {
   readonly first: boolean;
   /** Change of what the customer has been charged. */
   readonly deltaPicoUsd: bigint;
+  /** Event id of the fact that it follows from: the later one of close and correction. */
+  readonly causeEventId: string;
   /** Counts that are no counts: nothing was charged, and why. */
   readonly problem?: string;
 }
@@ -58,38 +77,96 @@ export interface Settled {
  */
 export function bookLeaf(leaf: Leaf, books: BooksSoFar, terms: Terms): Booking {
   const { event, index } = leaf;
-  if (!isGenerationEvent(event)) return { effect: 'noted' };
-  const { generationId } = event.data;
-  const { state, effect } = fold(
-    books.generation(generationId) ?? unseen(generationId),
-    event,
-    index,
-  );
-  return { effect, generation: state, ...bookDue(state, terms) };
+  const open = (): string => openFrom(event.time, books.closedPeriods, leaf.place);
+  if (isGenerationEvent(event)) {
+    const { generationId } = event.data;
+    const before = books.generation(generationId) ?? unseen(generationId);
+    // Only of a fact that can settle it matters when it was said.
+    const settles =
+      event.type === 'custos.generation.closed.v1' || event.type === 'custos.ledger.correction.v1';
+    const { state, effect } = fold(before, event, index, settles ? open() : undefined);
+    return { effect, generation: state, ...bookDue(state, terms) };
+  }
+  switch (event.type) {
+    case 'custos.ledger.credit.v1':
+      return bookCredit(event, index, open(), books);
+    case 'custos.ledger.period_closed.v1': {
+      const { period, logId, through } = event.data;
+      return books.closedPeriods.some((p) => p.period >= period)
+        ? { effect: 'repeated' }
+        : { effect: 'period_closed', closedPeriod: { period, logId, through } };
+    }
+    default:
+      return { effect: 'noted' };
+  }
+}
+
+function bookCredit(
+  { data, id }: Extract<CustosEvent, { type: 'custos.ledger.credit.v1' }>,
+  index: bigint,
+  openFromMonth: string,
+  books: BooksSoFar,
+): Booking {
+  if (books.hasCredit(data.creditId)) return { effect: 'repeated' };
+  let postings: readonly Posting[];
+  try {
+    postings = journalOfCredit(data);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return { effect: 'unusable' };
+  }
+  if (postings.length === 0) return { effect: 'unusable' };
+  const journal: Journal = {
+    id: index * 2n,
+    leafIndex: index,
+    kind: 'credit',
+    effectiveAt: data.at,
+    period: postingPeriod(data.at, openFromMonth),
+    author: data.author,
+    reason: data.reference ?? id,
+    postings,
+  };
+  return {
+    effect: 'credited',
+    credit: {
+      id: data.creditId,
+      organisationId: data.organisationId,
+      amountPicoUsd: BigInt(data.amountPicoUsd),
+      feePicoUsd: BigInt(data.feePicoUsd),
+      journal,
+    },
+  };
 }
 
 /**
- * Settles a generation whose books do not follow the close in force yet: reversal of what stands there, then the new
+ * Settles a generation whose books do not follow the facts in force yet: reversal of what stands there, then the new
  * journal. Called by `bookLeaf`, and for generations whose price book has come at last.
  */
 export function bookDue(
   state: GenerationState,
   terms: Terms,
 ): Pick<Booking, 'generation' | 'settled' | 'awaits'> {
-  const { opening, close, booked } = state;
+  const { opening, close, correction, booked } = state;
   if (opening === undefined || close === undefined || !owesSettlement(state)) return {};
   const prices = terms.pricesOf(opening.priceBook);
   if (prices === undefined) return { awaits: opening.priceBook };
   const { settlement, problem } = settleOrNot(state, prices, terms);
-  const leafIndex = BigInt(close.leafIndex);
+  // Each fact is the later one of its pair only once: so its leaf posts once and takes back once.
+  const cause =
+    correction !== undefined && BigInt(correction.leafIndex) > BigInt(close.leafIndex)
+      ? correction
+      : close;
+  const leafIndex = BigInt(cause.leafIndex);
+  const effectiveAt = effectiveAtOf(state);
   const head = {
     leafIndex,
     generationId: state.id,
     priceBook: opening.priceBook,
-    effectiveAt: close.at,
+    effectiveAt,
+    period: postingPeriod(effectiveAt, cause.openFrom ?? monthOf(effectiveAt)),
+    ...(correction !== undefined && { author: correction.author, reason: correction.reason }),
   };
   const journals: Journal[] = [];
-  // The id follows from the leaf: one leaf can post once and take back once, whatever is redelivered.
   if (booked?.journalId !== undefined)
     journals.push({
       ...head,
@@ -98,14 +175,20 @@ export function bookDue(
       reverses: BigInt(booked.journalId),
       postings: reversalOf(booked.postings),
     });
-  if (settlement.postings.length > 0)
-    journals.push({ ...head, id: leafIndex * 2n, kind: 'usage', postings: settlement.postings });
+  const posts = settlement.postings.length > 0;
+  if (posts)
+    journals.push({
+      ...head,
+      id: leafIndex * 2n,
+      kind: correction === undefined ? 'usage' : 'correction',
+      postings: settlement.postings,
+    });
   return {
     generation: {
       ...state,
       booked: {
-        byEventId: close.eventId,
-        ...(settlement.postings.length > 0 && { journalId: (leafIndex * 2n).toString() }),
+        byEventId: factsInForce(state) ?? '',
+        ...(posts && { journalId: (leafIndex * 2n).toString() }),
         postings: settlement.postings,
         customerPicoUsd: settlement.customerPicoUsd,
       },
@@ -115,9 +198,16 @@ export function bookDue(
       journals,
       first: booked === undefined,
       deltaPicoUsd: BigInt(settlement.customerPicoUsd) - BigInt(booked?.customerPicoUsd ?? '0'),
+      causeEventId: cause.eventId,
       ...(problem !== undefined && { problem }),
     },
   };
+}
+
+/** When the usage happened: at the generation's end; where nobody saw that, when it was received. */
+function effectiveAtOf({ opening, close }: GenerationState): string {
+  const endedAt = close?.at ?? '';
+  return close?.status === 'recovered' ? (opening?.receivedAt ?? endedAt) : endedAt;
 }
 
 function settleOrNot(
@@ -133,12 +223,11 @@ function settleOrNot(
   }
 }
 
-const NO_POSTINGS: readonly Posting[] = [];
-
 const uncharged = (priceBook: string): Settlement => ({
   priceBook,
   customerPicoUsd: '0',
   attempts: [],
   flags: ['usage_unknown'],
-  postings: NO_POSTINGS,
+  postings: [],
+  costDifferences: [],
 });

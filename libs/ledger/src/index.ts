@@ -8,16 +8,20 @@ export { billableUsage } from './billable-usage.js';
 export type { BillableUsage, BillingRule } from './billable-usage.js';
 export { bookDue, bookLeaf } from './book-leaf.js';
 export type { Booking, BooksSoFar, Leaf, Settled, Terms } from './book-leaf.js';
+export { BooksInMemory } from './books-in-memory.js';
 export { fold, isGenerationEvent, owesSettlement, unseen } from './life-cycle.js';
 export type {
   Booked,
+  Correction,
   Effect,
   GenerationEvent,
   GenerationState,
   GenerationStatus,
 } from './life-cycle.js';
-export { journalFor, reversalOf } from './journal.js';
-export type { Journal, Posting } from './journal.js';
+export { graceEndsMs, monthAfter, monthOf, PERIOD_GRACE_MS } from './period.js';
+export type { ClosedPeriod, LogPlace } from './period.js';
+export { reversalOf } from './journal.js';
+export type { Journal, JournalKind, Posting } from './journal.js';
 export { settle } from './settle.js';
 export type { Prices, Settlement, SettlementFlag } from './settle.js';
 export { assembleTrail } from './trail.js';

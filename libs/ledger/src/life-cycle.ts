@@ -4,24 +4,37 @@ import type {
   CustosEvent,
   GenerationOutcome,
   HoldData,
+  LedgerCorrection,
+  Payer,
 } from '#libs/audit-events';
 import type { Posting } from './journal.js';
 
 export type GenerationStatus = 'open' | 'refused' | GenerationOutcome;
 
-/** What the books follow from: the record that closed the generation. */
-export interface Close {
+/** A record that the books follow from, and where it stands. */
+interface Fact {
   readonly eventId: string;
   /** Index of its leaf: what the postings name. */
   readonly leafIndex: string;
+  /** The first month that it may post into; absent in states of a version without months: no bound. */
+  readonly openFrom?: string;
+}
+
+/** The record that closed the generation. */
+export interface Close extends Fact {
   readonly status: GenerationOutcome;
   /** When the generation ended, RFC 3339: the time its usage is effective at. */
   readonly at: string;
   readonly attempts: readonly AttemptOutcome[];
 }
 
+/** The correction in force. */
+export interface Correction
+  extends Fact, Pick<LedgerCorrection, 'number' | 'author' | 'reason' | 'usage' | 'amount'> {}
+
 /** What stands in the books for this generation now. */
 export interface Booked {
+  /** The facts that it follows from: the close's event id, and the correction's where there is one. */
   readonly byEventId: string;
   readonly journalId?: string;
   readonly postings: readonly Posting[];
@@ -43,12 +56,17 @@ export interface GenerationState {
     readonly model: string;
     readonly priceBook: string;
     readonly hold: HoldData;
+    /** Absent = `receivable`. */
+    readonly payer?: Payer;
+    /** Absent in states of a version that did not keep it. */
+    readonly receivedAt?: string;
   };
   /** Attempts authorised so far, in order of their numbers. */
   readonly attempts: readonly AttemptRef[];
   readonly progress?: { readonly attempt: number; readonly outputTokens: number };
   /** The close in force. */
   readonly close?: Close;
+  readonly correction?: Correction;
   readonly booked?: Booked;
 }
 
@@ -59,10 +77,12 @@ export type Effect =
   | 'dispatched'
   | 'progress'
   | 'closed'
-  /** A further close that takes the place of the one in force: reversal and new journal. */
+  /** A further close, or an operator's correction, that takes the place of what is in force: reversal and new journal. */
   | 'corrected'
-  /** A further close that changes nothing: the sweeper's, where the writer's own is known. */
+  /** Changes nothing: the sweeper's close, where the writer's own is known; a correction before the one in force. */
   | 'superseded'
+  /** The ledger's own word about it: noted, never rated. */
+  | 'said'
   /** Said twice under another sequence number; the first stands. */
   | 'repeated';
 
@@ -80,10 +100,21 @@ export const isGenerationEvent = (event: CustosEvent): event is GenerationEvent 
 
 /**
  * One step of a generation's life. Total and pure; records may come in any interleaving of partitions and the end is
- * the same, because each fact lands in its own place and of two closes the writer's own beats the sweeper's
- * `recovered`, whichever is read first. Redelivered records must be dropped before (by writer and wseq).
+ * the same, because each fact lands in its own place: of two closes the writer's own beats the sweeper's `recovered`, of
+ * two corrections the one with the higher number, whichever is read first. Redelivered records must be dropped before
+ * (by writer and wseq). `openFrom`: the first month that the record may post into.
  */
-export function fold(state: GenerationState, event: GenerationEvent, leafIndex: bigint): Folded {
+export function fold(
+  state: GenerationState,
+  event: GenerationEvent,
+  leafIndex: bigint,
+  openFrom?: string,
+): Folded {
+  const fact: Fact = {
+    eventId: event.id,
+    leafIndex: leafIndex.toString(),
+    ...(openFrom !== undefined && { openFrom }),
+  };
   switch (event.type) {
     case 'custos.generation.opened.v1': {
       if (state.opening !== undefined) return { state, effect: 'repeated' };
@@ -100,6 +131,8 @@ export function fold(state: GenerationState, event: GenerationEvent, leafIndex: 
             model: d.model,
             priceBook: d.versions.priceBook,
             hold: d.hold,
+            receivedAt: d.receivedAt,
+            ...(d.payer !== undefined && { payer: d.payer }),
           },
           attempts: withAttempt(state.attempts, d.attempt),
         },
@@ -128,8 +161,7 @@ export function fold(state: GenerationState, event: GenerationEvent, leafIndex: 
     }
     case 'custos.generation.closed.v1': {
       const close: Close = {
-        eventId: event.id,
-        leafIndex: leafIndex.toString(),
+        ...fact,
         status: event.data.status,
         at: event.data.at,
         attempts: event.data.attempts,
@@ -142,6 +174,23 @@ export function fold(state: GenerationState, event: GenerationEvent, leafIndex: 
         state: { ...state, status: close.status, close },
       };
     }
+    case 'custos.ledger.correction.v1': {
+      const { number, author, reason, usage, amount } = event.data;
+      const inForce = state.correction?.number ?? 0;
+      if (number <= inForce)
+        return { state, effect: number === inForce ? 'repeated' : 'superseded' };
+      const correction: Correction = {
+        ...fact,
+        number,
+        author,
+        reason,
+        ...(usage !== undefined && { usage }),
+        ...(amount !== undefined && { amount }),
+      };
+      return { effect: 'corrected', state: { ...state, correction } };
+    }
+    case 'custos.ledger.cost_differed.v1':
+      return { state, effect: 'said' };
   }
 }
 
@@ -150,8 +199,14 @@ function withAttempt(attempts: readonly AttemptRef[], added: AttemptRef): readon
   return [...attempts, added].sort((a, b) => a.number - b.number);
 }
 
-/** True while the books do not yet follow the close in force. */
+/** The facts in force, by their event ids: what the books of a generation follow from. */
+export const factsInForce = ({ close, correction }: GenerationState): string | undefined =>
+  close === undefined || correction === undefined
+    ? close?.eventId
+    : `${close.eventId} ${correction.eventId}`;
+
+/** True while the books do not yet follow the facts in force. */
 export const owesSettlement = (state: GenerationState): boolean =>
   state.opening !== undefined &&
   state.close !== undefined &&
-  state.booked?.byEventId !== state.close.eventId;
+  state.booked?.byEventId !== factsInForce(state);

@@ -147,6 +147,7 @@ describe('any journal', () => {
   const input = fc.record({
     organisationId: fc.constant('o'),
     model: fc.constant('m'),
+    payer: fc.constantFrom('prepaid' as const, 'receivable' as const),
     customerPicoUsd: fc.bigInt({ min: 0n, max: 10n ** 18n }),
     providerPicoUsd: fc
       .dictionary(fc.constantFrom('a', 'b', 'c'), fc.bigInt({ min: 0n, max: 10n ** 18n }))

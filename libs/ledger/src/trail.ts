@@ -8,7 +8,8 @@ import type {
   UsageData,
 } from '#libs/audit-events';
 import { formatUsd } from '#libs/kernel';
-import type { GenerationState, GenerationStatus } from './life-cycle.js';
+import type { JournalKind } from './journal.js';
+import type { Correction, GenerationState, GenerationStatus } from './life-cycle.js';
 import type { RatedAttempt, SettlementFlag } from './settle.js';
 
 /** Where a record stands: its place in the log and its index among the ledger's leaves. */
@@ -44,8 +45,14 @@ export interface TrailPosting {
   readonly account: string;
   readonly amountPicoUsd: string;
   readonly leaf: LeafPlace;
-  /** `usage`, or `reversal` where it takes an earlier posting back. */
-  readonly kind: 'usage' | 'reversal';
+  /** `usage`, `correction`, or `reversal` where it takes an earlier posting back. */
+  readonly kind: JournalKind;
+  /** The month that it is posted into, and when what it accounts for happened. */
+  readonly period: string;
+  readonly effectiveAt: string;
+  /** Of a correction and its reversal. */
+  readonly author?: string;
+  readonly reason?: string;
 }
 
 /** Everything the ledger holds of one generation. */
@@ -159,6 +166,7 @@ export function assembleTrail(docs: TrailDocuments): Trail {
         ...(closed.data.lastByteAt !== undefined && { lastByteAt: closed.data.lastByteAt }),
       },
     }),
+    ...(state.correction !== undefined && { correction: correctionOf(state.correction) }),
     steps: stepsOf(docs),
     ...(settled?.usage !== undefined && { usage: settled.usage }),
     ...(settled !== undefined &&
@@ -172,6 +180,17 @@ export function assembleTrail(docs: TrailDocuments): Trail {
     ...(settled !== undefined && settled.flags.length > 0 && { flags: settled.flags }),
     records: recordsOf(docs),
     postings: docs.postings,
+  };
+}
+
+/** The operator's correction in force; earlier ones stand in the postings. */
+function correctionOf({ number, author, reason, usage, amount }: Correction): object {
+  return {
+    number,
+    author,
+    reason,
+    ...(usage !== undefined && { usage }),
+    ...(amount !== undefined && { amount }),
   };
 }
 

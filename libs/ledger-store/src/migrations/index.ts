@@ -1,6 +1,7 @@
 import { AuditorFilters1763700009000 } from './1763700009000-auditor-filters.js';
 import { LedgerTables1763700001000 } from './1763700001000-ledger-tables.js';
 import { LedgerRules1763700002000 } from './1763700002000-ledger-rules.js';
+import { Books1763700004000 } from './1763700004000-books.js';
 import { Budgets1763700005000 } from './1763700005000-budgets.js';
 import { TransparencyTables1763700003000 } from './1763700003000-transparency-tables.js';
 import { PolicyReads1763700008000 } from './1763700008000-policy-reads.js';
@@ -10,7 +11,8 @@ export const ledgerMigrations = [
   LedgerTables1763700001000,
   LedgerRules1763700002000,
   TransparencyTables1763700003000,
+  Books1763700004000,
   Budgets1763700005000,
-  PolicyReads1763700008000,
   AuditorFilters1763700009000,
+  PolicyReads1763700008000,
 ] as const;

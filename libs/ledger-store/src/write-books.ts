@@ -1,0 +1,42 @@
+import type { ClientBase } from 'pg';
+import type { BooksWork } from './books-work.js';
+
+/** Writes what a batch changed of the books besides journals: rare, so that most batches send nothing. */
+export async function writeBooks(client: ClientBase, books: BooksWork): Promise<void> {
+  const { credits, periods, sayings } = books;
+  if (credits.length > 0)
+    await client.query(
+      `insert into ledger.credit (credit_id, organisation_id, leaf_index, amount, fee, effective_at)
+       select * from unnest($1::text[], $2::text[], $3::bigint[], $4::numeric[], $5::numeric[], $6::timestamptz[])`,
+      [
+        credits.map((c) => c.creditId),
+        credits.map((c) => c.organisationId),
+        credits.map((c) => c.leafIndex.toString()),
+        credits.map((c) => c.amount.toString()),
+        credits.map((c) => c.fee.toString()),
+        credits.map((c) => c.effectiveAt),
+      ],
+    );
+  for (const { period, leafIndex, logId, through } of periods)
+    await client.query(
+      `insert into ledger.period (period, leaf_index, log_id, through) values ($1, $2, $3, $4)`,
+      [period, leafIndex.toString(), logId, JSON.stringify(through)],
+    );
+  if (sayings.length > 0)
+    await client.query(
+      `insert into ledger.saying as s (id, type, subject, data, said_leaf)
+       select id, type, subject, data, said_leaf
+       from json_to_recordset($1::json) as r(id text, type text, subject text, data json, said_leaf bigint)
+       on conflict (id) do update set
+         type = coalesce(s.type, excluded.type), subject = coalesce(s.subject, excluded.subject),
+         data = coalesce(s.data, excluded.data), said_leaf = coalesce(s.said_leaf, excluded.said_leaf)`,
+      [
+        JSON.stringify(
+          sayings.map(({ saidLeaf, ...row }) => ({
+            ...row,
+            said_leaf: saidLeaf?.toString() ?? null,
+          })),
+        ),
+      ],
+    );
+}

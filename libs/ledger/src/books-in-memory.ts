@@ -1,0 +1,47 @@
+import type { CustosEvent } from '#libs/audit-events';
+import { bookLeaf, type Booking, type BooksSoFar, type Leaf, type Terms } from './book-leaf.js';
+import type { Journal } from './journal.js';
+import type { GenerationState } from './life-cycle.js';
+import type { ClosedPeriod } from './period.js';
+
+/** The books without a database: for who recomputes them from leaves in their order, with all price books at hand. */
+export class BooksInMemory implements BooksSoFar {
+  readonly closedPeriods: ClosedPeriod[] = [];
+  /** What the newest settlement was. */
+  lastSettled: Booking['settled'];
+  readonly #generations = new Map<string, GenerationState>();
+  readonly #credits = new Set<string>();
+  readonly #highWater = new Map<string, number>();
+
+  constructor(private readonly terms: Terms) {}
+
+  generation(id: string): GenerationState | undefined {
+    return this.#generations.get(id);
+  }
+
+  hasCredit(id: string): boolean {
+    return this.#credits.has(id);
+  }
+
+  /** The journals that the leaf causes. A record that its writer had to repeat causes none. */
+  take(leaf: Leaf): readonly Journal[] {
+    if (!this.#isNew(leaf.event)) return [];
+    return this.keep(bookLeaf(leaf, this, this.terms));
+  }
+
+  /** Keeps what a booking gives, and returns its journals. */
+  keep({ generation, credit, closedPeriod, settled }: Booking): readonly Journal[] {
+    if (settled !== undefined) this.lastSettled = settled;
+    if (generation !== undefined) this.#generations.set(generation.id, generation);
+    if (closedPeriod !== undefined) this.closedPeriods.push(closedPeriod);
+    if (credit === undefined) return settled?.journals ?? [];
+    this.#credits.add(credit.id);
+    return [credit.journal];
+  }
+
+  #isNew({ writer, wseq }: CustosEvent): boolean {
+    if (wseq <= (this.#highWater.get(writer) ?? -1)) return false;
+    this.#highWater.set(writer, wseq);
+    return true;
+  }
+}
