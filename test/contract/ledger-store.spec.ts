@@ -305,8 +305,10 @@ describe('a replay of the log from nothing', () => {
        order by j.generation_id, j.kind, p.seq`,
     ),
     leaves: await rowsOf(
-      `select encode(l.leaf_hash, 'hex') as hash, s.partition, l.record_offset
-       from ledger.leaf l join ledger.source_offset s on s.id = l.source_id order by 2, 3`,
+      `select encode(l.leaf_hash, 'hex') as hash, s.partition, l.record_offset,
+         sha256('\\x00'::bytea || e.bytes) = l.leaf_hash as whole
+       from ledger.leaf l join ledger.source_offset s on s.id = l.source_id join ledger.entry e using (leaf_index)
+       order by 2, 3`,
     ),
     scopes: await rowsOf('select * from ledger.period_balance order by scope, scope_id, period'),
     trails: (await trails.list({ limit: 200 })).data.map((t) => [t.id, t.status, t['cost']]),
@@ -339,6 +341,8 @@ describe('a replay of the log from nothing', () => {
       );
     expect(await everything()).toEqual(expected);
     expect(expected.postings.length).toBeGreaterThan(200);
+    expect(expected.leaves).toHaveLength(180);
+    expect(expected.leaves.every(({ whole }) => whole === true)).toBe(true);
   });
 });
 

@@ -1,8 +1,8 @@
-// Replay and simulation over a real PostgreSQL: what ingress records is what the command line derives again. The log
-// itself is not there: it may be on Kafka, or thrown away after its time; the ledger's archive has every leaf.
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+// Replay and simulation over a real PostgreSQL: what ingress records is what the command line derives again, by way of
+// whichever log. The database holds the ledger only: its archive has every leaf.
+import { afterAll, beforeAll, expect, it, jest } from '@jest/globals';
 import pg from 'pg';
-import type { DecisionRecorded, GenerationOpened, PlanData } from '#libs/audit-events';
+import type { DecisionRecorded, GenerationOpened, LogRecord, PlanData } from '#libs/audit-events';
 import {
   organisationFacts,
   type Catalog,
@@ -71,7 +71,10 @@ const SIGNED = baa('fact-1');
 /** From before the log as it is here: kept by control alone. */
 const EARLIER = organisationFacts([baa('fact-0')]);
 
-describe('the past in a database', () => {
+/** Takes the events of writers through a log, and gives back what a reader of it is given. */
+export type ThroughLog = (records: readonly LogRecord[]) => Promise<readonly LogRecord[]>;
+
+export function replayContract(throughLog: ThroughLog, timeoutMs: number): void {
   const ids = {
     equal: newGenerationId(),
     forged: newGenerationId(),
@@ -103,7 +106,7 @@ describe('the past in a database', () => {
       said += String(text);
       return true;
     });
-  }, 120_000);
+  }, timeoutMs);
   afterAll(async () => {
     jest.restoreAllMocks();
     await database.drop();
@@ -213,12 +216,20 @@ describe('the past in a database', () => {
     const owner = new pg.Client({ connectionString: database.ownerUrl });
     const app = new pg.Client({ connectionString: database.appUrl });
     await Promise.all([owner.connect(), app.connect()]);
+    try {
+      await fold(owner, app, tape, nowMs);
+    } finally {
+      await Promise.all([owner.end(), app.end()]);
+    }
+  }
+
+  async function fold(owner: pg.Client, app: pg.Client, tape: Tape, nowMs: number): Promise<void> {
     const applied = await new PostingTransaction(app, 'log-1', () => ({
       loadPrices: async () => undefined,
       pricesOf: () => undefined,
       stopsBillingOnCancel: () => true,
       nowMs,
-    })).applyBatch(tape.records);
+    })).applyBatch(await throughLog(tape.records));
     expect(applied.quarantined).toEqual([]);
     await owner.query(
       `insert into control.organisation (id, name, sector, jurisdiction) values ($1, '', '', '')`,
@@ -228,7 +239,6 @@ describe('the past in a database', () => {
       `insert into control.fact_version (version, organisation_id, facts) values ($1, $2, $3)`,
       [EARLIER.version, profile.organisationId, JSON.stringify(EARLIER.facts)],
     );
-    await Promise.all([owner.end(), app.end()]);
   }
 
   const run = async <T>(verb: (args: string[]) => Promise<number>, ...args: string[]) => {
@@ -337,4 +347,4 @@ describe('the past in a database', () => {
     expect(report.byWorkspace).toMatchObject([{ name: 'ws-1', requests: 6 }]);
     expect(code).toBe(0);
   });
-});
+}

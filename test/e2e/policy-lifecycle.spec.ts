@@ -24,6 +24,7 @@ interface Recorded {
 const BUNDLES = '/policy/v1/bundles';
 const LIFTABLE = `
 @id("spec.liftable") @layer("organisation") @law("house rule") @reason("a rule that can be lifted")
+@liftable("a rule of the house")
 forbid (principal in Custos::Organisation::"org-default", action == Custos::Action::"sendPrompt", resource)
 when { context.tags.contains("liftable") }
 unless { context has breakGlass && context.breakGlass.policies.contains("spec.liftable") };`;
@@ -172,6 +173,36 @@ describe('the law in a running product', () => {
       `/policy/v1/exceptions/${asked.body.id}`,
     );
     expect(exception.body.state).toBe('expired');
+  }, 60_000);
+
+  it('lifts a shipped rule of the house by two people, and no rule of law at all', async () => {
+    const secret = (tags?: string) =>
+      complete(stage.caller, {
+        headers: {
+          'x-custos-data-class': 'secret',
+          ...(tags !== undefined && { 'x-custos-data-tags': tags }),
+        },
+      });
+    const ask = (policies: readonly string[]) =>
+      call<{ id: string } & Failed>('/policy/v1/exceptions', {
+        policies,
+        scope: { kind: 'organisation', id: 'org-default' },
+        ticket: 'INC-43',
+        reason: 'the enclaves are down',
+        expiresAt: new Date(Date.now() + 60_000).toISOString(),
+      });
+    expect((await secret()).raw).toContain('class.secret');
+    expect((await ask(['class.secret', 'hipaa.baa'])).status).toBe(422);
+    const asked = await ask(['class.secret']);
+    expect(asked.status).toBe(201);
+    const path = `/policy/v1/exceptions/${asked.body.id}`;
+    expect((await call(`${path}/approve`, {}, keys().approverKey)).status).toBe(200);
+    expect((await secret()).status).toBe(200);
+    const health = await secret('phi');
+    expect([health.status, health.raw.includes('hipaa.baa')]).toEqual([404, true]);
+    expect(health.raw).not.toContain('class.secret');
+    expect((await call(`${path}/revoke`, { reason: 'over' }, keys().approverKey)).status).toBe(200);
+    expect((await secret()).status).toBe(404);
   }, 60_000);
 
   it('stays as decided over a restart', async () => {

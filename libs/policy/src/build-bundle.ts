@@ -3,6 +3,7 @@ import { canonicalJson, sha256 } from '#libs/kernel';
 import { checkSchema, policyJson, splitPolicies, validateStrictly } from './cedar.js';
 import type { BundleFault, ReadPolicy } from './read-policy.js';
 import { lintConditions } from './lint-conditions.js';
+import { lintLiftable } from './lint-liftable.js';
 import { lintPolicy, lintSet } from './lint.js';
 import { schemaFits } from './probe.js';
 import type { PolicyBundle } from './types.js';
@@ -97,8 +98,12 @@ function readPolicies(
   return [...read.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-const writingFaults = ({ id, file, json }: ReadPolicy): BundleFault[] =>
-  lintConditions(json).map((fault) => ({ ...fault, file, policyId: id }));
+const writingFaults = ({ id, file, json, citation }: ReadPolicy): BundleFault[] =>
+  [...lintConditions(json), ...lintLiftable(id, json, citation)].map((fault) => ({
+    ...fault,
+    file,
+    policyId: id,
+  }));
 
 function validationFaults(
   schema: string,

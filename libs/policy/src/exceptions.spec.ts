@@ -15,7 +15,9 @@ import { shippedBundle } from './shipped-policies.spec-support.js';
 import type { PolicyBundle } from './types.js';
 
 const rule = (id: string, unless: string): string => `
-@id("${id}") @layer("platform") @law("house rule") @reason("a rule of the spec")
+@id("${id}") @layer("platform") @law("house rule") @reason("a rule of the spec")${
+  unless.includes(`"${id}"`) ? ' @liftable("a rule of the house")' : ''
+}
 forbid (principal, action == Custos::Action::"sendPrompt", resource)
 when { context.tags.contains("spec") } unless { ${unless} };`;
 const names = (id: string): string =>

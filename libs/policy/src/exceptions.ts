@@ -3,6 +3,7 @@
 import { sha256 } from '#libs/kernel';
 
 import { policyJson } from './cedar.js';
+import type { PolicyJson } from './cedar.js';
 import { isNode, operatorOf } from './reads.js';
 import type { PolicyBundle, PrincipalProfile } from './types.js';
 
@@ -98,13 +99,17 @@ export function liftablePolicies(bundle: PolicyBundle): ReadonlySet<string> {
   if (found === undefined) {
     const named = Object.entries(bundle.policies).filter(([id, text]) => {
       const json = policyJson(text);
-      return json.ok && json.value.conditions.some(({ body }) => asksFor(body, id));
+      return json.ok && isLiftable(id, json.value);
     });
     found = new Set(named.map(([id]) => id));
     liftables.set(bundle, found);
   }
   return found;
 }
+
+/** Whether a policy's text asks for an exception to itself. */
+export const isLiftable = (id: string, { conditions }: PolicyJson): boolean =>
+  conditions.some(({ body }) => asksFor(body, id));
 
 function asksFor(expr: unknown, id: string): boolean {
   if (Array.isArray(expr)) return expr.some((e) => asksFor(e, id));

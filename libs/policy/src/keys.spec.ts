@@ -1,29 +1,15 @@
 import { describe, expect, it } from '@jest/globals';
 
-import { buildBundle } from './build-bundle.js';
 import { DecisionCache } from './decision-cache.js';
 import type { DecisionKey } from './decision-cache.js';
 import { factsKey, profileKey } from './keys.js';
 import { facts, NOW_MS, PROFILE } from './sample-catalog.spec-support.js';
-import {
-  ANYBODY,
-  policyText,
-  shippedBundle,
-  shippedSources,
-} from './shipped-policies.spec-support.js';
+import { ANYBODY, policyText, shippedBundle } from './shipped-policies.spec-support.js';
 import type { PolicyBundle, PrincipalProfile } from './types.js';
 
 const bundle = shippedBundle();
 const house = (head: string, body: string): PolicyBundle =>
   shippedBundle({ own: policyText('house.own', 'platform', head, body) });
-
-function withoutPack(regime: string): PolicyBundle {
-  const files = Object.entries(shippedSources.policies);
-  const policies = files.filter(([file]) => !file.startsWith(`packs/${regime}/`));
-  const built = buildBundle({ ...shippedSources, policies: Object.fromEntries(policies) });
-  if (!built.ok) throw new Error(JSON.stringify(built.faults));
-  return built.bundle;
-}
 
 describe('profileKey', () => {
   const differ = (b: PolicyBundle, other: Partial<PrincipalProfile>): boolean =>

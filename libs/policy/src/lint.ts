@@ -24,7 +24,7 @@ export function lintPolicy(
   text: string,
   json: PolicyJson,
 ): { readonly policy?: ReadPolicy; readonly faults: readonly BundleFault[] } {
-  const { id = '', law = '', reason = '', layer = '', code } = json.annotations ?? {};
+  const { id = '', law = '', reason = '', layer = '', code, liftable } = json.annotations ?? {};
   if (id.length > POLICY_ID_LIMIT || !POLICY_ID.test(id)) {
     const shown = id === '' ? (text.trimStart().split('\n')[0] ?? '') : id;
     const message = `@id must be dotted lower-case words: ${shown.slice(0, POLICY_ID_LIMIT)}`;
@@ -53,6 +53,7 @@ export function lintPolicy(
     reason,
     layer,
     code: code !== undefined && isCode(code) ? code : 'policy',
+    ...(liftable !== undefined && { liftable }),
   } as const;
   return { policy: { id, file, text, json, citation }, faults };
 }

@@ -9,10 +9,12 @@ import { ParsedSet } from './cedar.js';
 import type { EndpointFacts } from './endpoint-facts.js';
 import { contextOf, endpointEntities, endpointUid, keyUid, principalEntities } from './entities.js';
 import type { PolicyErrorCode } from './errors.js';
+import type { BreakGlass } from './exceptions.js';
 import { assertedLevels, FACT_GROUPS } from './facts-evidence.js';
 import { DATA_CLASSES } from './types.js';
 import type { PolicyBundle, PrincipalProfile, RequestFacts } from './types.js';
 
+const HOUR_MS = 3_600_000;
 const strings = z.array(z.string());
 
 const principal = z.strictObject({
@@ -39,6 +41,8 @@ const request = z.strictObject({
       regions: strings.optional(),
     })
     .prefault({}),
+  /** Rules that an exception in force names; whether they let themselves be lifted is theirs to say. */
+  lifted: strings.default([]),
 });
 
 const endpoint = z.strictObject({
@@ -120,7 +124,7 @@ export function runPolicyCases(
     const verdict = set.evaluate(
       keyUid(profile),
       endpointUid(facts),
-      contextOf(requestFactsOf(c), Date.parse(c.now)),
+      contextOf(requestFactsOf(c), Date.parse(c.now), breakGlassOf(c)),
       [...principalEntities(profile), ...endpointEntities(facts)],
     );
     const decision = verdict.allowed ? 'permit' : 'deny';
@@ -145,6 +149,17 @@ function profileOf({ principal: p }: PolicyCase): PrincipalProfile {
     sector: p.sector,
     jurisdiction: p.jurisdiction,
     environment: p.environment,
+  };
+}
+
+function breakGlassOf({ request: { lifted }, now }: PolicyCase): BreakGlass | undefined {
+  if (lifted.length === 0) return undefined;
+  return {
+    exceptions: ['exc-case'],
+    policies: lifted.toSorted(),
+    approver: 'approver-case',
+    ticket: 'ticket-case',
+    expiresMs: Date.parse(now) + HOUR_MS,
   };
 }
 

@@ -42,6 +42,8 @@ export interface PolicyCitation {
   readonly layer: PolicyLayer;
   /** What a client sees in `excluded_by`; from `@code`, else `policy`. */
   readonly code: ExclusionCode;
+  /** Why an exception by two people may lift it for a while, from `@liftable`; absent = none can. */
+  readonly liftable?: string;
 }
 
 /** Outermost first. Each can only narrow what those before it left. */

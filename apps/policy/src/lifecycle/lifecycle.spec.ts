@@ -26,7 +26,7 @@ const ENDPOINT = 'openai:gpt-4o-mini:global:default';
 
 /** A rule of the first organisation; a liftable one names the exception in its text. */
 const rule = (id: string, tag: string, unless = ''): string => `
-@id("${id}") @layer("organisation") @law("house rule") @reason("a rule of the spec")
+@id("${id}") @layer("organisation") @law("house rule") @reason("a rule of the spec")${unless && ' @liftable("a rule of the house")'}
 forbid (principal in Custos::Organisation::"org-default", action == Custos::Action::"sendPrompt", resource)
 when { context.tags.contains("${tag}") }${unless};`;
 const LIFTABLE = rule(
