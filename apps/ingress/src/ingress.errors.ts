@@ -49,6 +49,12 @@ export const INGRESS_ERRORS = {
     meaning:
       'A limit of key, workspace or organisation has no room for the worst case of this request; `limit_source` names it.',
   },
+  cost_not_bounded: {
+    status: 400,
+    errorType: 'invalid_request',
+    meaning:
+      'A limit applies, and a member of the body (named in `param`) lets the provider spend without a bound: its own tools, a dearer service tier.',
+  },
   ledger_not_served: {
     status: 421,
     errorType: 'invalid_request',

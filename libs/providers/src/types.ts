@@ -13,8 +13,10 @@ export interface AttemptTarget {
   readonly simulated: boolean;
   /** Ceiling the dialect must send when the caller gave none (Anthropic requires max_tokens). */
   readonly maxOutputTokens: number;
-  /** Sent where the caller named no ceiling and the dialect needs one: no more than what was held. */
+  /** Sent where the caller named no ceiling and the dialect needs one, or `capOutput` is set: no more than was held. */
   readonly unaskedOutputTokens: number;
+  /** A limit applies: what was held must hold, so a ceiling goes along in the member that this provider obeys. */
+  readonly capOutput?: boolean;
 }
 
 /**

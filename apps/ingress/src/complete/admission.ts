@@ -34,9 +34,11 @@ const TOOLS_PREAMBLE_TOKENS_MAX = 1_024;
  */
 export function inputTokensMax(request: ChatRequest): number {
   const { messages, tools } = request.body;
-  for (const { content } of messages)
+  for (const { content, audio } of messages) {
+    if (audio !== undefined && audio !== null) return Infinity; // an earlier spoken answer, by its id
     if (Array.isArray(content) && content.some((part) => !TEXT_PARTS.has(part['type'])))
       return Infinity;
+  }
   const offersTools = Array.isArray(tools) && tools.length > 0;
   return promptBytes(request) + (offersTools ? TOOLS_PREAMBLE_TOKENS_MAX : PREAMBLE_TOKENS_MAX);
 }
@@ -53,13 +55,15 @@ const MODALITY_OF_PART: Readonly<Record<string, string>> = {
 
 function modalities(body: ChatBody): readonly string[] {
   const found = new Set(['text']);
-  for (const message of body.messages)
+  for (const message of body.messages) {
+    if (message['audio'] !== undefined && message['audio'] !== null) found.add('audio');
     if (Array.isArray(message.content))
       for (const part of message.content) {
         const type = (part as Record<string, unknown> | null)?.['type'];
         const modality = typeof type === 'string' ? MODALITY_OF_PART[type] : undefined;
         if (modality !== undefined) found.add(modality);
       }
+  }
   return [...found].sort();
 }
 

@@ -3,14 +3,12 @@ import type { AppendReceipt } from '#libs/audit-log';
 import type { Catalog } from '#libs/catalog';
 import type { Principal } from '#libs/identity';
 import { DomainError, mintGenerationId, type Clock, type GenerationId } from '#libs/kernel';
-import { worstCaseCost } from '#libs/ledger';
-import type { ChatRequest } from '#libs/providers';
 import { plan, type Plan, type PlanInputs } from '#libs/routing';
 import type { DecisionService } from '../decide/decision.service.js';
 import type { Verdict } from '../decide/verdict.js';
 import { errorBody, refusal, statusOf, type Refusal } from '../ingress.errors.js';
-import { faultRefusal, planRefusal, policyRefusal } from './refusals.js';
-import { costBounds, inputTokensMax, maxOutputAsked, requirementsOf } from './admission.js';
+import { faultRefusal, planRefusal, policyRefusal, unboundedRefusal } from './refusals.js';
+import { requirementsOf } from './admission.js';
 import type { Authenticator } from './authenticate.js';
 import type { AvailableEndpoints } from './available-endpoints.js';
 import { GenerationRun } from './generation-run.js';
@@ -34,6 +32,7 @@ import { factsData } from '../decide/verdict.js';
 import type { RunRegistry } from './run-registry.js';
 import { drawSeed } from './seed.js';
 import { sendJson } from './send-json.js';
+import { capsOutput, unboundedMember, worstCase } from './worst-case.js';
 
 export interface CompleteDeps {
   readonly clock: Clock;
@@ -127,6 +126,8 @@ export class Completions {
         res,
         refusal('model_not_found', `There is no model ${JSON.stringify(ask.requestedModel)}.`),
       );
+    const unbounded = principal.budgeted ? unboundedMember(ask.request) : undefined;
+    if (unbounded !== undefined) return this.#refuse(ctx, res, unboundedRefusal(unbounded));
 
     const decided = deps.decisions.decide(principal, ask.facts, ask.scope);
     const verdict = decided instanceof Promise ? await decided : decided;
@@ -142,12 +143,12 @@ export class Completions {
       const r = planRefusal(planned.reasons, ask);
       return this.#refuse(ctx, res, r, verdict, decidedAtMs, planned.plan, inputs);
     }
-    const candidates = this.#candidates(planned);
+    const candidates = this.#candidates(planned, capsOutput(principal.budgeted, ask.request));
 
     const held = await placeHold(
       ctx.lane.leases,
       principal,
-      this.#worstCase(candidates, ask.request),
+      worstCase(candidates, ask.request, deps.limits.holdOutputTokensMax),
       () => deps.clock.nowMs(),
     );
     if (!held.ok)
@@ -252,32 +253,15 @@ export class Completions {
     };
   }
 
-  #candidates(planned: Plan): readonly PlannedCandidate[] {
-    return planned.candidates.map((c) => ({
-      endpoint: c.endpoint,
-      model: this.deps.catalog.models.get(c.endpoint.modelId)!,
-      target: this.deps.available.target(c.endpoint)!,
-    }));
-  }
-
-  /** The dearest of all candidates: fail-over must not need a second hold. */
-  #worstCase(candidates: readonly PlannedCandidate[], request: ChatRequest): bigint {
-    const asked = maxOutputAsked(request.body);
-    const inputMax = inputTokensMax(request);
-    const bounds = costBounds(request.body);
-    let most = 0n;
-    for (const { endpoint } of candidates) {
-      if (!endpoint.price) continue;
-      const cost = worstCaseCost(endpoint.price, {
-        outputModalities: endpoint.outputModalities,
-        ...bounds,
-        inputTokensMax: Math.min(inputMax, endpoint.contextTokens),
-        outputTokensMax:
-          asked ?? Math.min(endpoint.maxOutputTokens, this.deps.limits.holdOutputTokensMax),
-      });
-      if (cost > most) most = cost;
-    }
-    return most;
+  #candidates(planned: Plan, capOutput: boolean): readonly PlannedCandidate[] {
+    return planned.candidates.map((c) => {
+      const target = this.deps.available.target(c.endpoint)!;
+      return {
+        endpoint: c.endpoint,
+        model: this.deps.catalog.models.get(c.endpoint.modelId)!,
+        target: capOutput ? { ...target, capOutput } : target,
+      };
+    });
   }
 
   #openRun(

@@ -35,6 +35,14 @@ export function faultRefusal(error: unknown, retryAfterSeconds: number): Refusal
   }
 }
 
+/** A limit stands above this request, and nobody can say what it would cost at most. */
+export const unboundedRefusal = (param: string): Refusal =>
+  refusal(
+    'cost_not_bounded',
+    `${param} makes the cost of this request boundless, and a limit applies; nothing was sent.`,
+    { metadata: { param } },
+  );
+
 /** No endpoint is permitted: every objecting policy with its reason and law, and what would be permitted instead. */
 export function policyRefusal(verdict: Verdict, ask: Ask, offer?: CounterOffer): Refusal {
   const p = refusalOf(verdict.decision, verdict.bundle, { model: ask.scopeKey });

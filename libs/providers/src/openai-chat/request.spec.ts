@@ -48,6 +48,30 @@ describe('OpenAI request', () => {
     expect(headers).toContain('text/event-stream');
   });
 
+  test.each<[string, string, string, { max_tokens?: number; max_completion_tokens?: number }]>([
+    ['none, another provider', 'p', '', { max_tokens: 40 }],
+    ['none, OpenAI', 'openai', '', { max_completion_tokens: 40 }],
+    ['null, another provider', 'p', ',"max_tokens":null', { max_tokens: 40 }],
+    ['null, OpenAI', 'openai', ',"max_completion_tokens":null', { max_completion_tokens: 40 }],
+    ['the old name', 'p', ',"max_tokens":7', { max_tokens: 7 }],
+    [
+      'the new name, which others may not know',
+      'p',
+      ',"max_completion_tokens":7',
+      { max_tokens: 7, max_completion_tokens: 7 },
+    ],
+    ['the old name, OpenAI', 'openai', ',"max_tokens":7', { max_tokens: 7 }],
+  ])('under a limit a ceiling goes along, the caller named: %s', (_n, providerId, more, sent) => {
+    const text = `{"model":"m","messages":${MESSAGES}${more},"seed":1}`;
+    const target = { ...TARGET, providerId, unaskedOutputTokens: 40 };
+    const capped = build(text, { ...target, capOutput: true }).text;
+    const { max_tokens, max_completion_tokens } = JSON.parse(capped) as typeof sent;
+    expect({ max_tokens, max_completion_tokens }).toEqual(sent);
+    expect(capped).toContain('"seed":1');
+    expect(capped.match(/"max_(completion_)?tokens"/g)?.length).toBe(Object.keys(sent).length);
+    expect(build(text, target).text).not.toContain('40');
+  });
+
   test('sends its own headers only, the credential as bearer', () => {
     const { headers } = build(`{"model":"m","messages":${MESSAGES}}`, {
       ...TARGET,

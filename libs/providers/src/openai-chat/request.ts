@@ -58,8 +58,11 @@ function spliceBody(target: AttemptTarget, request: ChatRequest, stream: boolean
     if (run) pieces.push(COMMA, bytes.subarray(run.start, run.end));
     run = undefined;
   };
+  const ceiling = target.capOutput === true ? outputCeiling(target, body) : undefined;
   for (const member of members) {
-    if (!isForwarded(member)) flush();
+    // A ceiling of null is none: it gives way to ours.
+    const givesWay = member.key === ceiling?.key;
+    if (givesWay || !isForwarded(member)) flush();
     else if (run) run.end = member.end;
     else run = { start: member.start, end: member.end };
   }
@@ -70,8 +73,25 @@ function spliceBody(target: AttemptTarget, request: ChatRequest, stream: boolean
     tail += `,"stream_options":${JSON.stringify({ ...options, include_usage: true })}`;
   }
   tail += reasoningEffort(body);
+  if (ceiling !== undefined) tail += `,"${ceiling.key}":${ceiling.tokens}`;
   pieces.push(Buffer.from(`${tail}}`));
   return Buffer.concat(pieces);
+}
+
+/** OpenAI's own API refuses `max_tokens` for its newer models; others know that name best, or no other. */
+const NEWER_NAME: ReadonlySet<string> = new Set(['azure', 'azure-cognitive-services', 'openai']);
+
+/** The ceiling to add; undefined where the caller named it in the member that this provider obeys. */
+function outputCeiling(
+  { providerId, unaskedOutputTokens }: AttemptTarget,
+  { max_tokens: older, max_completion_tokens: newer }: ChatRequest['body'],
+): { readonly key: string; readonly tokens: number } | undefined {
+  if (NEWER_NAME.has(providerId))
+    return (newer ?? older ?? undefined) === undefined
+      ? { key: 'max_completion_tokens', tokens: unaskedOutputTokens }
+      : undefined;
+  if (older !== undefined && older !== null) return undefined;
+  return { key: 'max_tokens', tokens: newer ?? unaskedOutputTokens };
 }
 
 const COMMA = Buffer.from(',');
