@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { TOPICS } from '#libs/audit-events';
-import { openProcessLog } from '#libs/audit-log';
+import { openProcessLog, openProcessWriter } from '#libs/audit-log';
 import { loadCatalog, type Catalog } from '#libs/catalog';
 import { decodePrincipals, PrincipalDirectory } from '#libs/identity';
 import { SystemClock } from '#libs/kernel';
@@ -62,6 +62,12 @@ export async function startLedger(config: LedgerConfig, lifecycle: Lifecycle): P
     clock,
     lifecycle,
   });
+  const voice = await openProcessWriter(log, {
+    app: 'ledger',
+    topic: TOPICS.ledger,
+    clock,
+    lifecycle,
+  });
   const principals = new MappedSnapshotSource(
     new HttpSnapshotSource({
       url: `${config.CUSTOS_CONTROL_URL.replace(/\/+$/, '')}/internal/v1/snapshots/principals`,
@@ -78,6 +84,7 @@ export async function startLedger(config: LedgerConfig, lifecycle: Lifecycle): P
     databaseUrl: config.CUSTOS_DATABASE_URL,
     log,
     audit,
+    voice,
     catalog: readCatalog(config),
     principals,
     clock,
@@ -87,6 +94,7 @@ export async function startLedger(config: LedgerConfig, lifecycle: Lifecycle): P
     logSigner,
     logPolicy: LogPolicy.open(config.CUSTOS_LOG_POLICY, logSigner),
     checkpointMs: config.CUSTOS_CHECKPOINT_INTERVAL,
+    tsa: { url: config.CUSTOS_TSA_URL, intervalMs: config.CUSTOS_TSA_INTERVAL },
   });
   await ledger.start();
   lifecycle.onShutdown(50, 'ledger', () => ledger.close());

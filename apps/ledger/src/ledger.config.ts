@@ -5,6 +5,9 @@ import { LOG_LEVELS, parseConfig, variable, type Environment } from '#libs/platf
 /** Silence of a writer after which it counts as dead: seven missed heartbeats. */
 export const WRITER_SILENT_MS_DEFAULT = 15_000;
 
+/** An hour: what a stamp is worth to an auditor, at what public authorities give away. */
+const TSA_INTERVAL_MS_DEFAULT = 60 * 60_000;
+
 /** Settings that the standalone product shares. */
 export const ledgerVariables = {
   CUSTOS_WRITER_SILENT: variable.durationMs().default(WRITER_SILENT_MS_DEFAULT),
@@ -20,6 +23,10 @@ export const ledgerVariables = {
   CUSTOS_LOG_POLICY: z.string().optional(),
   /** From one checkpoint to the next while the tree grows. */
   CUSTOS_CHECKPOINT_INTERVAL: variable.durationMs().default(1_000),
+  /** RFC 3161 authority that stamps checkpoints; none: no time stamps. */
+  CUSTOS_TSA_URL: variable.url('http', 'https').optional(),
+  /** From one time stamp to the next while the tree grows. */
+  CUSTOS_TSA_INTERVAL: variable.durationMs().default(TSA_INTERVAL_MS_DEFAULT),
 };
 
 /** Settings of the ledger as a process of its own. */

@@ -22,6 +22,10 @@ export const LEDGER_ERRORS = {
     status: 404,
     meaning: 'The newest published checkpoint does not cover this tile, or the path names none.',
   },
+  not_stamped: {
+    status: 404,
+    meaning: 'There is no RFC 3161 time stamp over a checkpoint of this size.',
+  },
   receipt_pending: {
     status: 503,
     meaning: 'The records are sealed, but no checkpoint that satisfies the policy covers them yet.',

@@ -15,6 +15,7 @@ import { OpenApiController } from './openapi/openapi.controller.js';
 import { LogController } from './log-api/log.controller.js';
 import { ReceiptsController } from './receipts/receipts.controller.js';
 import { StatusController } from './status.controller.js';
+import { TimeStampsController } from './time-stamp/time-stamps.controller.js';
 
 export interface LedgerModuleOptions extends LedgerAccess {
   /** Started and closed by the caller. */
@@ -34,6 +35,7 @@ export class LedgerModule {
         LeasesController,
         StatusController,
         LogController,
+        TimeStampsController,
         ReceiptsController,
         ExportController,
       ],

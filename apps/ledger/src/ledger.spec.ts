@@ -451,7 +451,12 @@ describe('as a process of its own', () => {
       const body = (await response.json()) as { role: string; recordsBehind: string };
       return body.role === 'leader' && body.recordsBehind === '0' ? body : undefined;
     });
-    expect(status).toEqual({ role: 'leader', recordsBehind: '0' });
+    expect(status).toEqual({
+      role: 'leader',
+      recordsBehind: '0',
+      publishedSize: expect.any(String),
+      witnesses: [],
+    });
     expect((await fetch(`${http.url}/health/ready`)).status).toBe(200);
     expect(await lifecycle.shutdown('test')).toBe(true);
   });

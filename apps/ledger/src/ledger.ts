@@ -5,13 +5,16 @@ import type { PrincipalDirectory } from '#libs/identity';
 import type { Clock } from '#libs/kernel';
 import {
   Balances,
+  Credits,
   ReceiptQueries,
+  SayQueries,
   SweepQueries,
+  TimeStamps,
   TrailQueries,
   type PeriodUsage,
 } from '#libs/ledger-store';
 import { openPool, type HotMetrics, type Logger, type SnapshotSource } from '#libs/platform';
-import type { NoteSigner } from '#libs/transparency';
+import { parseVerifierKey, type NoteSigner } from '#libs/transparency';
 import type { LogPolicy } from './checkpoint/log-policy.js';
 import { TransparencyLog } from './checkpoint/transparency-log.js';
 import { LedgerConsumer } from './consume/ledger-consumer.js';
@@ -19,7 +22,10 @@ import { Destinations } from './audit-api/destinations.js';
 import { Exporter } from './export/exporter.js';
 import { LedgerMetrics } from './ledger.metrics.js';
 import { LedgerAllowance } from './leases/ledger-allowance.js';
+import { Announcer } from './say/announcer.js';
 import { Sweeper, type KnownDead } from './sweep/sweeper.js';
+import { TimeStamper } from './time-stamp/time-stamper.js';
+import { Cosignatures } from './witness/cosignatures.js';
 
 /** Queries of auditors and leases of writers; the sequencer has a connection of its own. */
 const POOL_MAX = 8;
@@ -33,6 +39,8 @@ export interface LedgerOptions {
   readonly log: AppendLog;
   /** The ledger's own writer on the audit topic, started. The caller stops it after the ledger. */
   readonly audit: EventAppender;
+  /** Its writer on the topic of what the ledger says; without one it closes no month and reports no difference. */
+  readonly voice?: EventAppender;
   readonly catalog: Pick<Catalog, 'priceBook' | 'providers' | 'endpoints'>;
   readonly principals: SnapshotSource<PrincipalDirectory>;
   readonly clock: Clock;
@@ -45,6 +53,8 @@ export interface LedgerOptions {
   readonly logPolicy: LogPolicy;
   /** From one checkpoint to the next while the tree grows, ms. */
   readonly checkpointMs: number;
+  /** RFC 3161 authority and the time from one stamp to the next, ms; without a URL nothing is stamped. */
+  readonly tsa?: { readonly url: string | undefined; readonly intervalMs: number };
 }
 
 /** The record plane in one process: consumer, sweeper, leases and the auditor's queries over one database. */
@@ -52,12 +62,17 @@ export class Ledger {
   readonly trails: TrailQueries;
   readonly destinations: Destinations;
   readonly balances: Balances;
+  readonly credits: Credits;
   readonly allowance: LedgerAllowance;
   readonly consumer: LedgerConsumer;
   readonly tree: TransparencyLog;
   readonly receipts: ReceiptQueries;
   readonly exporter: Exporter;
+  readonly cosignatures: Cosignatures;
+  readonly timeStamps: TimeStamps;
+  readonly #stamper: TimeStamper | undefined;
   readonly #sweeper: Sweeper;
+  readonly #announcer: Announcer | undefined;
   readonly #pool: Pool;
   #closing: Promise<void> | undefined;
 
@@ -71,7 +86,10 @@ export class Ledger {
     this.trails = new TrailQueries(this.#pool);
     this.destinations = new Destinations(catalog, () => clock.nowMs());
     this.balances = new Balances(this.#pool);
-    this.allowance = new LedgerAllowance(this.balances, principals, clock);
+    this.credits = new Credits(this.#pool);
+    this.allowance = new LedgerAllowance(this.balances, principals, clock, (id) =>
+      this.credits.boughtBy(id),
+    );
     this.receipts = new ReceiptQueries(this.#pool);
     this.tree = new TransparencyLog({
       pool: this.#pool,
@@ -93,9 +111,50 @@ export class Ledger {
       stopsBillingOnCancel: (id) => catalog.providers.get(id)?.stopsBillingOnCancel,
       prepare: (client, signal) => this.tree.prepare(client, signal),
     });
+    const logKey = parseVerifierKey(options.logSigner.verifierKey);
+    const { checkpoints, checkpointer, queries } = this.tree;
+    const isLeader = (): boolean => this.consumer.role === 'leader';
+    this.cosignatures = new Cosignatures({
+      our: { checkpoints, queries, key: logKey },
+      policy: options.logPolicy.parsed,
+      isLeader,
+      onForkProven: (reason) => checkpointer.halt(reason),
+      clock,
+      logger,
+      hot,
+    });
+    checkpointer.onPublished(() => this.cosignatures.wake());
+    this.timeStamps = new TimeStamps(this.#pool);
+    const { url: tsaUrl, intervalMs = 0 } = options.tsa ?? {};
+    this.#stamper =
+      tsaUrl === undefined
+        ? undefined
+        : new TimeStamper({
+            url: tsaUrl,
+            intervalMs,
+            checkpoints,
+            stamps: this.timeStamps,
+            logKey,
+            isLeader,
+            clock,
+            logger,
+            hot,
+          });
+    const sweepQueries = new SweepQueries(this.#pool);
+    this.#announcer =
+      options.voice &&
+      new Announcer({
+        consumer: this.consumer,
+        queries: new SayQueries(this.#pool),
+        positions: sweepQueries,
+        log,
+        voice: options.voice,
+        clock,
+        logger,
+      });
     this.#sweeper = new Sweeper({
       consumer: this.consumer,
-      queries: new SweepQueries(this.#pool),
+      queries: sweepQueries,
       log,
       audit,
       clock,
@@ -114,7 +173,10 @@ export class Ledger {
     await this.tree.claim();
     this.consumer.start();
     this.#sweeper.start();
+    this.#announcer?.start();
     this.tree.start(this.consumer);
+    this.cosignatures.start();
+    this.#stamper?.start();
   }
 
   close(): Promise<void> {
@@ -123,8 +185,11 @@ export class Ledger {
   }
 
   async #close(): Promise<void> {
+    await this.#announcer?.stop();
     await this.#sweeper.stop();
     await this.tree.stop(this.consumer);
+    await this.#stamper?.stop();
+    await this.cosignatures.stop();
     await this.consumer.stop();
     await this.#pool.end();
   }

@@ -87,6 +87,7 @@ export async function startStandalone(
   };
   const controlWriter = await writer('control', TOPICS.control);
   const ledgerWriter = await writer('ledger', TOPICS.audit);
+  const ledgerVoice = await writer('ledger', TOPICS.ledger);
 
   const principals = new InProcessSnapshotSource<PrincipalsSnapshot>();
   const directory = new MappedSnapshotSource(principals, (p) => new PrincipalDirectory(p));
@@ -110,6 +111,7 @@ export async function startStandalone(
     databaseUrl: databases.appUrl,
     log: appLog,
     audit: ledgerWriter,
+    voice: ledgerVoice,
     catalog,
     principals: directory,
     clock,
@@ -119,6 +121,7 @@ export async function startStandalone(
     logSigner,
     logPolicy: LogPolicy.open(config.CUSTOS_LOG_POLICY, logSigner),
     checkpointMs: config.CUSTOS_CHECKPOINT_INTERVAL,
+    tsa: { url: config.CUSTOS_TSA_URL, intervalMs: config.CUSTOS_TSA_INTERVAL },
   });
   await ledger.start();
   lifecycle.onShutdown(55, 'ledger', () => ledger.close());
@@ -160,7 +163,12 @@ export async function startStandalone(
   // An embedded database belongs to this process alone (its directory is locked): whoever wrote before is dead.
   if (databases.embedded)
     void ledger.retireWriters({
-      except: [...ingress.writerIds, controlWriter.writerId, ledgerWriter.writerId],
+      except: [
+        ...ingress.writerIds,
+        controlWriter.writerId,
+        ledgerWriter.writerId,
+        ledgerVoice.writerId,
+      ],
       seenBeforeMs: startedAtMs,
     });
 
