@@ -11,6 +11,13 @@ const pureLibs = [
   'ledger',
 ];
 
+const verifier = '^apps/cli/src/verify/';
+/** The pure reader of a price book's bytes, without the catalog's loaders and their packages. */
+const verifiersDoorToPrices = {
+  from: '^apps/cli/src/verify/books/price-books\\.ts$',
+  to: '^libs/catalog/src/price-book\\.ts$',
+};
+
 /** What each lib may import besides kernel; a lib that is not named here may import nothing. */
 const doors = {
   kernel: [],
@@ -104,8 +111,37 @@ module.exports = {
     {
       name: 'libs-by-their-index-only',
       severity: 'error',
-      from: { path: '^(apps|test)/' },
+      from: { path: '^(apps|test)/', pathNot: verifiersDoorToPrices.from },
       to: { path: '^libs/[^/]+/.+', pathNot: '^libs/[^/]+/src/index\\.ts$' },
+    },
+    {
+      name: 'the-verifier-trusts-nothing',
+      comment:
+        'Who verifies the product does not run it: pure libs and Node only. One file reads price books, by the reader alone. What is loaded in the end: verify-stands-alone.spec.ts.',
+      severity: 'error',
+      from: { path: verifier, pathNot: [specs, verifiersDoorToPrices.from] },
+      to: {
+        path: ['^(apps|libs|test)/', '^node_modules/'],
+        pathNot: [
+          verifier,
+          '^libs/(kernel|audit-events|transparency|ledger|attestation)/src/index\\.ts$',
+          '^node_modules/@types/',
+        ],
+      },
+    },
+    {
+      name: 'the-verifiers-door-to-prices',
+      severity: 'error',
+      from: { path: verifiersDoorToPrices.from },
+      to: {
+        path: ['^(apps|libs|test)/', '^node_modules/'],
+        pathNot: [
+          verifier,
+          verifiersDoorToPrices.to,
+          '^libs/(kernel|ledger)/src/index\\.ts$',
+          '^node_modules/@types/',
+        ],
+      },
     },
     {
       name: 'libs-by-their-index-only-from-other-libs',

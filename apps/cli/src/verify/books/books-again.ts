@@ -1,0 +1,150 @@
+import { decodeEvent, type DecodeResult } from '#libs/audit-events';
+import {
+  bookLeaf,
+  isGenerationEvent,
+  type BooksSoFar,
+  type ClosedPeriod,
+  type GenerationEvent,
+  type GenerationState,
+  type Journal,
+} from '#libs/ledger';
+import type { PriceBookShelf } from './price-books.js';
+import { SettledIndex } from './settled-index.js';
+
+/** Reads one proved entry again. */
+export type EntryReader = (leaf: number) => Promise<Buffer | undefined>;
+
+interface Standing {
+  state: GenerationState;
+  openedLeaf: number;
+}
+
+/**
+ * The books made again from leaves in their order, by the ledger's own pure rules. What is settled for good is kept as
+ * two leaf numbers and read again in the rare case that it is corrected, so that memory follows what is in flight.
+ */
+export class BooksAgain implements BooksSoFar {
+  readonly closedPeriods: ClosedPeriod[] = [];
+  readonly #credits = new Set<string>();
+  readonly #standing = new Map<string, Standing>();
+  readonly #settled = new SettledIndex();
+  /** Highest number of each writer: a record said again is a leaf with no effect. */
+  readonly #said = new Map<string, number>();
+  readonly #awaiting = new Set<string>();
+
+  constructor(
+    private readonly shelf: PriceBookShelf,
+    private readonly readAgain: EntryReader,
+  ) {}
+
+  generation(id: string): GenerationState | undefined {
+    return this.#standing.get(id)?.state;
+  }
+
+  hasCredit(id: string): boolean {
+    return this.#credits.has(id);
+  }
+
+  /** Generations seen, settled or not. */
+  get generations(): number {
+    return this.#standing.size + this.#settled.size;
+  }
+
+  /** Closed here, opened where we have no entries. */
+  isClosedOnly(generationId: string): boolean {
+    const state = this.#standing.get(generationId)?.state;
+    return state?.close !== undefined && state.opening === undefined;
+  }
+
+  /** Its amounts cannot be worked out: the price book is not here. */
+  awaitsPrices(generationId: string): boolean {
+    return this.#awaiting.has(generationId);
+  }
+
+  /** Journals that this leaf causes. */
+  async take(leaf: number, bytes: Buffer): Promise<readonly Journal[]> {
+    const read = decodeEvent(bytes);
+    if (this.#isRepeat(read) || !read.ok) return [];
+    const { event } = read;
+    if (isGenerationEvent(event)) {
+      const { generationId } = event.data;
+      if (this.#settled.has(generationId)) {
+        if (!changesBooks(event) || event.type === 'custos.generation.opened.v1') return [];
+        await this.#recall(generationId);
+      }
+      return this.#bookGeneration(leaf, event);
+    }
+    const { credit, closedPeriod } = bookLeaf({ index: BigInt(leaf), event }, this, this.#terms);
+    if (closedPeriod) this.closedPeriods.push(closedPeriod);
+    if (credit) this.#credits.add(credit.id);
+    return credit ? [credit.journal] : [];
+  }
+
+  async #bookGeneration(leaf: number, event: GenerationEvent): Promise<readonly Journal[]> {
+    const { generationId } = event.data;
+    const known = this.#standing.get(generationId);
+    const version =
+      event.type === 'custos.generation.opened.v1'
+        ? event.data.versions.priceBook
+        : known?.state.opening?.priceBook;
+    if (version !== undefined && changesBooks(event)) await this.shelf.load(version);
+    const booking = bookLeaf({ index: BigInt(leaf), event }, this, this.#terms);
+    const state = booking.generation ?? known?.state;
+    if (state === undefined) return [];
+    const openedLeaf = booking.effect === 'opened' ? leaf : (known?.openedLeaf ?? leaf);
+    if (booking.awaits !== undefined) this.#awaiting.add(generationId);
+    if (isDone(state)) {
+      this.#settled.set(generationId, openedLeaf, Number(state.close?.leafIndex ?? openedLeaf));
+      this.#standing.delete(generationId);
+    } else this.#standing.set(generationId, { state, openedLeaf });
+    return booking.settled?.journals ?? [];
+  }
+
+  /** Mirrors what the ledger takes for said before: any number that is not beyond the writer's highest. */
+  #isRepeat(read: DecodeResult): boolean {
+    const said = read.ok ? read.event : read.envelope;
+    if (said === undefined) return false;
+    if ((this.#said.get(said.writer) ?? -1) >= said.wseq) return true;
+    this.#said.set(said.writer, said.wseq);
+    return false;
+  }
+
+  async #recall(generationId: string): Promise<void> {
+    const place = this.#settled.get(generationId);
+    if (place === undefined) return;
+    this.#settled.delete(generationId);
+    const leaves = [place.openedLeaf, place.closedLeaf].sort((a, b) => a - b);
+    for (const leaf of new Set(leaves)) {
+      const bytes = await this.readAgain(leaf);
+      const read = bytes && decodeEvent(bytes);
+      if (!read?.ok || !isGenerationEvent(read.event)) continue;
+      const { event } = read;
+      const version = event.type === 'custos.generation.opened.v1' && event.data.versions.priceBook;
+      if (version) await this.shelf.load(version);
+      const { generation: state } = bookLeaf({ index: BigInt(leaf), event }, this, this.#terms);
+      if (state) this.#standing.set(generationId, { state, openedLeaf: place.openedLeaf });
+    }
+  }
+
+  get #terms() {
+    return { pricesOf: this.shelf.pricesOf };
+  }
+}
+
+/** Only these move money; of the others the books remember nothing. */
+const changesBooks = ({ type }: GenerationEvent): boolean =>
+  type === 'custos.generation.opened.v1' ||
+  type === 'custos.generation.closed.v1' ||
+  type === 'custos.ledger.correction.v1';
+
+/**
+ * Refused, or settled by its writer's own close and never corrected: two leaves say all of it, should a correction come.
+ * The sweeper's close often is corrected.
+ */
+const isDone = ({ status, opening, close, correction, booked }: GenerationState): boolean =>
+  status === 'refused' ||
+  (opening !== undefined &&
+    close !== undefined &&
+    correction === undefined &&
+    close.status !== 'recovered' &&
+    booked?.byEventId === close.eventId);

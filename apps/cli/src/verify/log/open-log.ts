@@ -1,0 +1,89 @@
+import type { NoteVerifier } from '#libs/transparency';
+import type { Findings } from '../report.js';
+import { FILE_BYTES_MAX, type ExportSource } from '../source/export-source.js';
+import { MANIFEST, readManifest, type Manifest } from '../source/manifest.js';
+import { CHECKPOINT, findTwoRoots, readHistory, type Statement } from './signed-history.js';
+import { readHead, type SignedHead } from './signed-head.js';
+
+export interface LogToWalk {
+  readonly source: ExportSource;
+  /** Without it nothing is said about signatures. */
+  readonly key: NoteVerifier | undefined;
+  /** A checkpoint of the same log that somebody kept. */
+  readonly previous?: Statement;
+  readonly findings: Findings;
+  /** Called once before the first entry. */
+  readonly begin?: (walked: WalkedLog) => void;
+  /** Called in order for every entry that is proved to be its leaf. The bytes are a view, good for the call only. */
+  readonly take?: (leafIndex: number, entry: Buffer) => void | Promise<void>;
+}
+
+export interface WalkedLog {
+  readonly head: SignedHead;
+  readonly manifest?: Manifest;
+  /** Entries were to be read from here up to, not including, `endLeaf`. */
+  readonly firstLeaf: number;
+  readonly endLeaf: number;
+}
+
+/** What a walk leaves behind. */
+export type Walked = WalkedLog & {
+  /** False where they were kept from us. */
+  readonly entriesRead: boolean;
+};
+
+export interface OpenedLog {
+  readonly walked: WalkedLog;
+  readonly main: Statement;
+  /** Other checkpoints that the log signed: the history that it hands over, and one that somebody kept. */
+  readonly statements: readonly Statement[];
+}
+
+/** Reads what is said of a log: its signed head, its history, its manifest. Undefined where there is no signed head. */
+export async function openLog(log: LogToWalk): Promise<OpenedLog | undefined> {
+  const { source, key, findings } = log;
+  const note = await source.read(CHECKPOINT, FILE_BYTES_MAX.note);
+  if (note === undefined) {
+    findings.fault('incomplete', { file: CHECKPOINT }, 'there is no checkpoint');
+    return undefined;
+  }
+  const read = readHead(note.toString('utf8'), key);
+  if (!read.ok) {
+    findings.fault('unsigned', { file: CHECKPOINT }, read.message);
+    return undefined;
+  }
+  if (!key) findings.notCovered('the signature of the checkpoint: no key was given');
+  const { head } = read;
+  const manifest = await soundManifest(log, head);
+  const walked = {
+    head,
+    ...(manifest && { manifest }),
+    firstLeaf: manifest?.firstLeaf ?? 0,
+    endLeaf: manifest?.endLeaf ?? head.size,
+  };
+  const main = { head, place: { file: CHECKPOINT } };
+  const others = await readHistory(source, key, findings);
+  const statements = [...others, ...(log.previous ? [log.previous] : [])];
+  findTwoRoots([main, ...statements], findings);
+  return { walked, main, statements };
+}
+
+async function soundManifest(log: LogToWalk, head: SignedHead): Promise<Manifest | undefined> {
+  const { source, findings } = log;
+  const read = await readManifest(source);
+  const place = { file: MANIFEST };
+  if (read.found === 'none') return undefined;
+  if (read.found === 'broken') {
+    findings.fault('altered', place, `it ${read.message}`);
+    return undefined;
+  }
+  const { manifest } = read;
+  if (manifest.origin !== head.origin)
+    findings.fault('altered', place, `it is of the origin ${manifest.origin}`);
+  if (manifest.size !== head.size)
+    findings.fault('altered', place, `it is of a tree of ${manifest.size} leaves`);
+  if (log.key && manifest.verifierKey !== log.key.verifierKey)
+    findings.fault('altered', place, 'it names another verifier key');
+  for (const what of manifest.notCovered) findings.notCovered(what);
+  return { ...manifest, endLeaf: Math.min(manifest.endLeaf, head.size) };
+}

@@ -1,0 +1,46 @@
+import {
+  openNote,
+  parseCheckpoint,
+  parseNote,
+  TransparencyError,
+  type Checkpoint,
+  type NoteVerifier,
+} from '#libs/transparency';
+
+/** A checkpoint as the log signed it. */
+export interface SignedHead {
+  readonly origin: string;
+  readonly size: number;
+  readonly rootHash: Buffer;
+  /** The note as it was read. */
+  readonly note: string;
+}
+
+export type HeadRead =
+  | { readonly ok: true; readonly head: SignedHead }
+  | { readonly ok: false; readonly message: string };
+
+/** A tree beyond this many leaves is beyond a number that JavaScript counts by exactly. */
+const SIZE_MAX = BigInt(Number.MAX_SAFE_INTEGER);
+
+/**
+ * Opens a checkpoint with the log's key; without one the signature is not looked at. The origin must be the key's name:
+ * a checkpoint of another log that the same party signed is not this log's.
+ */
+export function readHead(note: string, key: NoteVerifier | undefined): HeadRead {
+  let checkpoint: Checkpoint;
+  try {
+    checkpoint = parseCheckpoint(key ? openNote(note, [key]).body : parseNote(note).body);
+  } catch (error) {
+    if (!(error instanceof TransparencyError)) throw error;
+    return { ok: false, message: `no checkpoint signed by the given key: ${error.message}` };
+  }
+  const { origin, size, rootHash } = checkpoint;
+  if (key && origin !== key.name)
+    return { ok: false, message: `signed for the origin ${origin}, not ${key.name}` };
+  if (size > SIZE_MAX) return { ok: false, message: 'a tree of an impossible size' };
+  return { ok: true, head: { origin, size: Number(size), rootHash, note } };
+}
+
+export const sameHead = (a: SignedHead, b: SignedHead): boolean =>
+  a.size === b.size && a.rootHash.equals(b.rootHash);

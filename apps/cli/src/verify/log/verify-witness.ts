@@ -1,0 +1,93 @@
+import {
+  openCheckpoint,
+  parsePolicy,
+  TransparencyError,
+  type NoteVerifier,
+  type TlogPolicy,
+} from '#libs/transparency';
+import type { Mode } from '../mode.js';
+import type { Findings, Place } from '../report.js';
+import { FILE_BYTES_MAX, type ExportSource } from '../source/export-source.js';
+import { openSource } from '../source/open-source.js';
+import { fileText, UsageError } from '../verify-options.js';
+import { noteOf } from './verify-consistency.js';
+
+const POLICY = 'policy';
+
+/**
+ * The checkpoint under a policy: signed by a log of it and cosigned by its quorum. Best the verifier's own (--policy);
+ * with the log's key alone the one that the log says of itself, which the report does not vouch for.
+ */
+export const WITNESS: Mode = {
+  inputs: { min: 1, max: 1 },
+  needsKey: false,
+  run: async (options, findings) => {
+    const [name = ''] = options.inputs;
+    const source = await openSource(name, options.auditorKey);
+    const policy =
+      options.policy === undefined
+        ? await ownPolicy(source, options.key, findings)
+        : readPolicy(options.policy);
+    const note = await noteOf(name, source);
+    if (note === undefined) findings.fault('incomplete', { file: name }, 'there is no checkpoint');
+    else if (policy) judgeQuorum(note, policy, { file: name }, findings);
+  },
+};
+
+/** The policy that comes with an export. Its log must be the one whose key the verifier holds. */
+async function ownPolicy(
+  source: ExportSource | undefined,
+  key: NoteVerifier | undefined,
+  findings: Findings,
+): Promise<TlogPolicy | undefined> {
+  if (!source || !key) throw new UsageError('--policy is missing (for an export, --key will do)');
+  const place = { file: POLICY };
+  const bytes = await source.read(POLICY, FILE_BYTES_MAX.note);
+  if (bytes === undefined) throw new UsageError(`--policy is missing, and ${source.name} has none`);
+  findings.notCovered('whether these are witnesses to trust: the policy is the log’s own');
+  try {
+    const policy = parsePolicy(bytes.toString('utf8'));
+    const { logs } = policy;
+    if (logs.length === 1 && logs[0]?.verifier.verifierKey === key.verifierKey) return policy;
+    findings.fault('altered', place, 'it names other logs than the one of the given key');
+  } catch (error) {
+    if (!(error instanceof TransparencyError)) throw error;
+    findings.fault('altered', place, error.message);
+  }
+  return undefined;
+}
+
+/** Throws UsageError where the file is no policy. */
+export function readPolicy(file: string): TlogPolicy {
+  try {
+    return parsePolicy(fileText(file));
+  } catch (error) {
+    if (!(error instanceof TransparencyError)) throw error;
+    throw new UsageError(`${file}: ${error.message}`);
+  }
+}
+
+export function judgeQuorum(
+  note: string,
+  policy: TlogPolicy,
+  place: Place,
+  findings: Findings,
+): void {
+  try {
+    const { checkpoint, cosignatures } = openCheckpoint(note, policy);
+    const { origin, size } = checkpoint;
+    const said = cosignatures.map(
+      ({ name, timeSeconds }) =>
+        `${name} at ${new Date(Number(timeSeconds) * 1_000).toISOString()}`,
+    );
+    Object.assign(findings.checked, {
+      origin,
+      size: size.toString(),
+      quorum: policy.quorum,
+      cosignatures: said.join(', ') || 'none',
+    });
+  } catch (error) {
+    if (!(error instanceof TransparencyError)) throw error;
+    findings.fault('unsigned', place, error.message);
+  }
+}

@@ -1,0 +1,42 @@
+import { createReadStream } from 'node:fs';
+import { open, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { SourceFault, type ExportSource } from './export-source.js';
+
+/** An unpacked export. */
+export class DirectorySource implements ExportSource {
+  readonly readAhead = 4;
+
+  constructor(readonly name: string) {}
+
+  async read(path: string, maxBytes: number): Promise<Buffer | undefined> {
+    const file = join(this.name, path);
+    try {
+      const bytes = await readFile(file);
+      if (bytes.length <= maxBytes) return bytes;
+    } catch (cause) {
+      if (isAbsent(cause)) return undefined;
+      throw new SourceFault('unreadable', `${file} cannot be read`, { cause });
+    }
+    throw new SourceFault('unreadable', `${file} is over ${maxBytes} bytes`);
+  }
+
+  async stream(path: string): Promise<AsyncIterable<Uint8Array> | undefined> {
+    const file = join(this.name, path);
+    try {
+      await (await open(file)).close();
+    } catch (cause) {
+      if (isAbsent(cause)) return undefined;
+      throw new SourceFault('unreadable', `${file} cannot be read`, { cause });
+    }
+    return createReadStream(file, { highWaterMark: 1 << 18 });
+  }
+}
+
+export const isDirectory = async (path: string): Promise<boolean> =>
+  (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
+
+const isAbsent = (error: unknown): boolean => {
+  const code = (error as NodeJS.ErrnoException).code;
+  return code === 'ENOENT' || code === 'ENOTDIR' || code === 'EISDIR';
+};

@@ -1,0 +1,83 @@
+import { FILE_BYTES_MAX, type ExportSource } from './export-source.js';
+
+/** What an export says of itself. It is not signed: every word of it is compared with what is. */
+export interface Manifest {
+  readonly ledgerId: string;
+  readonly origin: string;
+  readonly verifierKey: string;
+  readonly size: number;
+  /** Leaves whose entries are here: `firstLeaf` up to, not including, `endLeaf`. */
+  readonly firstLeaf: number;
+  readonly endLeaf: number;
+  readonly priceBooks: readonly { readonly version: string; readonly sha256: string }[];
+  /** Lines of the journals. */
+  readonly journals: number;
+  readonly notCovered: readonly string[];
+}
+
+export type ManifestRead =
+  | { readonly found: 'none' }
+  | { readonly found: 'sound'; readonly manifest: Manifest }
+  | { readonly found: 'broken'; readonly message: string };
+
+export const MANIFEST = 'manifest.json';
+const FORMAT = 'custos-export-v1';
+const TIME = /^\d{4}-\d\d-\d\dT/;
+const HEX_SHA256 = /^[0-9a-f]{64}$/;
+
+/** A running log has none: then the whole tree is what is to be verified. */
+export async function readManifest(source: ExportSource): Promise<ManifestRead> {
+  const bytes = await source.read(MANIFEST, FILE_BYTES_MAX.manifest);
+  if (bytes === undefined) return { found: 'none' };
+  let raw: unknown;
+  try {
+    raw = JSON.parse(bytes.toString('utf8'));
+  } catch {
+    return broken('is not JSON');
+  }
+  if (!isRecord(raw)) return broken('is not an object');
+  if (raw['format'] !== FORMAT) return broken(`is not of format ${FORMAT}`);
+  const { ledgerId, origin, verifierKey, priceBooks, books, notCovered } = raw;
+  if (![ledgerId, origin, verifierKey].every((said) => typeof said === 'string'))
+    return broken('names no ledger, origin and key');
+  // The range is given in leaves; times only say what was asked for.
+  if (!isTime(raw['from']) || !isTime(raw['to'])) return broken('gives no range of times');
+  const size = countOf(raw['size']);
+  const firstLeaf = countOf(raw['firstLeaf']);
+  const endLeaf = countOf(raw['endLeaf']);
+  if (size === undefined || firstLeaf === undefined || endLeaf === undefined)
+    return broken('gives no size and range of leaves');
+  if (firstLeaf > endLeaf || endLeaf > size) return broken('gives a range outside its tree');
+  if (!Array.isArray(priceBooks) || !priceBooks.every(isBookRef))
+    return broken('lists no price books by their digests');
+  const journals = isRecord(books) ? countOf(books['journals']) : undefined;
+  if (journals === undefined) return broken('counts no journals');
+  if (!Array.isArray(notCovered) || !notCovered.every((said) => typeof said === 'string'))
+    return broken('does not say what it does not cover');
+  const manifest = { size, firstLeaf, endLeaf, priceBooks, journals, notCovered };
+  return { found: 'sound', manifest: { ...(raw as unknown as Names), ...manifest } };
+}
+
+type Names = Pick<Manifest, 'ledgerId' | 'origin' | 'verifierKey'>;
+
+/** Null where no time was asked for. */
+const isTime = (value: unknown): boolean =>
+  value === null ||
+  (typeof value === 'string' && TIME.test(value) && !Number.isNaN(Date.parse(value)));
+
+const broken = (message: string): ManifestRead => ({ found: 'broken', message });
+
+export const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Counts come as decimal strings (they may be beyond 2^53 one day) or as numbers. */
+export function countOf(value: unknown): number | undefined {
+  const count = typeof value === 'string' && /^(0|[1-9]\d{0,15})$/.test(value) ? +value : value;
+  return typeof count === 'number' && Number.isSafeInteger(count) && count >= 0 ? count : undefined;
+}
+
+const isBookRef = (value: unknown): value is { version: string; sha256: string } =>
+  isRecord(value) &&
+  typeof value['sha256'] === 'string' &&
+  HEX_SHA256.test(value['sha256']) &&
+  value['version'] === `sha256:${value['sha256']}`;

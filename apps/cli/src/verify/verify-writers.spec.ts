@@ -1,0 +1,150 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { TOPICS } from '#libs/audit-events';
+import { stageExport } from '../../../../test/support/export-stage.js';
+import { at, newGenerationId } from '../../../../test/support/ledger-events.js';
+import { newLogKey } from '../../../../test/support/memory-log.js';
+import type { Report } from './report.js';
+import { Day, honestDay } from './verify-stage.spec-support.js';
+import { runVerify } from './verify.js';
+
+const key = newLogKey();
+const MINUTE_MS = 60_000;
+
+let folder: string;
+let said: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'custos-verify-writers-'));
+  jest.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    said += String(text);
+    return true;
+  });
+});
+afterEach(() => {
+  jest.restoreAllMocks();
+  rmSync(folder, { recursive: true });
+});
+
+type Range = { firstLeaf: number; endLeaf: number };
+
+async function verifyWriters(
+  leaves: readonly Buffer[],
+  range?: Range,
+): Promise<Report & { code: number }> {
+  stageExport(folder, { key, leaves, ...(range && { range }) });
+  said = '';
+  const code = await runVerify(['writers', folder, '--key', key.verifierKey, '--json']);
+  return { code, ...(JSON.parse(said) as Report) };
+}
+
+/** One writer with `beats` heartbeats between start and stop: leaf n has wseq n. */
+function beating(beats = 10): Day {
+  const day = new Day();
+  day.start('w-1');
+  for (let i = 0; i < beats; i++) day.beat('w-1');
+  day.stop('w-1');
+  return day;
+}
+
+const retired = { retiredWriter: 'w-1', lastWseq: 1, reason: 'silent', at: at(0) };
+
+describe('custos verify writers', () => {
+  it('holds for dense, linked and closed chains, with records said again', async () => {
+    const { leaves } = honestDay(60);
+    expect(await verifyWriters(leaves)).toMatchObject({
+      code: 0,
+      checked: { writers: 2, closedChains: 2, openChains: 0, repeats: 2 * 2 },
+    });
+  });
+
+  it.each<[string, (leaves: Buffer[]) => Buffer[], string, object]>([
+    [
+      'a record missing',
+      (l) => l.toSpliced(4, 1),
+      'removed',
+      { writer: 'w-1', wseq: 4, leafIndex: '4' },
+    ],
+    ['the first records missing', (l) => l.slice(2), 'removed', { writer: 'w-1', wseq: 0 }],
+    [
+      'records in another order',
+      (l) => l.with(4, l[5]!).with(5, l[4]!),
+      'reordered',
+      { wseq: 4, leafIndex: '5' },
+    ],
+    [
+      'a record altered',
+      (l) => l.with(4, Buffer.from(l[4]!.toString().replace('"ingress"', '"outgres"'))),
+      'altered',
+      { wseq: 5, leafIndex: '5' },
+    ],
+    [
+      'one number said twice, at once',
+      (l) => l.toSpliced(5, 0, Buffer.from(l[4]!.toString().replace('"ingress"', '"outgres"'))),
+      'equivocated',
+      { wseq: 4, leafIndex: '5' },
+    ],
+    [
+      'one number said twice, later',
+      (l) => [...l, Buffer.from(l[4]!.toString().replace('"ingress"', '"outgres"'))],
+      'equivocated',
+      { wseq: 4, leafIndex: '12' },
+    ],
+  ])('names %s', async (_name, change, reason, place) => {
+    expect(await verifyWriters(change(beating().leaves))).toMatchObject({ code: 1, reason, place });
+  });
+
+  it('names a writer that fell silent long before the records end', async () => {
+    const day = beating(2);
+    day.leaves.pop();
+    day.start('w-2');
+    expect(await verifyWriters(day.leaves)).toMatchObject({ code: 0, checked: { openChains: 2 } });
+    day.pass(11 * MINUTE_MS);
+    day.beat('w-2');
+    expect(await verifyWriters(day.leaves)).toMatchObject({
+      code: 1,
+      reason: 'incomplete',
+      place: { writer: 'w-1', wseq: 2 },
+    });
+    day.say('w-2', 'custos.writer.retired.v1', 'w-1', retired);
+    expect(await verifyWriters(day.leaves)).toMatchObject({
+      code: 0,
+      checked: { openChains: 1, closedChains: 1 },
+    });
+  });
+
+  it('takes a hole in the tail of a retired writer for none', async () => {
+    const day = new Day();
+    day.start('w-1');
+    day.beat('w-1');
+    day.lose('w-1', 'custos.writer.heartbeat.v1', 'w-1', { app: 'ingress', at: at(0) });
+    day.start('w-2');
+    day.say('w-2', 'custos.writer.retired.v1', 'w-1', retired);
+    day.beat('w-1');
+    expect(await verifyWriters(day.leaves)).toMatchObject({ code: 0, faultCount: 0 });
+  });
+
+  it('says that a part tells nothing of what stands before it', async () => {
+    const report = await verifyWriters(beating(600).leaves, { firstLeaf: 300, endLeaf: 602 });
+    expect(report).toMatchObject({ code: 0, checked: { closedChains: 1 } });
+    expect(report.notCovered).toContain('chains of writers before leaf 300');
+  });
+
+  it('goes on past records that nobody can read', async () => {
+    const { leaves } = beating();
+    const strange = Buffer.from(JSON.stringify({ topic: TOPICS.audit, id: newGenerationId() }));
+    expect(await verifyWriters(leaves.toSpliced(5, 0, strange))).toMatchObject({
+      code: 0,
+      checked: { unreadable: 1 },
+    });
+  });
+
+  it('needs no key, and says what that leaves open', async () => {
+    stageExport(folder, { key, leaves: beating().leaves });
+    said = '';
+    expect(await runVerify(['writers', folder])).toBe(0);
+    expect(said).toContain('not covered: the signature of the checkpoint: no key was given');
+  });
+});
