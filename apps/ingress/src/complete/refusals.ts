@@ -68,14 +68,18 @@ export function policyRefusal(verdict: Verdict, ask: Ask, offer?: CounterOffer):
 /** In the spelling of the wire. */
 function offerBody({ alternatives, ways, complete }: CounterOffer): Record<string, unknown> {
   return {
-    alternatives: alternatives.map(({ differs, ...a }) => ({
+    alternatives: alternatives.map(({ differs, leavingOut, ...a }) => ({
       ...a,
-      differs: {
-        same_model: differs.sameModel,
-        ...(differs.priceRatio === undefined ? {} : { price_ratio: differs.priceRatio }),
-        ...(differs.quality === undefined ? {} : { quality: differs.quality }),
-        context_tokens: differs.contextTokens,
-      },
+      // The caller's own wishes, where nothing is left with them.
+      ...(leavingOut && { leaving_out: leavingOut }),
+      ...(differs && {
+        differs: {
+          same_model: differs.sameModel,
+          ...(differs.priceRatio === undefined ? {} : { price_ratio: differs.priceRatio }),
+          ...(differs.quality === undefined ? {} : { quality: differs.quality }),
+          context_tokens: differs.contextTokens,
+        },
+      }),
     })),
     // The least that would admit what was asked for: rules to lift, and what is not known or not signed.
     would_admit: ways.map(({ endpoint, provider, lift, facts }) => ({

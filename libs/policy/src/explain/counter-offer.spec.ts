@@ -194,3 +194,81 @@ describe('over the built-in catalog', () => {
     expect(tookMs).toBeLessThan(500);
   });
 });
+
+describe('a counter-offer where any model would have done', () => {
+  const anything = (
+    text: string,
+    want: Parameters<typeof facts>[0] = {},
+    left = (): number => 1,
+  ): CounterOffer => {
+    const decider = createDecider(shippedBundle({ 'spec.cedar': text }), catalog);
+    const asked = facts({ dataClass: 'public', dataTags: ['spec'], ...want });
+    const question = { profile: PROFILE, facts: asked, nowMs: NOW_MS };
+    const { permitted } = decider.decide({ ...question, endpoints: catalog.endpoints });
+    expect(permitted).toEqual([]);
+    return counterOffer({
+      ...question,
+      decider,
+      wanted: undefined,
+      refused: catalog.endpoints,
+      left,
+    });
+  };
+  const want = { zdr: true, denyDataCollection: false, confidential: false };
+
+  it('names the best models that only the caller’s own wishes shut, and which', () => {
+    const { alternatives, complete } = anything(rules.never, { want });
+    expect(alternatives).toEqual([
+      {
+        model: 'lab/near',
+        endpoint: 'clinic~lab~near~global~default',
+        provider: 'clinic',
+        region: 'global',
+        leavingOut: ['req.zdr'],
+      },
+      expect.objectContaining({ model: 'lab/far', leavingOut: ['req.zdr'] }),
+    ]);
+    expect(complete).toBe(true);
+  });
+
+  it('names none where law or house shut them all, but what would open one', () => {
+    const { alternatives, ways } = anything(
+      policyText(
+        'spec.baa',
+        'platform',
+        `forbid ${ANYBODY}`,
+        `${when} unless { resource has baaSigned && resource.baaSigned }`,
+      ),
+    );
+    expect(alternatives).toEqual([]);
+    expect(ways[0]).toMatchObject({ facts: [{ fact: 'baaSigned' }], lift: [] });
+  });
+
+  it('is silent, and says so, where the time is up', () => {
+    expect(anything(rules.never, { want }, () => 0)).toEqual({
+      alternatives: [],
+      ways: [],
+      complete: false,
+    });
+  });
+
+  it('is found within its budget over the whole built-in catalog', () => {
+    const whole = loadCatalog((name) =>
+      readFileSync(join(import.meta.dirname, '../../../catalog/data', name), 'utf8'),
+    );
+    const decider = createDecider(shippedBundle(), whole);
+    const asked = facts({ dataClass: 'public', want: { confidential: true } });
+    const question = { profile: PROFILE, facts: asked, nowMs: NOW_MS };
+    let asking = 0;
+    const { alternatives } = counterOffer({
+      ...question,
+      decider,
+      wanted: undefined,
+      refused: whole.endpoints,
+      left: () => 1 - asking++ / 2_000,
+    });
+    expect(alternatives).toHaveLength(3);
+    for (const { leavingOut } of alternatives) expect(leavingOut).toEqual(['req.confidential']);
+    expect(new Set(alternatives.map((a) => a.model)).size).toBe(3);
+  });
+});

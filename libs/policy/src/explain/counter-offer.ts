@@ -21,7 +21,8 @@ const PROVIDERS_ASKED_MAX = 6;
 
 export interface CounterOfferInput extends Omit<DecisionInput, 'endpoints'> {
   readonly decider: Pick<Decider, 'bundle' | 'catalog' | 'decide' | 'inquire'>;
-  readonly wanted: Model;
+  /** Undefined where the gateway was to choose among all models. */
+  readonly wanted: Model | undefined;
   /** What was refused of it; all of its endpoints unless one was asked for. */
   readonly refused: readonly Endpoint[];
   /** Share of the time an offer may take that is left, 1 … 0: what was found until then is offered. */
@@ -33,8 +34,13 @@ export interface Alternative {
   readonly endpoint: string;
   readonly provider: string;
   readonly region: string;
-  /** Against the wanted model's cheapest endpoint; absent where one of the two is not known. */
-  readonly differs: {
+  /**
+   * The caller's own rules to leave out of the request: only where any model would do and none is left as things stand,
+   * so that nothing else could be offered.
+   */
+  readonly leavingOut?: readonly string[];
+  /** Against the wanted model's cheapest endpoint, where one was wanted; members absent where one of the two is not known. */
+  readonly differs?: {
     readonly sameModel: boolean;
     /** Its price over the wanted one's: 1 = the same, 2 = twice. */
     readonly priceRatio?: number;
@@ -46,7 +52,7 @@ export interface Alternative {
 }
 
 export interface CounterOffer {
-  /** Permitted as things stand, nearest first. */
+  /** Permitted as things stand, or but for the caller's own wishes; nearest first. */
   readonly alternatives: readonly Alternative[];
   /** What would admit the wanted model itself, the least first. */
   readonly ways: readonly (WayIn & { readonly endpoint: string; readonly provider: string })[];
@@ -61,15 +67,21 @@ export function counterOffer(input: CounterOfferInput): CounterOffer {
     (share: number): (() => boolean) =>
     () =>
       input.left() > share || (complete = false);
+  const { wanted } = input;
+  const goOn = until(ALTERNATIVES_SHARE);
   return {
-    alternatives: alternatives(input, until(ALTERNATIVES_SHARE)),
+    alternatives: wanted ? alternatives(input, wanted, goOn) : goOn() ? withoutWishes(input) : [],
     ways: waysIn(input, until(0)),
     complete,
   };
 }
 
-function alternatives(input: CounterOfferInput, goOn: () => boolean): readonly Alternative[] {
-  const { decider, wanted, refused } = input;
+function alternatives(
+  input: CounterOfferInput,
+  wanted: Model,
+  goOn: () => boolean,
+): readonly Alternative[] {
+  const { decider, refused } = input;
   const { catalog } = decider;
   const not = new Set(refused.map((e) => e.ordinal));
   const elsewhere = catalog.endpointsOf(wanted.id).filter((e) => !not.has(e.ordinal));
@@ -79,7 +91,8 @@ function alternatives(input: CounterOfferInput, goOn: () => boolean): readonly A
     const [cheapest] = permitted.toSorted((a, b) =>
       Number((blended(a) ?? MOST) - (blended(b) ?? MOST)),
     );
-    if (cheapest) found.push(alternative(wanted, model, cheapest, catalog));
+    if (cheapest)
+      found.push({ ...offerOf(cheapest), differs: difference(wanted, model, cheapest, catalog) });
   };
   if (elsewhere.length > 0) ask(elsewhere, wanted);
   for (const model of nearestModels(wanted, catalog).slice(0, MODELS_ASKED_MAX)) {
@@ -96,39 +109,73 @@ const MOST = 10n ** 18n;
 const HUNDREDTHS = 100;
 const round = (n: number): number => Math.round(n * HUNDREDTHS) / HUNDREDTHS;
 
-function alternative(
+const offerOf = (endpoint: Endpoint): Omit<Alternative, 'differs'> => ({
+  model: endpoint.modelId,
+  endpoint: endpoint.id,
+  provider: endpoint.providerId,
+  region: endpoint.region,
+});
+
+function difference(
   wanted: Model,
   model: Model,
   endpoint: Endpoint,
   catalog: Catalog,
-): Alternative {
+): NonNullable<Alternative['differs']> {
   const [price, wantedPrice] = [blended(endpoint), blendedPicoUsd(catalog.endpointsOf(wanted.id))];
   return {
-    model: model.id,
-    endpoint: endpoint.id,
-    provider: endpoint.providerId,
-    region: endpoint.region,
-    differs: {
-      sameModel: model.id === wanted.id,
-      ...(price !== undefined &&
-        wantedPrice !== undefined &&
-        wantedPrice > 0n && { priceRatio: round(Number(price) / Number(wantedPrice)) }),
-      ...(model.quality &&
-        wanted.quality && { quality: round(model.quality.score - wanted.quality.score) }),
-      contextTokens: endpoint.contextTokens - wanted.contextTokens,
-    },
+    sameModel: model.id === wanted.id,
+    ...(price !== undefined &&
+      wantedPrice !== undefined &&
+      wantedPrice > 0n && { priceRatio: round(Number(price) / Number(wantedPrice)) }),
+    ...(model.quality &&
+      wanted.quality && { quality: round(model.quality.score - wanted.quality.score) }),
+    contextTokens: endpoint.contextTokens - wanted.contextTokens,
   };
 }
 
+/** Models that the law and the house leave where the caller's wishes leave none: the best first. One decision. */
+function withoutWishes(input: CounterOfferInput): readonly Alternative[] {
+  const { decider, facts, refused } = input;
+  const { catalog, bundle } = decider;
+  const want = { zdr: false, denyDataCollection: false, confidential: false };
+  const { permitted } = decider.decide({ ...input, facts: { ...facts, want }, endpoints: refused });
+  const cheapest = new Map<string, Endpoint>();
+  for (const endpoint of permitted) {
+    const held = cheapest.get(endpoint.modelId);
+    if (held === undefined || (blended(endpoint) ?? MOST) < (blended(held) ?? MOST))
+      cheapest.set(endpoint.modelId, endpoint);
+  }
+  const best = [...cheapest.values()]
+    .toSorted((a, b) => qualityOf(b, catalog) - qualityOf(a, catalog) || (a.id < b.id ? -1 : 1))
+    .slice(0, ALTERNATIVES_MAX);
+  const { excluded } = decider.decide({ ...input, endpoints: best });
+  return best.map((endpoint) => ({
+    ...offerOf(endpoint),
+    leavingOut: (excluded.find((g) => g.endpoints.includes(endpoint))?.policyIds ?? []).filter(
+      (id) => bundle.citations[id]?.layer === 'request',
+    ),
+  }));
+}
+
+const qualityOf = ({ modelId }: Endpoint, { models }: Catalog): number =>
+  models.get(modelId)?.quality?.score ?? 0;
+
 function waysIn(input: CounterOfferInput, goOn: () => boolean): CounterOffer['ways'] {
-  const { decider, facts, nowMs, organisationFacts: own, refused } = input;
+  const { decider, facts, nowMs, organisationFacts: own, refused, wanted } = input;
   const { bundle } = decider;
   const catalog = own ? overlayFacts(decider.catalog, own) : decider.catalog;
   const objections = objectionsOf(input, goOn);
-  // One endpoint of a provider stands for all: what is signed is signed with the provider.
-  const byProvider = new Map(refused.toReversed().map((e) => [e.providerId, e]));
+  // One endpoint of a provider stands for all: what is signed is signed with the provider. Of the best model, where any
+  // would do.
+  const stands = new Map<string, Endpoint>();
+  for (const e of refused) {
+    const held = stands.get(e.providerId);
+    if (!held || (!wanted && qualityOf(e, catalog) > qualityOf(held, catalog)))
+      stands.set(e.providerId, e);
+  }
   // Of whom most is known, least is missing.
-  const candidates = [...byProvider.values()]
+  const candidates = [...stands.values()]
     .map((endpoint) => ({ endpoint, known: endpointFacts(endpoint, catalog, nowMs) }))
     .toSorted((a, b) => Object.keys(b.known).length - Object.keys(a.known).length)
     .slice(0, PROVIDERS_ASKED_MAX);
