@@ -39,6 +39,20 @@ export async function openProcessLog(
     ),
   );
   lifecycle.onShutdown(90, 'audit log', () => log.close());
+  const writer = await openProcessWriter(log, { app, topic, clock, lifecycle });
+  return { log, writer };
+}
+
+/** A further writer of such a process, on a topic of its own. */
+export async function openProcessWriter(
+  log: AppendLog,
+  {
+    app,
+    topic,
+    clock,
+    lifecycle,
+  }: Pick<ProcessLogOptions, 'app' | 'topic' | 'clock' | 'lifecycle'>,
+): Promise<AuditWriter> {
   const writer = new AuditWriter({
     log,
     topic,
@@ -51,5 +65,5 @@ export async function openProcessLog(
   });
   await writer.start();
   lifecycle.onShutdown(60, 'audit writer', () => writer.stop());
-  return { log, writer };
+  return writer;
 }

@@ -112,6 +112,7 @@ export const openedData = (
   ...principalData(principal),
   receivedAt: iso(receivedAtMs),
   ...parts,
+  ...(principal.organisation.prepaid === true && { payer: 'prepaid' as const }),
 });
 
 export const refusedData = (

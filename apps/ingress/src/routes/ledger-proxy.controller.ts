@@ -27,6 +27,11 @@ export class LedgerProxyController {
     return this.#pass(request, reply);
   }
 
+  @Get('credits')
+  credits(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    return this.#pass(request, reply);
+  }
+
   async #pass(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     let answer: Response;
     let body: string;

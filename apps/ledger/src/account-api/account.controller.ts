@@ -4,6 +4,7 @@ import { DomainError, isGenerationId } from '#libs/kernel';
 import type { LedgerAppErrorCode } from '../ledger.errors.js';
 import { AccountGuard } from '../ledger.guards.js';
 import { Ledger } from '../ledger.js';
+import { creditsRecord } from './credits-record.js';
 import { generationRecord } from './generation-record.js';
 import { keyRecord } from './key-record.js';
 
@@ -31,5 +32,14 @@ export class AccountController {
   @Get('key')
   async key(@Admitted() principal: Principal): Promise<ReturnType<typeof keyRecord>> {
     return keyRecord(principal, await this.ledger.usageOfKey(principal.key.id));
+  }
+
+  @Get('credits')
+  async credits(
+    @Admitted() { organisation }: Principal,
+  ): Promise<ReturnType<typeof creditsRecord>> {
+    const bought = await this.ledger.credits.boughtBy(organisation.id);
+    const used = await this.ledger.balances.usageOf('organisation', organisation.id);
+    return creditsRecord(bought, used.postedPicoUsd);
   }
 }
