@@ -1,4 +1,5 @@
 import type { EntityManager } from 'typeorm';
+import { MAIN_LEDGER } from '#libs/audit-log';
 import type { LimitScope } from '#libs/identity';
 import type { Change } from './changes.js';
 import {
@@ -16,6 +17,7 @@ export async function applyChange(manager: EntityManager, change: Change): Promi
       const { kind: _, limitPicoUsd, ...row } = change;
       await manager.insert(OrganisationEntity, {
         prepaid: false,
+        ledgerId: MAIN_LEDGER,
         limitReset: null,
         ...row,
         limitPicoUsd: amountOf(limitPicoUsd),

@@ -21,6 +21,7 @@ export type Change =
       readonly limitPicoUsd: Amount;
       readonly limitReset?: Reset;
       readonly prepaid?: boolean;
+      readonly ledgerId?: string;
     }
   | {
       readonly kind: 'workspace.created';

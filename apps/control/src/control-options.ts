@@ -8,6 +8,8 @@ export interface ControlOptions {
   readonly databaseUrl: string;
   /** Writes to the topic custos.control.v1; started before the module, stopped after it. */
   readonly writer: EventAppender;
+  /** The same in the logs of further ledgers, by ledger id: what concerns the books of an organisation goes to its own. */
+  readonly writersOf?: ReadonlyMap<string, EventAppender>;
   /** Control publishes into it; who composes may read from it in process. */
   readonly principals: InProcessSnapshotSource<PrincipalsSnapshot>;
   /** The same for what customers state of their contracts. */

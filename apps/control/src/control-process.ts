@@ -20,6 +20,7 @@ import { ControlPlane } from './control-plane.js';
 import type { ControlConfig } from './control.config.js';
 import { ControlModule } from './control.module.js';
 import { CONTROL_ERRORS } from './errors.js';
+import { openLedgerWriters } from './ledger-writers.js';
 import { controlMigrations } from './migrations/index.js';
 
 @Module({})
@@ -37,12 +38,14 @@ export async function startControl(config: ControlConfig, lifecycle: Lifecycle):
   const logger = new Logger({ app: 'control', level: config.CUSTOS_LOG_LEVEL });
   lifecycle.logger = logger;
   const writer = await openWriter(config, lifecycle);
+  const writersOf = await openLedgerWriters(config, new SystemClock(), lifecycle);
   const health = new HealthRegistry();
   health.register('audit log', () => (writer.accepting ? undefined : 'does not acknowledge'));
   const module = ControlProcessModule.register(
     {
       databaseUrl: config.CUSTOS_DATABASE_URL,
       writer,
+      writersOf,
       principals: new InProcessSnapshotSource<PrincipalsSnapshot>(),
       facts: new InProcessSnapshotSource<FactsSnapshot>(),
       internalToken: config.CUSTOS_INTERNAL_TOKEN,

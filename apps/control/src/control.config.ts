@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { logVariables } from '#libs/audit-log';
+import { furtherLedgers, logVariables } from '#libs/audit-log';
 import { LOG_LEVELS, parseConfig, variable, type Environment } from '#libs/platform';
 
 const database = () => variable.url('postgres', 'postgresql');
@@ -7,6 +7,8 @@ const database = () => variable.url('postgres', 'postgresql');
 /** Settings of control as a process of its own. */
 const schema = z.object({
   ...logVariables,
+  /** Ledgers beside the main one, as the ingress names them: what concerns their books is written there. */
+  CUSTOS_LEDGERS: furtherLedgers,
   /** Loopback: keys travel here, and TLS is the business of whoever puts a proxy before it. */
   HOST: z.string().default('127.0.0.1'),
   PORT: variable.port().default(8083),

@@ -1,6 +1,6 @@
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { Outbox as RecordedOutbox } from '#libs/audit-log';
+import { MAIN_LEDGER, Outbox as RecordedOutbox } from '#libs/audit-log';
 import type { FactsSnapshot } from '#libs/catalog';
 import type { PrincipalsSnapshot } from '#libs/identity';
 import { describeError, type InProcessSnapshotSource } from '#libs/platform';
@@ -26,11 +26,16 @@ export class Outbox
     @Inject(CONTROL_OPTIONS) private readonly control: ControlOptions,
     @Inject(DataSource) private readonly database: DataSource,
   ) {
-    const { principals, facts, writer, logger, effectDeadlineMs } = control;
+    const { principals, facts, writer, writersOf, logger, effectDeadlineMs } = control;
     super({
       database,
       table: 'control.outbox',
-      writer,
+      writerFor: ({ change }) => {
+        const ledgerId = ('ledgerId' in change ? change.ledgerId : undefined) ?? MAIN_LEDGER;
+        const itsOwn = ledgerId === MAIN_LEDGER ? writer : writersOf?.get(ledgerId);
+        if (itsOwn === undefined) throw new Error(`ledger ${ledgerId} is not within reach`);
+        return itsOwn;
+      },
       recordOf,
       apply: (manager, { change }) => applyChange(manager, change),
       read: async (manager) => ({
@@ -44,6 +49,11 @@ export class Outbox
       onFault: (error) => logger.error('control.relay_failed', describeError(error)),
       effectDeadlineMs,
     });
+  }
+
+  /** True where this process writes to that ledger's log. */
+  reaches(ledgerId: string): boolean {
+    return ledgerId === MAIN_LEDGER || this.control.writersOf?.has(ledgerId) === true;
   }
 
   async onModuleInit(): Promise<void> {

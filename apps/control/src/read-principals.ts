@@ -1,4 +1,5 @@
 import type { EntityManager } from 'typeorm';
+import { MAIN_LEDGER } from '#libs/audit-log';
 import { keyId, organisationId, workspaceId, type LimitReset } from '#libs/kernel';
 import { principalsSnapshot, type PrincipalsSnapshot } from '#libs/identity';
 import { ApiKeyEntity, OrganisationEntity, WorkspaceEntity } from './entities/index.js';
@@ -9,12 +10,15 @@ export async function readPrincipals(manager: EntityManager): Promise<Principals
   const workspaces = await manager.find(WorkspaceEntity);
   const keys = await manager.find(ApiKeyEntity);
   return principalsSnapshot({
-    organisations: organisations.map(({ id, limitPicoUsd, limitReset, prepaid, ...row }) => ({
-      ...row,
-      id: organisationId(id),
-      ...limited(limitPicoUsd, limitReset),
-      ...(prepaid ? { prepaid } : {}),
-    })),
+    organisations: organisations.map(
+      ({ id, limitPicoUsd, limitReset, prepaid, ledgerId, ...row }) => ({
+        ...row,
+        id: organisationId(id),
+        ...(ledgerId === MAIN_LEDGER ? {} : { ledgerId }),
+        ...limited(limitPicoUsd, limitReset),
+        ...(prepaid ? { prepaid } : {}),
+      }),
+    ),
     workspaces: workspaces.map(({ id, organisationId: of, limitPicoUsd, limitReset, ...row }) => ({
       ...row,
       id: workspaceId(id),

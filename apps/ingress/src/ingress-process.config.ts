@@ -1,8 +1,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
-import { logVariables } from '#libs/audit-log';
+import { furtherLedgers, logVariables } from '#libs/audit-log';
 import { LOG_LEVELS, packageRoot, parseConfig, variable, type Environment } from '#libs/platform';
-import { furtherLedgers } from './further-ledgers.js';
 import { ingressVariables, refuseInProduction } from './ingress.config.js';
 
 /** Settings of the data plane as a process of its own. */

@@ -1,7 +1,6 @@
-import { logOptions, openAppendLog } from '#libs/audit-log';
+import { logOptions, openAppendLog, type FurtherLedger } from '#libs/audit-log';
 import { HttpAllowance } from '#libs/identity';
 import type { Lifecycle, Logger } from '#libs/platform';
-import type { FurtherLedger } from './further-ledgers.js';
 import type { IngressConfig } from './ingress-process.config.js';
 import type { LedgerLink } from './open-lane.js';
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { LEDGER_ID, MAIN_LEDGER } from '#libs/audit-log';
 import { formatUsd, LIMIT_RESETS, parseUsd } from '#libs/kernel';
 import { ROLES } from '#libs/identity';
 import type { LimitPatch } from '../commands/set-limit.js';
@@ -24,6 +25,8 @@ export const newOrganisation = z.strictObject({
   sector: word.default('general'),
   jurisdiction: word,
   prepaid: z.boolean().default(false),
+  /** Which ledger keeps its records and books: for ever. */
+  ledgerId: z.string().regex(LEDGER_ID, 'expected the id of a ledger').default(MAIN_LEDGER),
   limitUsd: limitUsd.default(null),
   limitReset: limitReset.default(null),
 });

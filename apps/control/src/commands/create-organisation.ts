@@ -1,7 +1,8 @@
 import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { Decided } from '#libs/audit-log';
-import { uuidV7, type LimitReset } from '#libs/kernel';
+import { DomainError, uuidV7, type LimitReset } from '#libs/kernel';
+import type { ControlErrorCode } from '../errors.js';
 import { Outbox } from '../outbox.js';
 
 export interface NewOrganisation {
@@ -11,6 +12,7 @@ export interface NewOrganisation {
   readonly limitPicoUsd: bigint | null;
   readonly limitReset: LimitReset | null;
   readonly prepaid: boolean;
+  readonly ledgerId: string;
 }
 
 export class CreateOrganisation extends Command<Decided & { readonly id: string }> {
@@ -29,6 +31,11 @@ export class CreateOrganisationHandler implements ICommandHandler<CreateOrganisa
   async execute({ actor, organisation }: CreateOrganisation): Promise<Decided & { id: string }> {
     const id = `org-${uuidV7(Date.now())}`;
     const { limitPicoUsd, ...rest } = organisation;
+    if (!this.outbox.reaches(rest.ledgerId))
+      throw new DomainError<ControlErrorCode>(
+        'unknown_ledger',
+        'This deployment has no ledger of that id.',
+      );
     const decided = await this.outbox.decide(actor, async () => [
       { kind: 'organisation.created', id, ...rest, limitPicoUsd: limitPicoUsd?.toString() ?? null },
     ]);

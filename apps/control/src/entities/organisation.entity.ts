@@ -16,6 +16,10 @@ export class OrganisationEntity {
   @Column({ type: 'text' })
   jurisdiction!: string;
 
+  /** The ledger that keeps its records and books. */
+  @Column({ type: 'text', name: 'ledger_id' })
+  ledgerId!: string;
+
   /** Null = unlimited. */
   @Column({
     type: 'numeric',

@@ -3,6 +3,7 @@ import { ControlTables1763720200001 } from './1763720200001-control-tables.js';
 import { CustomerFacts1763720200002 } from './1763720200002-customer-facts.js';
 import { FactVersions1763720200003 } from './1763720200003-fact-versions.js';
 import { LimitResets1763720200004 } from './1763720200004-limit-resets.js';
+import { OrganisationLedger1763720200005 } from './1763720200005-organisation-ledger.js';
 
 /** In order. For `runMigrations` with `schema: 'control'`. */
 export const controlMigrations: readonly (new () => MigrationInterface)[] = [
@@ -10,4 +11,5 @@ export const controlMigrations: readonly (new () => MigrationInterface)[] = [
   CustomerFacts1763720200002,
   FactVersions1763720200003,
   LimitResets1763720200004,
+  OrganisationLedger1763720200005,
 ];

@@ -40,7 +40,7 @@ export class PolicyOutbox
     super({
       database,
       table: 'policy.outbox',
-      writer,
+      writerFor: () => writer,
       recordOf,
       apply: applyChange,
       read: readPolicy,

@@ -17,7 +17,8 @@ export interface OutboxOptions<Change, State> {
    * recorded_in. Its rows are never deleted.
    */
   readonly table: string;
-  readonly writer: EventAppender;
+  /** Into which log a change goes: always the same one for the same change. */
+  readonly writerFor: (decided: DecidedChange<Change>) => EventAppender;
   /** What the log is told; it should name the `seq`, which makes a repeated record recognisable. */
   readonly recordOf: (decided: DecidedChange<Change>) => {
     readonly type: EventType & `custos.${'control' | 'pricebook' | 'policy'}.${string}`;

@@ -73,13 +73,13 @@ export class OutboxRelay<Change, State> {
   }
 
   async #relayOne(): Promise<boolean> {
-    const { database, table, recordOf, writer } = this.options;
+    const { database, table, recordOf, writerFor } = this.options;
     const [decided] = await database.query<DecidedChange<Change>[]>(
       `select ${COLUMNS} from ${table} where applied_at is null order by seq limit 1`,
     );
     if (decided === undefined) return false;
     const { type, data } = recordOf(decided);
-    const receipt = await writer.append(type, data.subject, data, {
+    const receipt = await writerFor(decided).append(type, data.subject, data, {
       admission: false,
       deadlineMs: APPEND_DEADLINE_MS,
     });

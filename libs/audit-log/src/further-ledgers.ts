@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { LEDGER_ID } from '#libs/audit-log';
+import { LEDGER_ID } from './kafka/topic-names.js';
 
 /** A ledger beside the first: where it leases, and, where its log is in PostgreSQL, the role that may append to it. */
 export interface FurtherLedger {
@@ -11,7 +11,7 @@ export interface FurtherLedger {
 const SHAPE =
   'expected id=http://ledger:8084 or id=http://ledger:8084|postgres://…, commas between';
 
-/** `CUSTOS_LEDGERS`: what one ingress serves beside its first ledger. */
+/** `CUSTOS_LEDGERS`: what a process serves beside its first ledger. */
 export const furtherLedgers = z
   .string()
   .default('')
