@@ -95,6 +95,12 @@ const usage = object(
     reportedCostPicoUsd: picoUsd,
   },
 );
+const reconciledSide = object({
+  attempts: count,
+  inputTokens: count,
+  outputTokens: count,
+  costPicoUsd: signedPicoUsd,
+});
 const attemptOutcome = object(
   { ...attempt, outcome: label },
   {
@@ -262,5 +268,31 @@ export const EVENT_SHAPES: Readonly<Record<EventType, Check>> = {
     at: time,
     logId: name,
     through: list(object({ topic: name, partition: count, next: offset })),
+  }),
+  'custos.ledger.invoice_issued.v1': object({
+    number: name,
+    organisationId: name,
+    period: month,
+    at: time,
+    digest,
+    lines: count,
+    exactPicoUsd: signedPicoUsd,
+    payablePicoUsd: signedPicoUsd,
+    size: offset,
+    root: digest,
+  }),
+  'custos.ledger.reconciled.v1': object({
+    provider: name,
+    at: time,
+    author: name,
+    from: time,
+    to: time,
+    fileDigest: digest,
+    reportDigest: digest,
+    ours: reconciledSide,
+    theirs: reconciledSide,
+    matched: count,
+    differences: map(count),
+    explained: count,
   }),
 };

@@ -383,6 +383,60 @@ export interface PeriodClosed {
   }[];
 }
 
+/**
+ * `custos.ledger.invoice_issued.v1`, said by the ledger: the one invoice of an organisation for a closed month. It
+ * follows from the journals of that month among the leaves below `size`; the document is known by its digest.
+ */
+export interface InvoiceIssued {
+  /** Unique; counted per month. */
+  readonly number: string;
+  readonly organisationId: string;
+  /** `2026-11` */
+  readonly period: string;
+  readonly at: string;
+  /** Of the statement's canonical JSON. */
+  readonly digest: string;
+  /** Lines that were rounded, each to whole cents, half to even. */
+  readonly lines: number;
+  /** What the customer owes by the journals; signed. */
+  readonly exactPicoUsd: string;
+  /** The sum of the rounded lines; signed. The difference is posted to `rounding`. */
+  readonly payablePicoUsd: string;
+  /** The tree that the statement rests on. */
+  readonly size: string;
+  /** `sha256:` and the root, hex. */
+  readonly root: string;
+}
+
+/** One side of a comparison with a provider: what it amounts to. Absent cost = nothing was named. */
+export interface ReconciledSide {
+  readonly attempts: number;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly costPicoUsd: string;
+}
+
+/**
+ * `custos.ledger.reconciled.v1`, said by the ledger: a provider's usage export was laid beside the books. The file stays
+ * with who has it; it and the report are known by their digests.
+ */
+export interface LedgerReconciled {
+  readonly provider: string;
+  readonly at: string;
+  readonly author: string;
+  /** Attempts of generations received in this time were compared. */
+  readonly from: string;
+  readonly to: string;
+  readonly fileDigest: string;
+  readonly reportDigest: string;
+  readonly ours: ReconciledSide;
+  readonly theirs: ReconciledSide;
+  readonly matched: number;
+  /** By kind; those that a written rule explains are counted again in `explained`. */
+  readonly differences: Readonly<Record<string, number>>;
+  readonly explained: number;
+}
+
 export interface EventData {
   'custos.generation.opened.v1': GenerationOpened;
   'custos.generation.refused.v1': GenerationRefused;
@@ -402,6 +456,8 @@ export interface EventData {
   'custos.ledger.credit.v1': LedgerCredit;
   'custos.ledger.cost_differed.v1': CostDiffered;
   'custos.ledger.period_closed.v1': PeriodClosed;
+  'custos.ledger.invoice_issued.v1': InvoiceIssued;
+  'custos.ledger.reconciled.v1': LedgerReconciled;
 }
 export type EventType = keyof EventData;
 

@@ -153,9 +153,10 @@ export class BatchFold {
       return this.#foldGeneration({ index, event, place }, event, leaf, recordedAt);
     const booking = bookLeaf({ index, event, place }, this.books, this.context);
     this.books.note(index, booking);
-    if (booking.credit !== undefined) this.journals.push(booking.credit.journal);
+    const journal = booking.credit?.journal ?? booking.invoice?.journal;
+    if (journal !== undefined) this.journals.push(journal);
     if (booking.effect === 'unusable')
-      return this.#setAside(index, 'bad_usage', null, 'credit of no amount, or of too much');
+      return this.#setAside(index, 'bad_usage', null, 'an amount that cannot be posted');
     return booking.effect === 'noted'
       ? this.#foldWriter(event, this.#writer(event.writer))
       : booking.effect;

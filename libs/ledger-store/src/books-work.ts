@@ -1,5 +1,11 @@
 import type { CostDiffered, EventType } from '#libs/audit-events';
-import type { Booking, BooksSoFar, ClosedPeriod, GenerationState } from '#libs/ledger';
+import type {
+  BookedInvoice,
+  Booking,
+  BooksSoFar,
+  ClosedPeriod,
+  GenerationState,
+} from '#libs/ledger';
 import type { GenerationWork } from './rows.js';
 
 /** Credit that a batch posts. */
@@ -10,6 +16,10 @@ export interface CreditRow {
   readonly amount: bigint;
   readonly fee: bigint;
   readonly effectiveAt: string;
+}
+
+export interface InvoiceRow extends Pick<BookedInvoice, 'said'> {
+  readonly leafIndex: bigint;
 }
 
 export interface PeriodRow extends ClosedPeriod {
@@ -29,6 +39,8 @@ export interface SayingRow {
 export interface LoadedBooks {
   readonly logId: string;
   readonly credits: ReadonlySet<string>;
+  /** By key. */
+  readonly invoices: ReadonlySet<string>;
   /** Ascending. */
   readonly closedPeriods: readonly ClosedPeriod[];
 }
@@ -37,9 +49,11 @@ export interface LoadedBooks {
 export class BooksWork implements BooksSoFar {
   readonly credits: CreditRow[] = [];
   readonly periods: PeriodRow[] = [];
+  readonly invoices: InvoiceRow[] = [];
   readonly closedPeriods: ClosedPeriod[];
   readonly logId: string;
   readonly #known: Set<string>;
+  readonly #invoiced: Set<string>;
   readonly #sayings = new Map<string, SayingRow>();
 
   constructor(
@@ -49,6 +63,7 @@ export class BooksWork implements BooksSoFar {
     this.logId = loaded.logId;
     this.closedPeriods = [...loaded.closedPeriods];
     this.#known = new Set(loaded.credits);
+    this.#invoiced = new Set(loaded.invoices);
   }
 
   generation(id: string): GenerationState | undefined {
@@ -59,11 +74,19 @@ export class BooksWork implements BooksSoFar {
     return this.#known.has(id);
   }
 
+  hasInvoice(key: string): boolean {
+    return this.#invoiced.has(key);
+  }
+
   get sayings(): readonly SayingRow[] {
     return [...this.#sayings.values()];
   }
 
-  note(leafIndex: bigint, { credit, closedPeriod }: Booking): void {
+  note(leafIndex: bigint, { credit, closedPeriod, invoice }: Booking): void {
+    if (invoice !== undefined) {
+      this.#invoiced.add(invoice.key);
+      this.invoices.push({ said: invoice.said, leafIndex });
+    }
     if (closedPeriod !== undefined) {
       this.closedPeriods.push(closedPeriod);
       this.periods.push({ ...closedPeriod, leafIndex });

@@ -1,5 +1,11 @@
 import type { ClientBase } from 'pg';
-import { isGenerationEvent, unseen, type ClosedPeriod, type GenerationState } from '#libs/ledger';
+import {
+  invoiceKey,
+  isGenerationEvent,
+  unseen,
+  type ClosedPeriod,
+  type GenerationState,
+} from '#libs/ledger';
 import type { LoadedBooks } from './books-work.js';
 import type { DecodedRecord } from './decode-records.js';
 import type { GenerationWork, LeaseRow, WriterRow } from './rows.js';
@@ -129,6 +135,7 @@ export async function loadBooks(
   const ids = new Set<string>();
   for (const { read } of records)
     if (read.ok && read.event.type === 'custos.ledger.credit.v1') ids.add(read.event.data.creditId);
+  const invoices = await loadInvoices(client, records);
   const { rows: credits } =
     ids.size === 0
       ? { rows: [] }
@@ -140,7 +147,24 @@ export async function loadBooks(
     name: 'ledger.closed_periods',
     text: `select period, log_id as "logId", through from ledger.period order by period`,
   });
-  return { logId, credits: new Set(credits.map((c) => c.credit_id)), closedPeriods };
+  return { logId, credits: new Set(credits.map((c) => c.credit_id)), invoices, closedPeriods };
+}
+
+/** Keys of the invoices that this batch names and that stand already. */
+async function loadInvoices(
+  client: ClientBase,
+  records: readonly DecodedRecord[],
+): Promise<ReadonlySet<string>> {
+  const periods = new Set<string>();
+  for (const { read } of records)
+    if (read.ok && read.event.type === 'custos.ledger.invoice_issued.v1')
+      periods.add(read.event.data.period);
+  if (periods.size === 0) return new Set();
+  const { rows } = await client.query<{ organisation_id: string; period: string }>(
+    'select organisation_id, period from ledger.invoice where period = any($1::text[])',
+    [[...periods]],
+  );
+  return new Set(rows.map((r) => invoiceKey(r.organisation_id, r.period)));
 }
 
 /** Versions that this batch may have to rate by. */

@@ -3,7 +3,7 @@ import type { BooksWork } from './books-work.js';
 
 /** Writes what a batch changed of the books besides journals: rare, so that most batches send nothing. */
 export async function writeBooks(client: ClientBase, books: BooksWork): Promise<void> {
-  const { credits, periods, sayings } = books;
+  const { credits, periods, invoices, sayings } = books;
   if (credits.length > 0)
     await client.query(
       `insert into ledger.credit (credit_id, organisation_id, leaf_index, amount, fee, effective_at)
@@ -21,6 +21,23 @@ export async function writeBooks(client: ClientBase, books: BooksWork): Promise<
     await client.query(
       `insert into ledger.period (period, leaf_index, log_id, through) values ($1, $2, $3, $4)`,
       [period, leafIndex.toString(), logId, JSON.stringify(through)],
+    );
+  for (const { said, leafIndex } of invoices)
+    await client.query(
+      `insert into ledger.invoice (period, organisation_id, number, leaf_index, issued_at, digest, exact, payable, size, root)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+      [
+        said.period,
+        said.organisationId,
+        said.number,
+        leafIndex.toString(),
+        said.at,
+        said.digest,
+        said.exactPicoUsd,
+        said.payablePicoUsd,
+        said.size,
+        said.root,
+      ],
     );
   if (sayings.length > 0)
     await client.query(

@@ -1,4 +1,5 @@
 import type { CustosEvent } from '#libs/audit-events';
+import { bookInvoice, type BookedInvoice } from './book-invoice.js';
 import { journalOfCredit, reversalOf, type Journal, type Posting } from './journal.js';
 import {
   factsInForce,
@@ -25,6 +26,8 @@ export interface BooksSoFar {
   generation(id: string): GenerationState | undefined;
   /** Credit that has been posted. */
   hasCredit(id: string): boolean;
+  /** The invoice of an organisation for a month, by `invoiceKey`. */
+  hasInvoice(key: string): boolean;
   /** Months closed so far, ascending. */
   readonly closedPeriods: readonly ClosedPeriod[];
 }
@@ -39,7 +42,7 @@ export interface Terms {
 
 /** One leaf's effect on the books. The caller keeps what is given here, and nothing else is to be kept. */
 export interface Booking {
-  readonly effect: Effect | 'noted' | 'credited' | 'period_closed' | 'unusable';
+  readonly effect: Effect | 'noted' | 'credited' | 'period_closed' | 'invoiced' | 'unusable';
   /** The generation as it stands now; absent where the leaf is about none. */
   readonly generation?: GenerationState;
   /** Present where the leaf settled a generation. */
@@ -55,6 +58,7 @@ export interface Booking {
     readonly journal: Journal;
   };
   readonly closedPeriod?: ClosedPeriod;
+  readonly invoice?: BookedInvoice;
 }
 
 export interface Settled {
@@ -90,6 +94,8 @@ export function bookLeaf(leaf: Leaf, books: BooksSoFar, terms: Terms): Booking {
   switch (event.type) {
     case 'custos.ledger.credit.v1':
       return bookCredit(event, index, open(), books);
+    case 'custos.ledger.invoice_issued.v1':
+      return bookInvoice(event.data, index, books);
     case 'custos.ledger.period_closed.v1': {
       const { period, logId, through } = event.data;
       return books.closedPeriods.some((p) => p.period >= period)

@@ -11,6 +11,7 @@ export class BooksInMemory implements BooksSoFar {
   lastSettled: Booking['settled'];
   readonly #generations = new Map<string, GenerationState>();
   readonly #credits = new Set<string>();
+  readonly #invoices = new Set<string>();
   readonly #highWater = new Map<string, number>();
 
   constructor(private readonly terms: Terms) {}
@@ -23,6 +24,10 @@ export class BooksInMemory implements BooksSoFar {
     return this.#credits.has(id);
   }
 
+  hasInvoice(key: string): boolean {
+    return this.#invoices.has(key);
+  }
+
   /** The journals that the leaf causes. A record that its writer had to repeat causes none. */
   take(leaf: Leaf): readonly Journal[] {
     if (!this.#isNew(leaf.event)) return [];
@@ -30,10 +35,14 @@ export class BooksInMemory implements BooksSoFar {
   }
 
   /** Keeps what a booking gives, and returns its journals. */
-  keep({ generation, credit, closedPeriod, settled }: Booking): readonly Journal[] {
+  keep({ generation, credit, closedPeriod, invoice, settled }: Booking): readonly Journal[] {
     if (settled !== undefined) this.lastSettled = settled;
     if (generation !== undefined) this.#generations.set(generation.id, generation);
     if (closedPeriod !== undefined) this.closedPeriods.push(closedPeriod);
+    if (invoice !== undefined) {
+      this.#invoices.add(invoice.key);
+      return invoice.journal === undefined ? [] : [invoice.journal];
+    }
     if (credit === undefined) return settled?.journals ?? [];
     this.#credits.add(credit.id);
     return [credit.journal];

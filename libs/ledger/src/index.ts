@@ -8,6 +8,8 @@ export { billableUsage } from './billable-usage.js';
 export type { BillableUsage, BillingRule } from './billable-usage.js';
 export { bookDue, bookLeaf } from './book-leaf.js';
 export type { Booking, BooksSoFar, Leaf, Settled, Terms } from './book-leaf.js';
+export { invoiceKey } from './book-invoice.js';
+export type { BookedInvoice } from './book-invoice.js';
 export { BooksInMemory } from './books-in-memory.js';
 export { fold, isGenerationEvent, owesSettlement, unseen } from './life-cycle.js';
 export type {

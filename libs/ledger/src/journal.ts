@@ -1,4 +1,4 @@
-import type { LedgerCredit, Payer } from '#libs/audit-events';
+import type { InvoiceIssued, LedgerCredit, Payer } from '#libs/audit-events';
 
 /** Signed integer pico-USD: a debit is positive, a credit negative. JSON-safe: the amount is a decimal string. */
 export interface Posting {
@@ -12,7 +12,7 @@ export interface Journal {
   /** The leaf that caused it. */
   readonly leafIndex: bigint;
   readonly kind: JournalKind;
-  /** Absent where it is about none: credit. */
+  /** Absent where it is about none: credit, the rounding of an invoice. */
   readonly generationId?: string;
   /** The price book that its amounts follow from. */
   readonly priceBook?: string;
@@ -28,7 +28,7 @@ export interface Journal {
   readonly postings: readonly Posting[];
 }
 
-export type JournalKind = 'usage' | 'correction' | 'reversal' | 'credit';
+export type JournalKind = 'usage' | 'correction' | 'reversal' | 'credit' | 'rounding';
 
 export interface JournalInput {
   readonly organisationId: string;
@@ -77,6 +77,18 @@ export function journalOfCredit(credit: LedgerCredit): readonly Posting[] {
     posting('settlement:clearing', amount + fee),
     posting(`customer:${credit.organisationId}:prepaid`, -amount),
     posting('revenue:fees', -fee),
+  ].filter((p) => p.amountPicoUsd !== '0');
+}
+
+/**
+ * What an invoice in whole cents asks for beyond the journals of its month, or below: so that the customer's account
+ * shows what it owes. Empty where that is nothing. Throws RangeError as `journalFor`.
+ */
+export function journalOfInvoice(invoice: InvoiceIssued): readonly Posting[] {
+  const difference = BigInt(invoice.payablePicoUsd) - BigInt(invoice.exactPicoUsd);
+  return [
+    posting(`customer:${invoice.organisationId}:receivable`, difference),
+    posting('rounding', -difference),
   ].filter((p) => p.amountPicoUsd !== '0');
 }
 

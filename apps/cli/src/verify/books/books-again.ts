@@ -26,6 +26,7 @@ interface Standing {
 export class BooksAgain implements BooksSoFar {
   readonly closedPeriods: ClosedPeriod[] = [];
   readonly #credits = new Set<string>();
+  readonly #invoices = new Set<string>();
   readonly #standing = new Map<string, Standing>();
   readonly #settled = new SettledIndex();
   /** Highest number of each writer: a record said again is a leaf with no effect. */
@@ -43,6 +44,10 @@ export class BooksAgain implements BooksSoFar {
 
   hasCredit(id: string): boolean {
     return this.#credits.has(id);
+  }
+
+  hasInvoice(key: string): boolean {
+    return this.#invoices.has(key);
   }
 
   /** Generations seen, settled or not. */
@@ -74,10 +79,12 @@ export class BooksAgain implements BooksSoFar {
       }
       return this.#bookGeneration(leaf, event);
     }
-    const { credit, closedPeriod } = bookLeaf({ index: BigInt(leaf), event }, this, this.#terms);
+    const leafOfBooks = { index: BigInt(leaf), event };
+    const { credit, closedPeriod, invoice } = bookLeaf(leafOfBooks, this, this.#terms);
     if (closedPeriod) this.closedPeriods.push(closedPeriod);
     if (credit) this.#credits.add(credit.id);
-    return credit ? [credit.journal] : [];
+    if (invoice) this.#invoices.add(invoice.key);
+    return [credit?.journal, invoice?.journal].filter((j) => j !== undefined);
   }
 
   async #bookGeneration(leaf: number, event: GenerationEvent): Promise<readonly Journal[]> {
