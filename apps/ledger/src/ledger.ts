@@ -212,6 +212,8 @@ export class Ledger {
     if (this.consumer.role === 'halted') return this.consumer.haltReason;
     if (this.consumer.role === 'starting') return 'not reading the log yet';
     const behind = await this.consumer.recordsBehind();
-    return behind > LAG_RECORDS_MAX ? `${behind} records behind the log` : undefined;
+    return behind > LAG_RECORDS_MAX
+      ? `${behind} records behind the log`
+      : this.tree.checkpointer.fault();
   }
 }

@@ -82,6 +82,16 @@ export class LogQueries {
     });
   }
 
+  /** The same, one query after the other: all that a single connection can do. */
+  readerInTurn(size: bigint): HashReader {
+    let turn: Promise<unknown> = Promise.resolve();
+    return readerOfTiles(size, (tile) => {
+      const fetched = turn.then(() => this.#demand(tile));
+      turn = fetched.catch(() => undefined);
+      return fetched;
+    });
+  }
+
   async #demand(tile: Tile): Promise<Buffer> {
     const bytes = await this.tile(tile);
     if (bytes === undefined) throw new RangeError(`${tilePath(tile)} is not in the ledger`);

@@ -38,7 +38,7 @@ export async function rangeAt(size: bigint, read: HashReader): Promise<CompactRa
 export async function checkTree(client: ClientBase): Promise<void> {
   const { size, frontier, body } = await stored(client);
   const queries = new LogQueries(client);
-  const now = await rangeAt(size, queries.reader(size)).catch(unreadable);
+  const now = await rangeAt(size, queries.readerInTurn(size)).catch(unreadable);
   if (
     !now.hashes.every((hash, i) => frontier[i]?.equals(hash)) ||
     now.hashes.length !== frontier.length
@@ -52,7 +52,9 @@ export async function checkTree(client: ClientBase): Promise<void> {
       'a checkpoint was committed for a larger tree than this one',
       { size: size.toString(), checkpoint: checkpoint.size.toString() },
     );
-  const then = await rangeAt(checkpoint.size, queries.reader(checkpoint.size)).catch(unreadable);
+  const then = await rangeAt(checkpoint.size, queries.readerInTurn(checkpoint.size)).catch(
+    unreadable,
+  );
   if (!then.root().equals(checkpoint.rootHash)) throw mismatch();
 }
 

@@ -9,6 +9,9 @@ export interface Leading {
   asLeader<T>(work: (client: ClientBase) => Promise<T>): Promise<T | undefined>;
 }
 
+/** In a row; one or two come with every failover of the database. */
+const FAILURES_MAX = 10;
+
 export interface CheckpointerOptions {
   readonly checkpoints: Checkpoints;
   readonly signer: NoteSigner;
@@ -26,6 +29,8 @@ export class Checkpointer {
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
   #haltReason = '';
+  /** Since the last that did not fail. */
+  #failed = 0;
 
   constructor(private readonly options: CheckpointerOptions) {}
 
@@ -50,6 +55,11 @@ export class Checkpointer {
     if (this.#haltReason !== '') return;
     this.#haltReason = reason;
     this.options.logger.error('ledger.publication_halted', { reason });
+  }
+
+  /** Why nobody gets a newer checkpoint; undefined while they come. */
+  fault(): string | undefined {
+    return this.#failed < FAILURES_MAX ? undefined : 'checkpoints cannot be committed or signed';
   }
 
   /** Told of the size of every checkpoint that this process published; must not throw. */
@@ -88,11 +98,14 @@ export class Checkpointer {
   #tick(leading: Leading): Promise<void> {
     this.#running ??= leading
       .asLeader((client) => this.advance(client))
-      .catch((error: unknown) =>
-        this.options.logger.warn('ledger.checkpoint_failed', describeError(error)),
-      )
-      .finally(() => (this.#running = undefined))
-      .then(() => undefined);
+      .then(() => {
+        this.#failed = 0;
+      })
+      .catch((error: unknown) => {
+        this.#failed++;
+        this.options.logger.warn('ledger.checkpoint_failed', describeError(error));
+      })
+      .finally(() => (this.#running = undefined));
     return this.#running;
   }
 }
