@@ -157,10 +157,7 @@ describe('a clock that is wrong', () => {
 
   it('two ledgers that disagree on the date keep both days below the limit', async () => {
     const ahead = new HandClock(stage.clock.wallMs + 2 * MINUTE_MS);
-    const others = [
-      stage.ingress('ingress-2', stage.allowance(undefined, ahead)),
-      stage.ingress('ingress-3'),
-    ];
+    const others = [stage.ingress('ingress-2', stage.allowance(ahead)), stage.ingress('ingress-3')];
     for (const other of others)
       for (;;) {
         const outcome = await other.book.hold([DAILY], HELD);
@@ -273,42 +270,89 @@ describe('several limits', () => {
 });
 
 describe('credit bought in advance', () => {
-  it('binds beside the limit, over the lifetime, and is named', async () => {
-    stage.setLimits({ organisation: { prepaid: true } });
-    let credit = 2n * HELD;
-    const paid = stage.ingress(
-      'ingress-2',
-      stage.allowance(async () => credit),
+  const SCOPE: BudgetScope = { scope: 'organisation', id: SCOPE_IDS.organisation };
+  let control: WriterTape;
+
+  beforeEach(() => {
+    control = stage.writer('control-1');
+  });
+
+  const buy = (creditId: string, amount: bigint): Promise<void> => {
+    control.tape.say(control.id, 'custos.ledger.credit.v1', SCOPE_IDS.organisation, {
+      creditId,
+      organisationId: SCOPE_IDS.organisation,
+      at: control.at,
+      amountPicoUsd: amount.toString(),
+      feePicoUsd: '0',
+      fee: { basisPoints: 0, minimumPicoUsd: '0' },
+      author: 'key:key-admin',
+    });
+    return stage.fold();
+  };
+
+  const use = (hold: Hold, by: WriterTape, tokens: number): void => {
+    const id = newGenerationId();
+    by.open(id, HELD, hold.leases, { payer: 'prepaid' });
+    hold.recorded();
+    by.close(id, tokens);
+  };
+
+  /** The account in the books. */
+  const account = async (): Promise<bigint> => {
+    const [row] = await stage.rows<{ sum: string }>(
+      `select coalesce(sum(p.amount), 0) as sum from ledger.posting p
+       join ledger.account a on a.id = p.account_id where a.name = 'customer:org-1:prepaid'`,
     );
-    const scope: BudgetScope = { scope: 'organisation', id: SCOPE_IDS.organisation };
-    for (let spent = 0; spent < 2; spent += 1) {
-      paid.writer.close(open(await held(paid.book, scope), paid.writer), 100);
-      stage.clock.pass(24 * 60 * MINUTE_MS);
-    }
-    await stage.fold();
-    expect(await paid.book.hold([scope], 1n)).toMatchObject({
+    return BigInt(row!.sum);
+  };
+
+  it('is the limit of who pays in advance, over the days, and is named', async () => {
+    stage.setLimits({ organisation: { prepaid: true } });
+    expect(await book.hold([SCOPE], 1n)).toMatchObject({
       ok: false,
       boundBy: 'credit',
-      limitPicoUsd: credit,
+      limitPicoUsd: 0n,
     });
-    credit += HELD;
-    expect((await paid.book.hold([scope], HELD)).ok).toBe(true);
+    await buy('credit-1', 2n * HELD);
+    await buy('credit-1', 2n * HELD); // said twice, bought once
+    for (let spent = 0; spent < 2; spent += 1) {
+      use(await held(book, SCOPE), writer, spent === 0 ? 100 : 60);
+      await stage.fold();
+      writer.heartbeat(book.giveBackIdle());
+      await stage.fold();
+      stage.clock.pass(24 * 60 * MINUTE_MS);
+    }
+    writer.heartbeat(book.giveBackAll());
+    await stage.fold();
+    expect(await book.hold([SCOPE], HELD)).toMatchObject({
+      ok: false,
+      boundBy: 'credit',
+      remainingPicoUsd: worth(40),
+    });
+    await buy('credit-2', HELD);
+    expect((await book.hold([SCOPE], HELD)).ok).toBe(true);
+    expect((await creditUse()).postedPicoUsd).toBe(await account());
+    expect(await account()).toBe(-worth(140));
+  });
+
+  const creditUse = () => stage.balances.usageOf('organisation', SCOPE_IDS.organisation, 'prepaid');
+
+  it('what was invoiced before is not taken from the credit', async () => {
+    writer.close(open(await held()), 100);
+    await stage.fold();
+    stage.setLimits({ organisation: { prepaid: true } });
+    await buy('credit-1', HELD);
+    expect((await book.hold([SCOPE], HELD)).ok).toBe(true);
   });
 
   it('a daily limit leases no more than the credit has, whatever the day', async () => {
     stage.setLimits({ organisation: { prepaid: true, limitPicoUsd: LIMIT, limitReset: 'daily' } });
-    const allowance = stage.allowance(async () => 3n * HELD);
-    const scope: BudgetScope = {
-      scope: 'organisation',
-      id: SCOPE_IDS.organisation,
-      limitPicoUsd: LIMIT,
-      limitReset: 'daily',
-    };
-    const paid = stage.ingress('ingress-2', allowance);
-    (await held(paid.book, scope, 2n * HELD)).cancel();
+    await buy('credit-1', 3n * HELD);
+    const scope: BudgetScope = { ...SCOPE, limitPicoUsd: LIMIT, limitReset: 'daily' };
+    (await held(book, scope, 2n * HELD)).cancel();
     stage.clock.pass(MINUTE_MS);
     // Yesterday's lease is still out: it is the credit's, though not today's.
-    const other = stage.ingress('ingress-3', allowance);
+    const other = stage.ingress('ingress-3');
     expect(await other.book.hold([scope], 2n * HELD)).toMatchObject({
       ok: false,
       boundBy: 'credit',

@@ -359,6 +359,7 @@ describe('holds and leases', () => {
         wantedPicoUsd: wanted,
         limitPicoUsd: limit,
         limitReset: null,
+        prepaid: false,
       },
       Date.now(),
     );

@@ -1,6 +1,7 @@
 // Budgets on a real PostgreSQL without the rest of the house: limits, a clock in the test's hands, writers whose records
 // are folded when the test says so, and the ledger's own Allowance.
 import pg from 'pg';
+import type { GenerationOpened } from '#libs/audit-events';
 import { LeaseBook, PrincipalDirectory, principalsSnapshot } from '#libs/identity';
 import type { Allowance, Organisation } from '#libs/identity';
 import { Clock, keyId, organisationId, workspaceId, type LimitReset } from '#libs/kernel';
@@ -111,8 +112,10 @@ export class WriterTape {
     id: string,
     amount: bigint,
     leases: readonly { leaseId: string; scope: ScopeName; id: string; period?: string }[],
+    more: Partial<GenerationOpened> = {},
   ): void {
     this.tape.open(this.id, id, {
+      ...more,
       receivedAt: this.at,
       hold: { at: this.at, amountPicoUsd: amount.toString(), leases },
     });
@@ -191,8 +194,8 @@ export class BudgetStage {
   }
 
   /** The ledger's side; another clock is another ledger process. */
-  allowance(creditOf?: () => Promise<bigint>, clock: Clock = this.clock): LedgerAllowance {
-    return new LedgerAllowance(this.balances, this.#principals, clock, creditOf);
+  allowance(clock: Clock = this.clock): LedgerAllowance {
+    return new LedgerAllowance(this.balances, this.#principals, clock);
   }
 
   /** `clock`: what the writer takes the time to be. */

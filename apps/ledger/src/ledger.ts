@@ -87,9 +87,7 @@ export class Ledger {
     this.destinations = new Destinations(catalog, () => clock.nowMs());
     this.balances = new Balances(this.#pool);
     this.credits = new Credits(this.#pool);
-    this.allowance = new LedgerAllowance(this.balances, principals, clock, (id) =>
-      this.credits.boughtBy(id),
-    );
+    this.allowance = new LedgerAllowance(this.balances, principals, clock);
     this.receipts = new ReceiptQueries(this.#pool);
     this.tree = new TransparencyLog({
       pool: this.#pool,

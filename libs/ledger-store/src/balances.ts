@@ -12,8 +12,8 @@ export interface LeaseRequest {
   readonly limitPicoUsd: bigint;
   /** How often the limit begins anew; null = never. */
   readonly limitReset: LimitReset | null;
-  /** What the scope has bought in advance, over its lifetime; absent where it pays afterwards. Binds beside the limit. */
-  readonly creditPicoUsd?: bigint;
+  /** It pays in advance: what is left of the credit that it bought binds beside the limit. */
+  readonly prepaid: boolean;
 }
 
 export type LeaseOutcome =
@@ -33,7 +33,7 @@ export type LeaseOutcome =
        */
       readonly why: 'no_room' | 'given_back' | 'writer_ended' | 'other_terms';
       readonly remainingPicoUsd: bigint;
-      /** What binds: the limit, or the credit where less is left of it. */
+      /** What binds: the limit, or what is left of the credit (held or not) where that is less. */
       readonly boundPicoUsd: bigint;
       readonly boundBy: 'limit' | 'credit';
       /** Held for running generations or leased to writers. */
@@ -84,7 +84,7 @@ export class Balances {
         request.neededPicoUsd.toString(),
         request.wantedPicoUsd.toString(),
         request.limitPicoUsd.toString(),
-        request.creditPicoUsd?.toString() ?? null,
+        request.prepaid,
       ],
     });
     const row = rows[0]!;
@@ -96,13 +96,14 @@ export class Balances {
         ...(row.ends_at !== null && { endsAtMs: row.ends_at.getTime() }),
       };
     const heldPicoUsd = BigInt(row.held) + BigInt(row.leased);
-    const bound = row.by_credit ? request.creditPicoUsd! : request.limitPicoUsd;
-    const remaining = bound - BigInt(row.posted) - heldPicoUsd;
+    const posted = BigInt(row.posted);
+    const bound = row.by_credit ? -posted : request.limitPicoUsd;
+    const remaining = bound - heldPicoUsd - (row.by_credit ? 0n : posted);
     return {
       granted: false,
       why: row.verdict,
       remainingPicoUsd: remaining > 0n ? remaining : 0n,
-      boundPicoUsd: bound,
+      boundPicoUsd: bound > 0n ? bound : 0n,
       boundBy: row.by_credit ? 'credit' : 'limit',
       heldPicoUsd,
     };

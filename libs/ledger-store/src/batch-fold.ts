@@ -222,7 +222,7 @@ export class BatchFold {
     const booking = bookLeaf(sealed, this.books, this.context);
     const { effect } = booking;
     const { opening } = booking.generation ?? work.state;
-    if (effect === 'opened' && opening !== undefined) this.limits.place(generationId, opening.hold);
+    if (effect === 'opened' && opening !== undefined) this.limits.place(generationId, opening);
     this.#note(work, booking);
     work.leaves.push(leaf.index);
     this.changed.add(generationId);

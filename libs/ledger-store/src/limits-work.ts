@@ -4,8 +4,12 @@ import type { GenerationState } from '#libs/ledger';
 import type { BalanceDelta, HoldRow, LeaseRow } from './rows.js';
 
 type Opening = NonNullable<GenerationState['opening']>;
+type Paid = Pick<Opening, 'hold' | 'payer'>;
 type LeasedRoom = Pick<LeaseRow, 'scope' | 'scopeId' | 'period'>;
 type Changes = Partial<Pick<BalanceDelta, 'posted' | 'held' | 'leased'>>;
+
+/** Beside the calendar's: an organisation's use of its credit, less what it bought. Below zero as long as there is some. */
+const PREPAID = 'prepaid';
 
 /**
  * Holds, leases and balances of one batch. A hold leaves `leased` and enters `held` in the same step, and leaves `held`
@@ -38,11 +42,12 @@ export class LimitsWork {
   }
 
   /** A hold as its `opened` record says it. The record is the truth: a lease it overdraws is no reason to lose it. */
-  place(generationId: string, hold: HoldData): void {
+  place(generationId: string, opening: Paid): void {
+    const { hold } = opening;
     if (hold.leases.length === 0) return;
     const amount = BigInt(hold.amountPicoUsd);
     const rows = hold.leases.map((ref): HoldRow => {
-      this.#change(ref.scope, ref.id, periodsOf(hold, ref.scope), { held: amount });
+      this.#change(ref.scope, ref.id, periodsOf(opening, ref.scope), { held: amount });
       const lease = this.leases.get(ref.leaseId);
       if (lease !== undefined) {
         if (lease.open) {
@@ -88,15 +93,21 @@ export class LimitsWork {
         ['workspace', opening.workspaceId],
         ['organisation', opening.organisationId],
       ] as const)
-        this.#change(scope, id, periodsOf(hold, scope), { posted: deltaPicoUsd });
+        this.#change(scope, id, periodsOf(opening, scope), { posted: deltaPicoUsd });
     if (!first || hold.leases.length === 0) return;
     const state = deltaPicoUsd > 0n ? 'captured' : 'released';
     const amount = BigInt(hold.amountPicoUsd);
     for (const ref of hold.leases)
-      this.#change(ref.scope, ref.id, periodsOf(hold, ref.scope), { held: -amount });
+      this.#change(ref.scope, ref.id, periodsOf(opening, ref.scope), { held: -amount });
     const born = this.placed.get(generationId);
     if (born === undefined) this.ended.set(generationId, state);
     else for (const row of born) row.state = state;
+  }
+
+  /** Credit that an organisation bought: what it may use in advance is what this has over what it used. */
+  buy(organisationId: string, amount: bigint): void {
+    this.#change('organisation', organisationId, [LIFETIME], {});
+    this.#change('organisation', organisationId, [PREPAID], { posted: -amount });
   }
 
   /** Room of a lease that is leased no more: held now, or free. */
@@ -122,9 +133,15 @@ export class LimitsWork {
 
 /**
  * Where a generation counts for a scope: its lifetime, day, week and month by the time of its hold. The period that its
- * lease lies in takes the place of its own kind: the ledger's clock chose it, and the writer's may differ.
+ * lease lies in takes the place of its own kind: the ledger's clock chose it, and the writer's may differ. What an
+ * organisation pays for in advance also counts against its credit.
  */
-function periodsOf(hold: HoldData, scope: string): readonly string[] {
+function periodsOf({ hold, payer }: Paid, scope: string): readonly string[] {
+  const periods = calendarPeriodsOf(hold, scope);
+  return scope === 'organisation' && payer === 'prepaid' ? [...periods, PREPAID] : periods;
+}
+
+function calendarPeriodsOf(hold: HoldData, scope: string): readonly string[] {
   const ids = periodIdsAt(Date.parse(hold.at));
   const leased = hold.leases.find((ref) => ref.scope === scope)?.period;
   const kind = leased === undefined ? null : resetOfPeriod(leased);

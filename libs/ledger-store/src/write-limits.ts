@@ -5,8 +5,9 @@ import type { LimitsWork } from './limits-work.js';
 /** Writes what a batch changed of holds, leases and balances, the balances last and in one fixed order. */
 export async function writeLimits(
   client: ClientBase,
-  { limits, writers }: BatchFold,
+  { limits, writers, books }: BatchFold,
 ): Promise<void> {
+  for (const { organisationId, amount } of books.credits) limits.buy(organisationId, amount);
   const ended = [...writers.values()].filter((w) => w.dirty && hasEnded(w)).map((w) => w.writer);
   // Before any balance is locked: whoever asks for a lease takes the writer's lock first, too.
   await lockOutQuestions(client, [...ended, ...limits.unknownReturns.values()]);

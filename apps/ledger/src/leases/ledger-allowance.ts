@@ -4,13 +4,10 @@ import {
   type LeaseQuestion,
   type PrincipalDirectory,
 } from '#libs/identity';
-import { DomainError, type Clock, type PicoUsd } from '#libs/kernel';
+import { DomainError, type Clock } from '#libs/kernel';
 import type { Balances } from '#libs/ledger-store';
 import type { SnapshotSource } from '#libs/platform';
 import type { LedgerAppErrorCode } from '../ledger.errors.js';
-
-/** What an organisation that pays in advance has bought so far, less what was taken back. Read before every grant. */
-export type CreditOf = (organisationId: string) => Promise<PicoUsd>;
 
 /**
  * Grants room below a limit, from the ledger's own tables. In process it is the `Allowance` itself; over HTTP the leases
@@ -24,7 +21,6 @@ export class LedgerAllowance extends Allowance {
     private readonly balances: Balances,
     private readonly principals: SnapshotSource<PrincipalDirectory>,
     private readonly clock: Clock,
-    private readonly creditOf: CreditOf = async () => 0n,
   ) {
     super();
   }
@@ -48,7 +44,7 @@ export class LedgerAllowance extends Allowance {
         wantedPicoUsd,
         limitPicoUsd: limit.disabled === true ? 0n : (limit.limitPicoUsd ?? UNLIMITED),
         limitReset: limit.limitReset ?? null,
-        ...(limit.prepaid === true && { creditPicoUsd: await this.creditOf(scope.id) }),
+        prepaid: limit.prepaid === true,
       },
       nowMs,
     );

@@ -30,7 +30,7 @@ create view ledger.scope_balance as
   select scope, scope_id, posted, held, leased from ledger.period_balance where period = 'lifetime';
 comment on view ledger.scope_balance is 'Over the lifetime of each scope.';
 comment on column ledger.period_balance.period is
-  'lifetime, or a day 2026-11-21, an ISO week 2026-W47, a month 2026-11 of the UTC calendar.';
+  'lifetime, or a day 2026-11-21, an ISO week 2026-W47, a month 2026-11 of the UTC calendar; prepaid: what an organisation used of its credit, less what it bought.';
 comment on column ledger.period_balance.leased is
   'Only of leases that lie in this very period; posted and held stand in all periods of their generation.';
 `;
@@ -89,6 +89,7 @@ group by scope, scope_id, period;
  * One round trip; the scope's lifetime row is the lock: whoever changes posted, held or leased of any of its periods
  * takes that row first. The sum under the limit never passes it: posted and held of the period, leases of
  * the period, and leases of limits of another kind (a limit that has just become daily must not double its room).
+ * Whoever pays in advance has a second bound, beside the limit: the credit, with all its leases.
  *
  * The writer's lock is shared among its questions and taken alone by the fold that ends the writer or lays a lease's
  * stone before it was granted: so a grant is either seen by that fold, or sees it.
@@ -100,13 +101,13 @@ drop function ledger.grant_lease(text, text, text, text, numeric, numeric, numer
 create function ledger.grant_lease(
   p_lease text, p_writer text, p_scope text, p_scope_id text,
   p_period text, p_reset text, p_ends_at timestamptz,
-  p_needed numeric, p_wanted numeric, p_limit numeric, p_credit numeric,
+  p_needed numeric, p_wanted numeric, p_limit numeric, p_prepaid boolean,
   out verdict text, out granted numeric, out period text, out ends_at timestamptz,
   out posted numeric, out held numeric, out leased numeric, out by_credit boolean
 ) language plpgsql as $$
 declare
   known ledger.lease;
-  lifetime ledger.period_balance;
+  prepaid ledger.period_balance;
   other_kinds numeric;
   all_leased numeric;
   room numeric;
@@ -114,11 +115,12 @@ begin
   by_credit := false;
   perform pg_advisory_xact_lock_shared(hashtextextended('ledger.leases of ' || p_writer, 0));
   insert into ledger.period_balance (scope, scope_id, period)
-  select p_scope, p_scope_id, n.name from (values (p_period), ('lifetime')) as n(name)
-  group by n.name order by n.name <> 'lifetime' on conflict do nothing;
+  select p_scope, p_scope_id, n.name from (values (p_period), ('lifetime'), ('prepaid')) as n(name)
+  where n.name <> 'prepaid' or p_prepaid
+  group by n.name order by n.name <> 'lifetime', n.name on conflict do nothing;
   perform from ledger.period_balance b
-  where b.scope = p_scope and b.scope_id = p_scope_id and b.period in (p_period, 'lifetime')
-  order by b.period <> 'lifetime' for update;
+  where b.scope = p_scope and b.scope_id = p_scope_id and b.period in (p_period, 'lifetime', 'prepaid')
+  order by b.period <> 'lifetime', b.period for update;
   select b.posted, b.held, b.leased into posted, held, leased from ledger.period_balance b
   where b.scope = p_scope and b.scope_id = p_scope_id and b.period = p_period;
 
@@ -152,15 +154,15 @@ begin
   from ledger.lease l where l.scope = p_scope and l.scope_id = p_scope_id and l.state = 'open';
   leased := leased + other_kinds;
   room := p_limit - posted - held - leased;
-  if p_credit is not null then
-    select * into lifetime from ledger.period_balance b
-    where b.scope = p_scope and b.scope_id = p_scope_id and b.period = 'lifetime';
-    if p_credit - lifetime.posted - lifetime.held - all_leased < room then
+  if p_prepaid then
+    select * into prepaid from ledger.period_balance b
+    where b.scope = p_scope and b.scope_id = p_scope_id and b.period = 'prepaid';
+    if - prepaid.posted - prepaid.held - all_leased < room then
       by_credit := true;
-      posted := lifetime.posted;
-      held := lifetime.held;
+      posted := prepaid.posted;
+      held := prepaid.held;
       leased := all_leased;
-      room := p_credit - posted - held - leased;
+      room := - posted - held - leased;
     end if;
   end if;
   if room < p_needed or room <= 0 then
