@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { CustosEvent, EventEnvelope } from '#libs/audit-events';
 import {
   bookDue,
@@ -12,6 +11,7 @@ import {
   type Noted,
 } from '#libs/ledger';
 import { BooksWork, type LoadedBooks } from './books-work.js';
+import { leafHash } from '#libs/transparency';
 import type { DecodedRecord } from './decode-records.js';
 import type { QuarantineCode } from './errors.js';
 import { LimitsWork } from './limits-work.js';
@@ -25,12 +25,6 @@ import type {
   WriterRow,
 } from './rows.js';
 import { noteBooking, type SettleContext } from './settle-work.js';
-
-const LEAF_PREFIX = Buffer.of(0);
-
-/** RFC 6962 leaf hash of the record's exact bytes. */
-export const leafHash = (bytes: Uint8Array): Buffer =>
-  createHash('sha256').update(LEAF_PREFIX).update(bytes).digest();
 
 /** What is known before the batch, loaded in a handful of queries. */
 export interface Loaded {
