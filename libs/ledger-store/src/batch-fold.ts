@@ -10,8 +10,8 @@ import {
   type LeafPlace,
   type Noted,
 } from '#libs/ledger';
-import { BooksWork, type LoadedBooks } from './books-work.js';
 import { leafHash } from '#libs/transparency';
+import { BooksWork, type LoadedBooks } from './books-work.js';
 import type { DecodedRecord } from './decode-records.js';
 import type { QuarantineCode } from './errors.js';
 import { LimitsWork } from './limits-work.js';
