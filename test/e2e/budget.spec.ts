@@ -158,6 +158,75 @@ describe('budgets', () => {
     );
   });
 
+  it('a limit that begins anew says so, and what of its period is left', async () => {
+    const { secret } = await makeKey(stage.gateway, { limitUsd: '1', limitReset: 'monthly' });
+    const caller = { v1: stage.gateway.v1, apiKey: secret };
+    const answer = await complete(caller, ASKED);
+    expect(answer.status).toBe(200);
+    const key = await eventually(async () => {
+      const response = await fetch(`${stage.gateway.v1}/key`, {
+        headers: { authorization: `Bearer ${secret}` },
+      });
+      const { data } = (await response.json()) as { data: Record<string, unknown> };
+      return Number(data['usage']) > 0 && Number(data['limit_remaining']) > 0.999
+        ? data
+        : undefined;
+    });
+    expect(key).toMatchObject({
+      limit: 1,
+      limit_reset: 'monthly',
+      usage: answer.cost,
+      usage_daily: answer.cost,
+      usage_weekly: answer.cost,
+      usage_monthly: answer.cost,
+      limit_remaining: 1 - answer.cost!,
+    });
+    const [hold] = await stage.sql<{ period: string; reset: string }>(
+      `select h.period, l.reset from ledger.hold h join ledger.lease l using (lease_id)
+       where h.generation_id = $1 and h.scope = 'key'`,
+      [answer.generationId],
+    );
+    expect(hold).toEqual({ period: expect.stringMatching(/^\d{4}-\d\d$/), reset: 'monthly' });
+  });
+
+  it('what has no worst case reaches nobody under a limit, and the caller is told why', async () => {
+    const { secret } = await makeKey(stage.gateway, { limitUsd: '1' });
+    const before = await stage.gateway.simulatedSoFar();
+    for (const [more, param] of [
+      [{ service_tier: 'priority' }, 'service_tier'],
+      [{ web_search_options: {} }, 'web_search_options'],
+      [{ tools: [{ type: 'web_search' }] }, 'tools[0]'],
+    ] as const)
+      expect(await complete({ v1: stage.gateway.v1, apiKey: secret }, { more })).toMatchObject({
+        status: 400,
+        error: { metadata: { custos_code: 'cost_not_bounded', param } },
+      });
+    expect(await stage.gateway.simulated(before)).toEqual([]);
+  });
+
+  it('an organisation that pays in advance spends what it bought, and no more', async () => {
+    const { body } = await administer<{ id: string }>(
+      stage.gateway,
+      'POST',
+      '/admin/v1/organizations',
+      { name: 'prepaid', jurisdiction: 'DE', prepaid: true },
+    );
+    const workspace = await administer<{ id: string }>(
+      stage.gateway,
+      'POST',
+      '/admin/v1/workspaces',
+      { organizationId: body.id, name: 'prepaid' },
+    );
+    const { secret } = await makeKey(stage.gateway, { workspaceId: workspace.body.id });
+    const answer = await complete({ v1: stage.gateway.v1, apiKey: secret }, ASKED);
+    expect(answer).toMatchObject({
+      status: 403,
+      error: {
+        metadata: { custos_code: 'budget_exceeded', limit_source: 'custos_organisation_credit' },
+      },
+    });
+  });
+
   /** A key below a limit of its own, or below that of a workspace of its own. `id` is the limited scope's. */
   async function limited(
     scope: 'key' | 'workspace',
