@@ -1,7 +1,12 @@
 // A ledger on a database and a PostgreSQL log of its own, with its HTTP face: for specs of what it answers.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TOPICS, type EventData, type EventType } from '#libs/audit-events';
-import { auditLogMigrations, AuditWriter, PostgresAppendLog } from '#libs/audit-log';
+import {
+  auditLogMigrations,
+  AuditWriter,
+  PostgresAppendLog,
+  type AppendLog,
+} from '#libs/audit-log';
 import { priceBookOf, type PriceBook } from '#libs/catalog';
 import { hashSecret, mintSecret, PrincipalDirectory, principalsSnapshot } from '#libs/identity';
 import { keyId, mintGenerationId, organisationId, SystemClock, workspaceId } from '#libs/kernel';
@@ -45,17 +50,17 @@ export class LedgerStage {
 
   private constructor(
     readonly database: FreshDatabase,
-    readonly log: PostgresAppendLog,
+    readonly log: AppendLog,
     readonly signer: NoteSigner,
   ) {}
 
-  /** With databases migrated and the log open; no ledger runs yet. */
-  static async open(): Promise<LedgerStage> {
+  /** With databases migrated and the log open, which is in PostgreSQL unless said otherwise; no ledger runs yet. */
+  static async open(openLog?: () => Promise<AppendLog>): Promise<LedgerStage> {
     const database = await freshDatabase();
     const url = database.ownerUrl;
     await runMigrations({ url, migrations: auditLogMigrations, tableName: 'audit_log_migrations' });
     await runMigrations({ url, migrations: ledgerMigrations, tableName: 'ledger_migrations' });
-    const log = await PostgresAppendLog.open({ url: database.appUrl });
+    const log = await (openLog?.() ?? PostgresAppendLog.open({ url: database.appUrl }));
     const signer = parseSignerKey(generateKey('localhost/audit/spec').signerKey);
     const stage = new LedgerStage(database, log, signer);
     stage.#publishPrincipals();
