@@ -1,7 +1,7 @@
 // The ledger in PostgreSQL: schema and its rules, the posting transaction, leases, queries for auditors.
 // Every effect of a record changes together with the fence, so each record takes effect once.
 export { Balances } from './balances.js';
-export { Checkpoints, LEDGER_ID } from './checkpoints.js';
+export { Checkpoints } from './checkpoints.js';
 export type { CheckpointBody, PublishedCheckpoint } from './checkpoints.js';
 export type { LeaseOutcome, LeaseRequest, PeriodUsage, ScopeUsage } from './balances.js';
 export { Credits } from './credits.js';
@@ -24,6 +24,9 @@ export { SayQueries } from './say-queries.js';
 export type { Unsaid } from './say-queries.js';
 export type { SettleContext } from './settle-work.js';
 export { checkTree, nextCheckpoint } from './stored-tree.js';
+export type { JournalFilter } from './statement-queries.js';
+export type { RatingTerms } from './statement-ratings.js';
+export { StatementSnapshot } from './statement-snapshot.js';
 export { SweepQueries } from './sweep-queries.js';
 export type { OpenGeneration, WriterSeen } from './sweep-queries.js';
 export { TimeStamps } from './time-stamps.js';

@@ -26,6 +26,15 @@ export { reversalOf } from './journal.js';
 export type { Journal, JournalKind, Posting } from './journal.js';
 export { settle } from './settle.js';
 export type { Prices, Settlement, SettlementFlag } from './settle.js';
+export { csvLine } from './statement/csv.js';
+export { formatCents, PICO_USD_PER_CENT, roundToCents } from './statement/cents.js';
+export type { CustomerJournal } from './statement/charge.js';
+export { FOCUS_COLUMNS, focusRows } from './statement/focus.js';
+export type { FocusColumn, FocusContext, FocusRow } from './statement/focus.js';
+export { ratingHistory } from './statement/rating-history.js';
+export { StatementBuilder } from './statement/statement-builder.js';
+export { statementDigest } from './statement/statement.js';
+export type { CorrectionLine, Statement, StatementLine } from './statement/statement.js';
 export { assembleTrail } from './trail.js';
 export type {
   LeafPlace,
