@@ -10,7 +10,7 @@ const ANSWER_MS = 20_000;
 /** A token with a chain of certificates has some 6 KiB. */
 const ANSWER_BYTES_MAX = 256 * 1024;
 /** How soon a tree that has grown, or a process that leads now, is noticed. */
-const LOOK_MS = 5_000;
+const LOOK_MS = 1_000;
 const BACKOFF_FIRST_MS = 60_000;
 
 export interface TimeStamperOptions {
