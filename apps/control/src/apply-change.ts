@@ -8,6 +8,8 @@ import {
   PriceBookEntity,
   WorkspaceEntity,
 } from './entities/index.js';
+import { applyCorrectionChange } from './corrections/correction-change.js';
+import { applyCreditChange } from './credits/credit-change.js';
 import { applyFactChange } from './facts/fact-change.js';
 
 /** Lets a recorded change take effect in the state tables. Runs in the transaction that marks it as applied. */
@@ -70,6 +72,14 @@ export async function applyChange(manager: EntityManager, change: Change): Promi
     case 'fact.suspended':
     case 'fact.revoked':
       await applyFactChange(manager, change);
+      return;
+    case 'correction.proposed':
+    case 'correction.approved':
+    case 'correction.withdrawn':
+      await applyCorrectionChange(manager, change);
+      return;
+    case 'credit.bought':
+      await applyCreditChange(manager, change);
       return;
     case 'pricebook.published':
       await manager.insert(PriceBookEntity, { version: change.id, entries: change.entries });

@@ -1,5 +1,6 @@
-import type { ControlChange } from '#libs/audit-events';
-import type { DecidedChange } from '#libs/audit-log';
+import type { DecidedChange, RecordedChange } from '#libs/audit-log';
+import { correctionRecord, type CorrectionChange } from './corrections/correction-change.js';
+import { creditRecord, type CreditChange } from './credits/credit-change.js';
 import type { FactChange } from './facts/fact-change.js';
 import type { FactDefaults, LimitScope, Role, Workspace } from '#libs/identity';
 import type { LimitReset } from '#libs/kernel';
@@ -12,6 +13,8 @@ type Reset = LimitReset | null;
 /** Every way in which control's state can change. Lies in the outbox until its record is in the log. */
 export type Change =
   | FactChange
+  | CorrectionChange
+  | CreditChange
   | {
       readonly kind: 'organisation.created';
       readonly id: string;
@@ -65,10 +68,9 @@ export type Change =
 const HASH_PREFIX_CHARS = 12;
 
 /** What the log is told. `changeId` makes a repeated record recognisable; of a hash only the beginning is said. */
-export function recordOf({ seq, decidedAt, actor, change }: DecidedChange<Change>): {
-  readonly type: 'custos.control.changed.v1' | 'custos.pricebook.published.v1';
-  readonly data: ControlChange;
-} {
+export function recordOf({ seq, decidedAt, actor, change }: DecidedChange<Change>): RecordedChange {
+  if (change.kind === 'correction.approved') return correctionRecord(change);
+  if (change.kind === 'credit.bought') return creditRecord(change);
   const { kind, id, ...rest } = change;
   const values: Record<string, unknown> = { ...rest, changeId: seq };
   if ('secretSha256' in rest) {

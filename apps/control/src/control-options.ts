@@ -2,6 +2,7 @@ import type { EventAppender } from '#libs/audit-log';
 import type { FactsSnapshot } from '#libs/catalog';
 import type { PrincipalsSnapshot } from '#libs/identity';
 import type { HealthRegistry, InProcessSnapshotSource, Logger } from '#libs/platform';
+import type { CreditFee } from './credits/credit-fee.js';
 
 export interface ControlOptions {
   /** The app's role; migrations have run. */
@@ -14,6 +15,8 @@ export interface ControlOptions {
   readonly principals: InProcessSnapshotSource<PrincipalsSnapshot>;
   /** The same for what customers state of their contracts. */
   readonly facts: InProcessSnapshotSource<FactsSnapshot>;
+  /** What a purchase of credit costs beside the credit. Default: 5.5 %, at least USD 0.80. */
+  readonly creditFee?: CreditFee;
   readonly internalToken: string;
   readonly logger: Logger;
   readonly health?: HealthRegistry;

@@ -13,6 +13,11 @@ import { SetLimitHandler } from './commands/set-limit.js';
 import { CONTROL_OPTIONS, type ControlOptions } from './control-options.js';
 import { ControlPlane } from './control-plane.js';
 import { CONTROL_ENTITIES } from './entities/index.js';
+import { CorrectionsController } from './corrections/corrections.controller.js';
+import { DecideCorrectionHandler } from './corrections/decide-correction.js';
+import { ProposeCorrectionHandler } from './corrections/propose-correction.js';
+import { BuyCreditHandler } from './credits/buy-credit.js';
+import { CreditsController } from './credits/credits.controller.js';
 import { DecideFactHandler } from './facts/decide-fact.js';
 import { FactsController } from './facts/facts.controller.js';
 import { ProposeFactHandler } from './facts/propose-fact.js';
@@ -35,6 +40,8 @@ export class ControlModule {
         OrganizationsController,
         WorkspacesController,
         KeysController,
+        CorrectionsController,
+        CreditsController,
         FactsController,
         NotThereController,
         SnapshotsController,
@@ -48,11 +55,14 @@ export class ControlModule {
         ControlInternalGuard,
         ControlPlane,
         Outbox,
+        BuyCreditHandler,
         CreateApiKeyHandler,
         CreateOrganisationHandler,
         CreateWorkspaceHandler,
+        DecideCorrectionHandler,
         DecideFactHandler,
         DisableApiKeyHandler,
+        ProposeCorrectionHandler,
         ProposeFactHandler,
         SetLimitHandler,
       ],

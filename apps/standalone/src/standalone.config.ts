@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { z } from 'zod';
-import { logVariables } from '#libs/audit-log';
+import { logVariables, MAIN_LEDGER } from '#libs/audit-log';
 import { LOG_LEVELS, packageRoot, parseConfig, variable } from '#libs/platform';
+import { creditFeeVariables } from '../../control/src/credits/credit-fee.js';
 import { ingressVariables, refuseInProduction } from '../../ingress/src/ingress.config.js';
 import { ledgerVariables } from '../../ledger/src/ledger.config.js';
 
@@ -10,6 +11,8 @@ const ROOT = packageRoot(import.meta.dirname);
 const schema = z.object({
   ...ingressVariables,
   ...logVariables,
+  /** One process, one ledger; further ledgers need the apps as processes of their own. */
+  CUSTOS_LEDGER_ID: z.literal(MAIN_LEDGER).default(MAIN_LEDGER),
   PORT: variable.port().default(8080),
   HOST: z.string().default('127.0.0.1'),
   CUSTOS_METRICS_PORT: variable.port().default(9464),
@@ -21,6 +24,7 @@ const schema = z.object({
   CUSTOS_CATALOG: z.string().default(join(ROOT, 'libs', 'catalog', 'data')),
   CUSTOS_LOG_LEVEL: z.enum(LOG_LEVELS).default('warn'),
   ...ledgerVariables,
+  ...creditFeeVariables,
   OTEL_EXPORTER_OTLP_ENDPOINT: variable.url('http', 'https').optional(),
   OTEL_TRACES_SAMPLER_ARG: variable.ratio().default(0.01),
 });

@@ -16,7 +16,7 @@ export { openAppendLog } from './open-append-log.js';
 export type { OpenAppendLogOptions } from './open-append-log.js';
 export { Outbox } from './outbox/outbox.js';
 export type { Decide, Decided } from './outbox/outbox.js';
-export type { DecidedChange, OutboxOptions } from './outbox/outbox-options.js';
+export type { DecidedChange, OutboxOptions, RecordedChange } from './outbox/outbox-options.js';
 export { partitionOf } from './partition-of.js';
 export { auditLogMigrations } from './postgres/migrations/index.js';
 export { PostgresAppendLog } from './postgres/postgres-append-log.js';

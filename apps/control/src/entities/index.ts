@@ -1,3 +1,5 @@
+import { CorrectionEntity } from '../corrections/correction.entity.js';
+import { CreditEntity } from '../credits/credit.entity.js';
 import { CustomerFactEntity } from '../facts/customer-fact.entity.js';
 import { ApiKeyEntity } from './api-key.entity.js';
 import { OrganisationEntity } from './organisation.entity.js';
@@ -8,6 +10,8 @@ export { ApiKeyEntity, OrganisationEntity, PriceBookEntity, WorkspaceEntity };
 
 export const CONTROL_ENTITIES = [
   ApiKeyEntity,
+  CorrectionEntity,
+  CreditEntity,
   CustomerFactEntity,
   OrganisationEntity,
   PriceBookEntity,

@@ -4,6 +4,7 @@ import { CustomerFacts1763720200002 } from './1763720200002-customer-facts.js';
 import { FactVersions1763720200003 } from './1763720200003-fact-versions.js';
 import { LimitResets1763720200004 } from './1763720200004-limit-resets.js';
 import { OrganisationLedger1763720200005 } from './1763720200005-organisation-ledger.js';
+import { Money1763720200006 } from './1763720200006-money.js';
 
 /** In order. For `runMigrations` with `schema: 'control'`. */
 export const controlMigrations: readonly (new () => MigrationInterface)[] = [
@@ -12,4 +13,5 @@ export const controlMigrations: readonly (new () => MigrationInterface)[] = [
   FactVersions1763720200003,
   LimitResets1763720200004,
   OrganisationLedger1763720200005,
+  Money1763720200006,
 ];

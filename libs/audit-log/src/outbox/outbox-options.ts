@@ -1,5 +1,5 @@
 import type { DataSource, EntityManager } from 'typeorm';
-import type { ControlChange, EventType } from '#libs/audit-events';
+import type { ControlChange, EventData, EventType } from '#libs/audit-events';
 import type { EventAppender } from '../audit-writer.js';
 
 /** A change that was decided: first its record goes to the log, then it takes effect. */
@@ -9,6 +9,20 @@ export interface DecidedChange<Change> {
   readonly actor: string;
   readonly change: Change;
 }
+
+/** A change as the log is told: most are said alike; those that the ledger posts from have a shape of their own. */
+export type RecordedChange =
+  | {
+      readonly type: EventType & `custos.${'control' | 'pricebook' | 'policy'}.${string}`;
+      readonly data: ControlChange;
+    }
+  | {
+      [T in 'custos.ledger.correction.v1' | 'custos.ledger.credit.v1']: {
+        readonly type: T;
+        readonly subject: string;
+        readonly data: EventData[T];
+      };
+    }['custos.ledger.correction.v1' | 'custos.ledger.credit.v1'];
 
 export interface OutboxOptions<Change, State> {
   readonly database: DataSource;
@@ -20,10 +34,7 @@ export interface OutboxOptions<Change, State> {
   /** Into which log a change goes: always the same one for the same change. */
   readonly writerFor: (decided: DecidedChange<Change>) => EventAppender;
   /** What the log is told; it should name the `seq`, which makes a repeated record recognisable. */
-  readonly recordOf: (decided: DecidedChange<Change>) => {
-    readonly type: EventType & `custos.${'control' | 'pricebook' | 'policy'}.${string}`;
-    readonly data: ControlChange;
-  };
+  readonly recordOf: (decided: DecidedChange<Change>) => RecordedChange;
   /** Lets a recorded change take effect. Runs in the transaction that marks it as applied. */
   readonly apply: (manager: EntityManager, decided: DecidedChange<Change>) => Promise<void>;
   /** The state of one moment, in a REPEATABLE READ transaction, after changes were applied here or elsewhere. */

@@ -78,8 +78,9 @@ export class OutboxRelay<Change, State> {
       `select ${COLUMNS} from ${table} where applied_at is null order by seq limit 1`,
     );
     if (decided === undefined) return false;
-    const { type, data } = recordOf(decided);
-    const receipt = await writerFor(decided).append(type, data.subject, data, {
+    const record = recordOf(decided);
+    const subject = 'subject' in record ? record.subject : record.data.subject;
+    const receipt = await writerFor(decided).append(record.type, subject, record.data, {
       admission: false,
       deadlineMs: APPEND_DEADLINE_MS,
     });
