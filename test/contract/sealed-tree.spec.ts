@@ -65,7 +65,11 @@ async function openAll(): Promise<void> {
   posting = new PostingTransaction(client, LOG, settleContext);
   queries = new LogQueries(pool);
   checkpoints = new Checkpoints(pool);
-  await claimLogIdentity(pool, { origin: signer.name, verifierKey: signer.verifierKey });
+  await claimLogIdentity(pool, {
+    ledgerId: 'main',
+    origin: signer.name,
+    verifierKey: signer.verifierKey,
+  });
 }
 
 async function closeAll(): Promise<void> {
@@ -276,9 +280,24 @@ describe('forks', () => {
   it('is refused another key or origin than it began with', async () => {
     const other = parseSignerKey(generateKey(signer.name).signerKey);
     await expect(
-      claimLogIdentity(pool, { origin: other.name, verifierKey: other.verifierKey }),
+      claimLogIdentity(pool, {
+        ledgerId: 'main',
+        origin: other.name,
+        verifierKey: other.verifierKey,
+      }),
     ).rejects.toMatchObject({ code: 'log_identity_changed' });
-    await claimLogIdentity(pool, { origin: signer.name, verifierKey: signer.verifierKey });
+    await expect(
+      claimLogIdentity(pool, {
+        ledgerId: 'bank',
+        origin: signer.name,
+        verifierKey: signer.verifierKey,
+      }),
+    ).rejects.toMatchObject({ code: 'log_identity_changed' });
+    await claimLogIdentity(pool, {
+      ledgerId: 'main',
+      origin: signer.name,
+      verifierKey: signer.verifierKey,
+    });
   });
 });
 

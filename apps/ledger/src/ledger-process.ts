@@ -81,6 +81,7 @@ export async function startLedger(config: LedgerConfig, lifecycle: Lifecycle): P
   );
   lifecycle.onShutdown(70, 'principals', () => principals.close());
   const ledger = new Ledger({
+    ledgerId: config.CUSTOS_LEDGER_ID,
     databaseUrl: config.CUSTOS_DATABASE_URL,
     log,
     audit,

@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import type { AppendLog, EventAppender } from '#libs/audit-log';
+import { MAIN_LEDGER, type AppendLog, type EventAppender } from '#libs/audit-log';
 import type { Catalog } from '#libs/catalog';
 import type { PrincipalDirectory } from '#libs/identity';
 import type { Clock } from '#libs/kernel';
@@ -34,6 +34,8 @@ const STATEMENT_TIMEOUT_MS = 15_000;
 const LAG_RECORDS_MAX = 100_000n;
 
 export interface LedgerOptions {
+  /** Whose books these are; default: the main one's. */
+  readonly ledgerId?: string;
   /** The app's role; the migrations have run. */
   readonly databaseUrl: string;
   readonly log: AppendLog;
@@ -90,6 +92,7 @@ export class Ledger {
     this.allowance = new LedgerAllowance(this.balances, principals, clock);
     this.receipts = new ReceiptQueries(this.#pool);
     this.tree = new TransparencyLog({
+      ledgerId: options.ledgerId ?? MAIN_LEDGER,
       pool: this.#pool,
       log,
       logger,

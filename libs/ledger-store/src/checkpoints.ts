@@ -2,9 +2,6 @@ import type { ClientBase, Pool } from 'pg';
 import { DomainError } from '#libs/kernel';
 import type { LedgerStoreErrorCode } from './errors.js';
 
-/** One tree per ledger; a database holds one ledger. */
-export const LEDGER_ID = 'main';
-
 export interface CheckpointBody {
   readonly size: bigint;
   readonly root: Buffer;
@@ -31,7 +28,7 @@ const SELECT = `select c.size, c.root, c.body, n.note, n.published_at,
     array(select s.line from ledger.cosignature s
           where s.ledger_id = n.ledger_id and s.size = n.size order by s.name) as lines
   from ledger.checkpoint_note n join ledger.checkpoint c using (ledger_id, size)
-  where n.ledger_id = '${LEDGER_ID}'`;
+  where n.ledger_id = ledger.id()`;
 
 /**
  * Checkpoints of the tree. Bodies and notes are written by the leader over the connection that holds its lock, in this
@@ -52,7 +49,7 @@ export class Checkpoints {
   async publishedSize(): Promise<bigint> {
     const { rows } = await this.pool.query<{ size: string | null }>({
       name: 'ledger.published_size',
-      text: `select max(size) as size from ledger.checkpoint_note where ledger_id = '${LEDGER_ID}'`,
+      text: `select max(size) as size from ledger.checkpoint_note where ledger_id = ledger.id()`,
     });
     return BigInt(rows[0]?.size ?? 0);
   }
@@ -86,13 +83,13 @@ export class Checkpoints {
   async insert(client: ClientBase, { size, root, body }: CheckpointBody): Promise<void> {
     const { rowCount } = await client.query({
       name: 'ledger.checkpoint_insert',
-      text: `insert into ledger.checkpoint (ledger_id, size, root, body) values ('${LEDGER_ID}', $1, $2, $3)
+      text: `insert into ledger.checkpoint (ledger_id, size, root, body) values (ledger.id(), $1, $2, $3)
         on conflict do nothing`,
       values: [size.toString(), root, body],
     });
     if (rowCount === 1) return;
     const { rows } = await client.query<{ body: string; root: Buffer }>(
-      `select body, root from ledger.checkpoint where ledger_id = '${LEDGER_ID}' and size = $1`,
+      `select body, root from ledger.checkpoint where ledger_id = ledger.id() and size = $1`,
       [size.toString()],
     );
     if (rows[0]?.body !== body || !rows[0].root.equals(root))
@@ -107,7 +104,7 @@ export class Checkpoints {
   async publish(client: ClientBase, size: bigint, note: string): Promise<void> {
     await client.query({
       name: 'ledger.checkpoint_publish',
-      text: `insert into ledger.checkpoint_note (ledger_id, size, note) values ('${LEDGER_ID}', $1, $2)
+      text: `insert into ledger.checkpoint_note (ledger_id, size, note) values (ledger.id(), $1, $2)
         on conflict do nothing`,
       values: [size.toString(), note],
     });
@@ -117,7 +114,7 @@ export class Checkpoints {
   async unpublished(client: ClientBase): Promise<readonly CheckpointBody[]> {
     const { rows } = await client.query<{ size: string; root: Buffer; body: string }>(
       `select size, root, body from ledger.checkpoint c
-       where ledger_id = '${LEDGER_ID}' and not exists (
+       where ledger_id = ledger.id() and not exists (
          select from ledger.checkpoint_note n where n.ledger_id = c.ledger_id and n.size = c.size)
        order by size`,
     );
@@ -130,7 +127,7 @@ export class Checkpoints {
    */
   async addCosignature(size: bigint, name: string, line: string): Promise<boolean> {
     const { rowCount } = await this.pool.query(
-      `insert into ledger.cosignature (ledger_id, size, name, line) values ('${LEDGER_ID}', $1, $2, $3)
+      `insert into ledger.cosignature (ledger_id, size, name, line) values (ledger.id(), $1, $2, $3)
        on conflict do nothing`,
       [size.toString(), name, line],
     );
@@ -140,7 +137,7 @@ export class Checkpoints {
   /** Keeps an RFC 3161 token over a published checkpoint. Returns whether it is new. */
   async addTimeStamp(size: bigint, tsa: string, token: Uint8Array): Promise<boolean> {
     const { rowCount } = await this.pool.query(
-      `insert into ledger.time_stamp (ledger_id, size, tsa, token) values ('${LEDGER_ID}', $1, $2, $3)
+      `insert into ledger.time_stamp (ledger_id, size, tsa, token) values (ledger.id(), $1, $2, $3)
        on conflict do nothing`,
       [size.toString(), tsa, Buffer.from(token)],
     );

@@ -1,5 +1,4 @@
 import pg from 'pg';
-import { LEDGER_ID } from './checkpoints.js';
 import {
   journalRecord,
   SELECT_JOURNALS_BETWEEN,
@@ -127,7 +126,7 @@ export class ExportSnapshot {
   async timeStamps(after: bigint, size: bigint, max: number): Promise<readonly StoredTimeStamp[]> {
     const { rows } = await this.client.query<{ size: string; tsa: string; token: Buffer }>(
       `select size, tsa, token from ledger.time_stamp
-       where ledger_id = '${LEDGER_ID}' and size > $1 and size <= $2 order by size desc, tsa limit $3`,
+       where ledger_id = ledger.id() and size > $1 and size <= $2 order by size desc, tsa limit $3`,
       [after.toString(), size.toString(), max],
     );
     return rows.map((r) => ({ size: BigInt(r.size), tsa: r.tsa, token: r.token }));

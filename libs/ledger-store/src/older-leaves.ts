@@ -2,7 +2,6 @@ import type { ClientBase } from 'pg';
 import type { LogRecord } from '#libs/audit-events';
 import { DomainError } from '#libs/kernel';
 import { CompactRange, HASH_BYTES, leafHash } from '#libs/transparency';
-import { LEDGER_ID } from './checkpoints.js';
 import type { LedgerStoreErrorCode } from './errors.js';
 import { placeOf } from './fences.js';
 import { LogQueries } from './log-queries.js';
@@ -36,7 +35,7 @@ export class OlderLeaves {
   /** Undefined where there are none. Throws `entries_gone` where leaves came from another log than this one. */
   static async find(client: ClientBase, logId: string): Promise<OlderLeaves | undefined> {
     const { rows: trees } = await client.query<{ size: string }>(
-      `select size from ledger.tree_state where ledger_id = '${LEDGER_ID}' and size > 0 and frontier = '{}'`,
+      `select size from ledger.tree_state where ledger_id = ledger.id() and size > 0 and frontier = '{}'`,
     );
     const size = trees[0]?.size;
     if (size === undefined) return undefined;

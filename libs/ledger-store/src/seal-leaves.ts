@@ -1,7 +1,6 @@
 import type { ClientBase } from 'pg';
 import { DomainError } from '#libs/kernel';
 import { CompactRange, MAX_ENTRY_BYTES } from '#libs/transparency';
-import { LEDGER_ID } from './checkpoints.js';
 import type { LedgerStoreErrorCode } from './errors.js';
 
 /** Binary levels in one level of tiles: 2^8 = 256. */
@@ -24,7 +23,7 @@ export interface SubtreeHash {
 export async function lockTree(client: ClientBase): Promise<CompactRange> {
   const { rows } = await client.query<{ size: string; frontier: Buffer[] }>({
     name: 'ledger.lock_tree',
-    text: `select size, frontier from ledger.tree_state where ledger_id = '${LEDGER_ID}' for update`,
+    text: `select size, frontier from ledger.tree_state where ledger_id = ledger.id() for update`,
   });
   const { size, frontier } = rows[0]!;
   try {
@@ -111,7 +110,7 @@ export async function moveTree(
   const { rowCount } = await client.query({
     name: 'ledger.move_tree',
     text: `update ledger.tree_state set size = $2, frontier = $3::bytea[]
-      where ledger_id = '${LEDGER_ID}' and size = $1`,
+      where ledger_id = ledger.id() and size = $1`,
     values: [from.toString(), tree.size.toString(), tree.hashes],
   });
   if (rowCount !== 1)

@@ -8,7 +8,7 @@ import {
   type HashReader,
   type TreeNode,
 } from '#libs/transparency';
-import { LEDGER_ID, type CheckpointBody } from './checkpoints.js';
+import type { CheckpointBody } from './checkpoints.js';
 import type { LedgerStoreErrorCode } from './errors.js';
 import { LogQueries } from './log-queries.js';
 
@@ -74,7 +74,7 @@ async function stored(client: ClientBase): Promise<Stored> {
     name: 'ledger.stored_tree',
     text: `select t.size, t.frontier, (
         select c.body from ledger.checkpoint c where c.ledger_id = t.ledger_id order by c.size desc limit 1) as body
-      from ledger.tree_state t where t.ledger_id = '${LEDGER_ID}'`,
+      from ledger.tree_state t where t.ledger_id = ledger.id()`,
   });
   const { size, frontier, body } = rows[0]!;
   return { size: BigInt(size), frontier, body };

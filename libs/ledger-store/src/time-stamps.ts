@@ -1,5 +1,4 @@
 import type { Pool } from 'pg';
-import { LEDGER_ID } from './checkpoints.js';
 
 export interface StoredTimeStamp {
   /** Of the stamped checkpoint. */
@@ -30,7 +29,7 @@ export class TimeStamps {
     const { rows } = await this.pool.query<Row>({
       name: 'ledger.time_stamps_newest',
       text: `select size, tsa, token, at from ledger.time_stamp
-        where ledger_id = '${LEDGER_ID}' and size >= $2 and ($3::bigint is null or size <= $3)
+        where ledger_id = ledger.id() and size >= $2 and ($3::bigint is null or size <= $3)
         order by size desc, at limit $1`,
       values: [max, (bounds.atLeast ?? 0n).toString(), bounds.atMost?.toString() ?? null],
     });

@@ -232,6 +232,7 @@ describe('the log’s key', () => {
   afterEach(() => rm(directory, { recursive: true }));
   const settings = (more: object = {}) => ({
     CUSTOS_DATA_DIR: join(directory, 'data'),
+    CUSTOS_LEDGER_ID: 'main',
     CUSTOS_LOG_HOST: 'gateway.example',
     ...more,
   });

@@ -1,16 +1,17 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { link, mkdir, open, readFile, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { MAIN_LEDGER } from '#libs/audit-log';
 import { ConfigError } from '#libs/platform';
 import { generateKey, parseSignerKey, type NoteSigner } from '#libs/transparency';
-
-const KEY_FILE = 'log-signing.key';
 
 export interface LogKeySettings {
   /** A C2SP signer key (`PRIVATE+KEY+<origin>+…`) itself, or the file that holds it. */
   readonly CUSTOS_LOG_SIGNING_KEY?: string | undefined;
   readonly CUSTOS_LOG_SIGNING_KEY_FILE?: string | undefined;
   readonly CUSTOS_DATA_DIR: string;
+  /** Named in the file, and in the origin where a key is made for a ledger other than the main one. */
+  readonly CUSTOS_LEDGER_ID: string;
   /** Host of the origin where a key is made. */
   readonly CUSTOS_LOG_HOST: string;
 }
@@ -23,11 +24,13 @@ export async function openLogKey(settings: LogKeySettings): Promise<NoteSigner> 
   const { CUSTOS_LOG_SIGNING_KEY: text, CUSTOS_LOG_SIGNING_KEY_FILE: file } = settings;
   if (text !== undefined) return signerOf(text, 'CUSTOS_LOG_SIGNING_KEY');
   if (file !== undefined) return signerOf(await readKey(file), 'CUSTOS_LOG_SIGNING_KEY_FILE');
-  const path = join(settings.CUSTOS_DATA_DIR, KEY_FILE);
+  const id = settings.CUSTOS_LEDGER_ID;
+  const isMain = id === MAIN_LEDGER;
+  const path = join(settings.CUSTOS_DATA_DIR, isMain ? 'log-signing.key' : `log-signing.${id}.key`);
   await makeKey(
     settings.CUSTOS_DATA_DIR,
     path,
-    `${settings.CUSTOS_LOG_HOST}/audit/${randomUUID()}`,
+    `${settings.CUSTOS_LOG_HOST}/audit/${isMain ? '' : `${id}/`}${randomUUID()}`,
   );
   return signerOf(await readKey(path), 'CUSTOS_DATA_DIR');
 }

@@ -17,6 +17,7 @@ import type { LogPolicy } from './log-policy.js';
 const LOOK_BACK_MAX = 1_000;
 
 export interface TransparencyLogOptions {
+  readonly ledgerId: string;
   readonly pool: Pool;
   readonly log: AppendLog;
   readonly signer: NoteSigner;
@@ -36,7 +37,11 @@ export class TransparencyLog {
 
   constructor(private readonly options: TransparencyLogOptions) {
     const { pool, signer, logger, checkpointMs } = options;
-    this.identity = { origin: signer.name, verifierKey: signer.verifierKey };
+    this.identity = {
+      ledgerId: options.ledgerId,
+      origin: signer.name,
+      verifierKey: signer.verifierKey,
+    };
     this.policy = options.policy;
     this.checkpoints = new Checkpoints(pool);
     this.queries = new LogQueries(pool);

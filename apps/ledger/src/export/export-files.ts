@@ -1,4 +1,4 @@
-import { LEDGER_ID, type ExportSnapshot, type LeafRange } from '#libs/ledger-store';
+import type { ExportSnapshot, LeafRange } from '#libs/ledger-store';
 import type { PublishedCheckpoint } from '#libs/ledger-store';
 import {
   encodeEntryBundle,
@@ -41,7 +41,6 @@ export async function* exportFiles(
   const priceBooks = await snapshot.priceBooks(range);
   const manifest: ExportManifest = {
     format: 'custos-export-v1',
-    ledgerId: LEDGER_ID,
     ...tree.identity,
     size: size.toString(),
     from: from ?? null,

@@ -36,7 +36,6 @@ export interface ReceiptEvent {
  */
 export async function receiptOf(
   generationId: string,
-  ledgerId: string,
   tree: TransparencyLog,
   queries: ReceiptQueries,
 ): Promise<Receipt> {
@@ -69,7 +68,7 @@ export async function receiptOf(
   return {
     format: 'custos-receipt-v1',
     generationId,
-    ledgerId,
+    ledgerId: tree.identity.ledgerId,
     origin: tree.identity.origin,
     checkpoint: note,
     policy: tree.policy.text,

@@ -1,7 +1,6 @@
 import { Controller, Get, Inject, Param, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { DomainError, isGenerationId } from '#libs/kernel';
-import { LEDGER_ID } from '#libs/ledger-store';
 import type { LedgerAppErrorCode } from '../ledger.errors.js';
 import { AuditorGuard } from '../ledger.guards.js';
 import { Ledger } from '../ledger.js';
@@ -18,7 +17,7 @@ export class ReceiptsController {
   async receipt(@Param('generationId') id: string, @Res() reply: FastifyReply): Promise<void> {
     if (!isGenerationId(id))
       throw new DomainError<LedgerAppErrorCode>('trail_not_found', 'There is no such generation.');
-    const receipt = await receiptOf(id, LEDGER_ID, this.ledger.tree, this.ledger.receipts);
+    const receipt = await receiptOf(id, this.ledger.tree, this.ledger.receipts);
     await reply.header('cache-control', 'no-store').send(receipt);
   }
 }
