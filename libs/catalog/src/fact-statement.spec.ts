@@ -65,6 +65,20 @@ describe('settleFacts', () => {
     expect(settledZdr([wide, contract, covered, named])?.value).toBe('contracted');
   });
 
+  it('does not take zero retention at large for true where a more specific word speaks of days', () => {
+    const wide = zdr('contracted', { customer: true, class: 'contract' });
+    const days = (value: FactValue | null, said: Said = {}): FactStatement =>
+      says('retentionDays', value, said);
+    const ofModel = { scope: { model: 'lab/one' } };
+    expect(settledZdr([wide, days(30)])?.value).toBe('contracted');
+    expect(settledZdr([wide, days(0, ofModel)])?.value).toBe('contracted');
+    expect(settledZdr([wide, days(30, ofModel)])).toBeUndefined();
+    expect(settledZdr([wide, days(30, ofModel)], { modelId: 'lab/two' })?.value).toBe('contracted');
+    expect(settledZdr([wide, days(null, ofModel)])).toBeUndefined();
+    expect(settledZdr([wide, days(0, { ...ofModel, expiresOn: '2026-01-01' })])).toBeUndefined();
+    expect(settledZdr([days(30, ofModel), zdr('contracted', ofModel)])?.value).toBe('contracted');
+  });
+
   it('reads a statement of the API, or of the contract, only there', () => {
     const stateful = zdr('none', { scope: { api: 'anthropic-messages' } });
     const plan = zdr('none', { scope: { contract: 'subscription' } });

@@ -76,7 +76,20 @@ export function settleFacts(
     const agreed = ADDITIVE_FACTS.has(fact) ? joined(live) : unanimous(live);
     if (agreed !== undefined) settled[fact] = agreed;
   }
+  if (isKeptAfterAll(settled.retentionDays?.value, weightiest)) delete settled.zdr;
   return settled as SettledFacts;
+}
+
+/**
+ * Zero retention at large, and a more specific word on days of retention: unless it says none, it is not known that zero
+ * retention is in force here; also where that word has expired, for it corrected the wider one.
+ */
+function isKeptAfterAll(
+  days: FactValue | undefined,
+  weightiest: ReadonlyMap<FactName, readonly FactStatement[]>,
+): boolean {
+  const rankOf = (fact: FactName): number => weightiest.get(fact)?.[0]?.rank ?? -1;
+  return days !== 0 && rankOf('retentionDays') > rankOf('zdr');
 }
 
 function isAbout({ fact, scope }: FactStatement, offer: Offer): boolean {

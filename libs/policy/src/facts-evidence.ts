@@ -33,7 +33,8 @@ const READ_AS: Readonly<
   pinned: ['place', 'pinned'],
   storageRegions: ['storage', 'storageRegions'],
   operatorAccess: ['access', 'operatorAccess'],
-  retentionDays: ['retention', 'retentionDays'],
+  // Days of retention in a more specific word leave zero retention at large unknown.
+  retentionDays: ['retention', 'retentionDays', 'zdr'],
   zdr: ['retention', 'zdr'],
   trainsOnApiData: ['training', 'trains'],
   subProcessors: ['subProcessors', 'subProcessors'],
