@@ -81,6 +81,7 @@ describe('custos verify consistency', () => {
     const a = kept('a', checkpointOf(leaves, key, size));
     expect(await consistency(a, join(folder, 'log'))).toMatchObject({ code: 0 });
     expect(await consistency(join(folder, 'log'), a)).toMatchObject({ code: 0 });
+    expect(await consistency(a, join(folder, 'log', 'checkpoint'))).toMatchObject({ code: 0 });
     const tiles = join(folder, 'log');
     const b = kept('b', checkpointOf(leaves, key));
     expect(await consistency(a, b, '--tiles', tiles)).toMatchObject({ code: 0 });
@@ -204,5 +205,8 @@ describe('custos verify over HTTP', () => {
       verify('consistency', kept('a', note), url, '--key', key.verifierKey);
     expect(await checked(checkpointOf(leaves, key, 100))).toMatchObject({ code: 0 });
     expect(await checked(checkpointOf(fork, key, 100))).toMatchObject({ reason: 'equivocated' });
+    const a = kept('a', checkpointOf(leaves, key, 300));
+    const byName = ['consistency', a, `${url}/checkpoint`, '--key', key.verifierKey] as const;
+    expect(await verify(...byName)).toMatchObject({ code: 0 });
   });
 });

@@ -64,12 +64,14 @@ const book = (at: 0 | 1) => `price-books/${BOOKS[at].version.slice(7)}.book`;
 
 describe('custos verify ledger', () => {
   it('finds the books of an honest export again', async () => {
-    // A plain one, a fail-over, one corrected with its reversal, one closed before its opening; nothing of the others.
-    expect(journals).toHaveLength(300 + 1 + 1 + 3 + 1);
+    // A plain one, a fail-over, one corrected with its reversal, one closed before its opening, one corrected by an
+    // operator, credit; nothing of the others.
+    expect(journals).toHaveLength(300 + 1 + 1 + 3 + 1 + 3 + 1);
+    expect(new Set(journals.map((j) => j.kind)).size).toBe(4);
     expect(await verifyLedger()).toMatchObject({
       code: 0,
       holds: true,
-      checked: { entries: leaves.length, generations: 306, journals: journals.length },
+      checked: { entries: leaves.length, generations: 307, journals: journals.length },
       notCovered: ['when journals were written down (recordedAt): the ledger’s own word'],
     });
   });

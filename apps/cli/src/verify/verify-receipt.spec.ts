@@ -121,6 +121,7 @@ describe('custos verify receipt', () => {
     ['closedFirst', 2, 1],
     ['refused', 1, 0],
     ['free', 2, 0],
+    ['adjusted', 3, 3],
   ])('holds for a generation: %s', async (name, events, journals) => {
     expect(await withBooks(await receiptOf(ids[name]))).toMatchObject({
       code: 0,

@@ -88,6 +88,8 @@ export interface HonestDay {
     readonly closedFirst: string;
     readonly refused: string;
     readonly free: string;
+    /** Corrected by an operator, long after it was settled. */
+    readonly adjusted: string;
   };
 }
 
@@ -101,6 +103,7 @@ export function honestDay(more = 300): HonestDay {
     closedFirst: newGenerationId(),
     refused: newGenerationId(),
     free: newGenerationId(),
+    adjusted: newGenerationId(),
   };
   day.start('w-1');
   day.start('w-2');
@@ -140,6 +143,8 @@ export function honestDay(more = 300): HonestDay {
   day.open('w-1', ids.free);
   const unanswered = { ...attemptRef(ids.free, 1), outcome: 'not_dispatched' };
   day.close('w-1', ids.free, { status: 'failed', attempts: [unanswered] });
+  day.open('w-1', ids.adjusted);
+  day.close('w-1', ids.adjusted);
   for (let i = 0; i < more; i++) {
     const id = newGenerationId();
     day.open('w-1', id, i % 2);
@@ -148,7 +153,27 @@ export function honestDay(more = 300): HonestDay {
     if (i % 50 === 7) day.leaves.push(day.leaves.at(-2)!, day.leaves.at(-1)!);
     if (i % 100 === 0) day.beat('w-2');
   }
-  day.stop('w-1');
-  day.stop('w-2');
+  day.start('w-3');
+  day.say('w-3', 'custos.ledger.correction.v1', ids.adjusted, {
+    correctionId: 'correction-1',
+    generationId: ids.adjusted,
+    number: 1,
+    at: at(9_000),
+    author: 'ada',
+    approver: 'bob',
+    reason: 'the provider counted twice',
+    amount: { customerPicoUsd: '123000000' },
+  });
+  day.say('w-3', 'custos.ledger.credit.v1', 'org-1', {
+    creditId: 'credit-1',
+    organisationId: 'org-1',
+    at: at(9_500),
+    amountPicoUsd: '100000000000000',
+    feePicoUsd: '5500000000000',
+    fee: { basisPoints: 550, minimumPicoUsd: '800000000000' },
+    author: 'ada',
+    reference: 'payment-1',
+  });
+  for (const writer of ['w-1', 'w-2', 'w-3']) day.stop(writer);
   return { leaves: day.leaves, ids };
 }

@@ -56,7 +56,7 @@ describe('custos verify writers', () => {
     const { leaves } = honestDay(60);
     expect(await verifyWriters(leaves)).toMatchObject({
       code: 0,
-      checked: { writers: 2, closedChains: 2, openChains: 0, repeats: 2 * 2 },
+      checked: { writers: 3, closedChains: 3, openChains: 0, repeats: 2 * 2 },
     });
   });
 

@@ -1,6 +1,6 @@
 import type { WalkedLog } from '../log/open-log.js';
 import { walkLog } from '../log/walk-log.js';
-import { entryReader } from '../log/read-entry.js';
+import { readEntry } from '../log/read-entry.js';
 import { sourceOf, type Mode } from '../mode.js';
 import type { Findings } from '../report.js';
 import type { ExportSource } from '../source/export-source.js';
@@ -42,6 +42,7 @@ class LedgerAudit {
   readonly #books: BooksAgain;
   #journals: JournalsInOrder | undefined;
   #firstLeaf = 0;
+  #size = 0;
   #read = 0;
 
   constructor(
@@ -51,11 +52,12 @@ class LedgerAudit {
     this.#match = new JournalMatch(findings, JOURNALS, () => this.#firstLeaf > 0);
     this.#balances = new Balances(source, findings);
     this.#shelf = new PriceBookShelf(source, BOOKS, findings);
-    this.#books = new BooksAgain(this.#shelf, entryReader(source));
+    this.#books = new BooksAgain(this.#shelf, (leaf) => readEntry(source, this.#size, leaf));
   }
 
-  begin({ firstLeaf }: WalkedLog): void {
+  begin({ firstLeaf, head }: WalkedLog): void {
     this.#firstLeaf = firstLeaf;
+    this.#size = head.size;
   }
 
   async take(leaf: number, bytes: Buffer): Promise<void> {

@@ -1,7 +1,8 @@
+import { dirname } from 'node:path';
 import type { Mode } from '../mode.js';
 import { Findings, type Fault } from '../report.js';
 import { FILE_BYTES_MAX, type ExportSource } from '../source/export-source.js';
-import { openSource } from '../source/open-source.js';
+import { isUrl, openSource } from '../source/open-source.js';
 import { fileText, UsageError, type VerifyOptions } from '../verify-options.js';
 import { readHead, sameHead } from './signed-head.js';
 import { CHECKPOINT, GrowthCheck, type Statement } from './signed-history.js';
@@ -32,7 +33,9 @@ async function compare(
   larger: Statement,
   findings: Findings,
 ): Promise<void> {
-  const names = options.tiles === undefined ? options.inputs : [options.tiles];
+  // A checkpoint's file often lies beside its tiles.
+  const near = options.inputs.flatMap((name) => (isUrl(name) ? [name] : [name, dirname(name)]));
+  const names = options.tiles === undefined ? near : [options.tiles];
   const faults: Fault[] = [];
   for (const name of names) {
     const source = await openSource(name, options.auditorKey);
@@ -52,7 +55,7 @@ async function compare(
     // Else a tile was to blame, and is.
     return;
   }
-  const sources = names.join(', ');
+  const sources = options.tiles ?? options.inputs.join(', ');
   const message = `no tiles of the tree of ${larger.head.size} leaves in ${sources}`;
   findings.fault('incomplete', larger.place, message);
   for (const { reason, place, message: said } of faults) findings.fault(reason, place, said);

@@ -1,15 +1,19 @@
 import { entryBundlePath, TILE_WIDTH, tilePath } from '#libs/transparency';
 import { Progress } from '../progress.js';
 import { FILE_BYTES_MAX, SourceFault } from '../source/export-source.js';
-import { entryOf, firstEntries, hashBundle, type HashedBundle } from './fast-hash.js';
+import { entryOf, hashBundle, type HashedBundle } from './fast-hash.js';
 import { BundleJudge } from './judge-bundle.js';
 import { openLog, type LogToWalk, type Walked, type WalkedLog } from './open-log.js';
+import { readBundle } from './read-entry.js';
 import { GrowthCheck, type Statement } from './signed-history.js';
 import type { SignedHead } from './signed-head.js';
 import { TileTree } from './tile-tree.js';
 
 /** Other signed checkpoints tried, newest first, when the tiles are not the tree of the one to be verified. */
 const BASES_TRIED = 3;
+
+/** Tiles missing in a row after which the rest is not asked for: the size may be made up where nothing is signed. */
+const MISSING_MAX = 10_000;
 
 /**
  * Verifies a log from its signed checkpoint down to the bytes of its entries, in one pass, in memory that does not
@@ -93,17 +97,23 @@ class LogWalk {
       const place = { level: 0, index: BigInt(index), width };
       const tile = source.read(tilePath(place), FILE_BYTES_MAX.tile);
       const bundle = this.#isCovered(index, width)
-        ? this.#entries(place)
+        ? this.#entries(index, width)
         : Promise.resolve(undefined);
       // Awaited in order below; until then a failure must not count as nobody's.
       tile.catch(() => undefined);
       bundle.catch(() => undefined);
       ahead.push({ tile, bundle });
     };
-    for (let index = 0, next = 0; index < tiles; index++) {
+    for (let index = 0, next = 0, missing = 0; index < tiles; index++) {
       while (next < tiles && next < index + source.readAhead) fetch(next++);
       const { tile, bundle } = ahead.shift()!;
-      await this.#step(tree, head, index, await tile, await bundle);
+      const stored = await tile;
+      await this.#step(tree, head, index, stored, await bundle);
+      missing = stored === undefined ? missing + 1 : 0;
+      if (missing >= MISSING_MAX) {
+        this.log.findings.notCovered(`leaves from ${index * TILE_WIDTH} on: too much is missing`);
+        break;
+      }
       progress.advance(Math.min(TILE_WIDTH, head.size - index * TILE_WIDTH));
     }
     this.log.findings.checked['leavesPerSecond'] = progress.perSecond();
@@ -183,7 +193,7 @@ class LogWalk {
     const index = Math.floor(head.size / TILE_WIDTH);
     const width = head.size % TILE_WIDTH;
     if (!this.#isCovered(index, width)) return undefined;
-    const bytes = await this.#entries({ index: BigInt(index), width });
+    const bytes = await this.#entries(index, width);
     return bytes && hashBundle(bytes).hashes;
   };
 
@@ -192,16 +202,10 @@ class LogWalk {
     return index * TILE_WIDTH < endLeaf && index * TILE_WIDTH + width > firstLeaf;
   }
 
-  async #entries(place: { readonly index: bigint; readonly width: number }) {
+  async #entries(index: number, width: number): Promise<Buffer | undefined> {
     if (this.#entriesForbidden) return undefined;
-    const { source } = this.log;
     try {
-      const bytes = await source.read(entryBundlePath(place), FILE_BYTES_MAX.bundle);
-      if (bytes !== undefined || place.width === TILE_WIDTH) return bytes;
-      // A log that has grown may have thrown its partial bundles away.
-      const full = { ...place, width: TILE_WIDTH };
-      const whole = await source.read(entryBundlePath(full), FILE_BYTES_MAX.bundle);
-      return whole && firstEntries(whole, place.width);
+      return await readBundle(this.log.source, index, width);
     } catch (error) {
       if (!(error instanceof SourceFault) || error.code !== 'forbidden') throw error;
       this.#entriesForbidden = true;

@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { open, readFile, stat } from 'node:fs/promises';
+import { open, stat, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SourceFault, type ExportSource } from './export-source.js';
 
@@ -11,12 +11,17 @@ export class DirectorySource implements ExportSource {
 
   async read(path: string, maxBytes: number): Promise<Buffer | undefined> {
     const file = join(this.name, path);
+    let handle: FileHandle | undefined;
     try {
-      const bytes = await readFile(file);
-      if (bytes.length <= maxBytes) return bytes;
+      handle = await open(file);
+      const { size } = await handle.stat();
+      // Looked at before it is read: a file of any size may lie there.
+      if (size <= maxBytes) return await handle.readFile();
     } catch (cause) {
       if (isAbsent(cause)) return undefined;
       throw new SourceFault('unreadable', `${file} cannot be read`, { cause });
+    } finally {
+      await handle?.close();
     }
     throw new SourceFault('unreadable', `${file} is over ${maxBytes} bytes`);
   }

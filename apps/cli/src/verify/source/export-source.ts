@@ -33,13 +33,16 @@ export class SourceFault extends Error {
   }
 }
 
-/** Bytes of the largest files that are read whole; a larger one is none of ours. */
+/**
+ * Bytes of the largest files that are read whole, with room for what should not be there: a tile that is a little too
+ * long is an altered tile, one of a gigabyte is not read.
+ */
 export const FILE_BYTES_MAX = {
   /** A note with a hundred cosignatures is below 20 KiB. */
   note: 1 << 20,
-  tile: 256 * 32,
-  /** 256 entries of 65,535 bytes, the format's own limit. */
-  bundle: 256 * (2 + 65_535),
+  tile: 1 << 20,
+  /** Twice 256 entries of 65,535 bytes, the format's own limit. */
+  bundle: 2 * 256 * (2 + 65_535),
   manifest: 16 << 20,
   /** A price for each of 100,000 endpoints. */
   priceBook: 64 << 20,

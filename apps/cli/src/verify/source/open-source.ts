@@ -2,12 +2,12 @@ import { DirectorySource, isDirectory } from './directory-source.js';
 import type { ExportSource } from './export-source.js';
 import { UrlSource } from './url-source.js';
 
-/** Undefined where the name is neither a directory nor an http(s) URL. */
+/** A URL may name the log or its checkpoint. Undefined where the name is neither a directory nor an http(s) URL. */
 export async function openSource(
   name: string,
   auditorKey?: string,
 ): Promise<ExportSource | undefined> {
-  if (isUrl(name)) return new UrlSource(name, auditorKey);
+  if (isUrl(name)) return new UrlSource(name.replace(/\/checkpoint$/, ''), auditorKey);
   return (await isDirectory(name)) ? new DirectorySource(name) : undefined;
 }
 
