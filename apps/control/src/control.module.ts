@@ -1,6 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import { DataSource } from 'typeorm';
+import { BudgetsController } from './admin/budgets.controller.js';
 import { KeysController } from './admin/keys.controller.js';
 import { NotThereController } from './admin/not-there.controller.js';
 import { OrganizationsController } from './admin/organizations.controller.js';
@@ -40,6 +41,7 @@ export class ControlModule {
         OrganizationsController,
         WorkspacesController,
         KeysController,
+        BudgetsController,
         CorrectionsController,
         CreditsController,
         FactsController,

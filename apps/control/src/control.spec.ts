@@ -259,7 +259,7 @@ describe('/admin/v1', () => {
       expect((await ask('GET', `/admin/v1/${path}`, keys.apiKey)).status).toBe(403);
       expect((await ask('GET', `/admin/v1/${path}`, 'sk-custos-nobody')).status).toBe(401);
     }
-    expect((await ask('GET', '/admin/v1/budgets', keys.adminKey)).status).toBe(501);
+    expect((await ask('GET', '/admin/v1/prices', keys.adminKey)).status).toBe(501);
     expect((await ask('GET', '/admin/v1/nothing', keys.adminKey)).json).toMatchObject({
       error: { code: 404, metadata: { custos_code: 'route_not_found' } },
     });
@@ -341,6 +341,36 @@ describe('/admin/v1', () => {
     });
     for (const wrong of [{}, { limitReset: 'yearly' }, { prepaid: true }])
       expect((await patch('keys/key-default', wrong)).status).toBe(400);
+  });
+
+  it('lists every budget, a page at a time, and sets each', async () => {
+    const { adminKey, apiKey } = await bootstrapped();
+    const put = (path: string, body: object) =>
+      ask('PUT', `/admin/v1/budgets/${path}`, adminKey, body);
+    expect(await put('key/key-default', { limitUsd: '3', limitReset: 'daily' })).toMatchObject({
+      status: 200,
+      json: { status: 'effective', scope: 'key', id: 'key-default' },
+    });
+    await put('workspace/ws-default', { limitUsd: null });
+    await ask('DELETE', '/admin/v1/keys/key-auditor', adminKey);
+    const listed: unknown[] = [];
+    let cursor = '';
+    do {
+      const { json } = await ask('GET', `/admin/v1/budgets?limit=2&cursor=${cursor}`, adminKey);
+      listed.push(...(json['data'] as unknown[]));
+      cursor = (json['nextCursor'] as string | null) ?? '';
+    } while (cursor !== '');
+    const lifetime = { limitUsd: '10000', limitReset: null, prepaid: false };
+    expect(listed).toEqual([
+      { scope: 'key', id: 'key-admin', ...lifetime },
+      { scope: 'key', id: 'key-approver', ...lifetime },
+      { scope: 'key', id: 'key-default', limitUsd: '3', limitReset: 'daily', prepaid: false },
+      { scope: 'organisation', id: 'org-default', ...lifetime },
+    ]);
+    expect(lookup(apiKey)).toMatchObject({ principal: { key: { limitReset: 'daily' } } });
+    expect((await put('team/t', { limitUsd: '1' })).status).toBe(400);
+    expect((await put('key/none', { limitUsd: '1' })).status).toBe(404);
+    expect((await put('key/key-default', { limitReset: 'daily' })).status).toBe(400);
   });
 
   it('an organisation can be told to pay in advance, together with its limit', async () => {

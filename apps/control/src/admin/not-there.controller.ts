@@ -2,8 +2,8 @@ import { All, Controller, UseGuards } from '@nestjs/common';
 import { DomainError } from '#libs/kernel';
 import { AdminGuard } from '../guards.js';
 
-/** Promised names that later work fills. (Endpoints are routing's.) */
-@Controller(['admin/v1/budgets', 'admin/v1/prices'])
+/** A promised name that later work fills. (Endpoints are routing's.) */
+@Controller('admin/v1/prices')
 @UseGuards(AdminGuard)
 export class NotThereController {
   @All(['', '*'])

@@ -82,6 +82,9 @@ export const limitPatchOf = ({
   ...(prepaid !== undefined && { prepaid }),
 });
 
+export const limitScope = z.enum(['key', 'workspace', 'organisation']);
+export const budget = z.strictObject({ limitUsd, limitReset: limitReset.default(null) });
+
 export const pageQuery = z.strictObject({
   limit: z
     .string()
