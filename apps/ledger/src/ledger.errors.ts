@@ -24,7 +24,7 @@ export const LEDGER_ERRORS = {
   },
   not_stamped: {
     status: 404,
-    meaning: 'There is no RFC 3161 time stamp over a checkpoint of this size.',
+    meaning: 'There is no checkpoint of this size, or no RFC 3161 time stamp over it.',
   },
   receipt_pending: {
     status: 503,
@@ -40,6 +40,35 @@ export const LEDGER_ERRORS = {
     meaning:
       'As many exports as this process serves at once are under way, or there is no checkpoint yet.',
     retryAfterSeconds: 10,
+  },
+  invalid_statement_query: {
+    status: 400,
+    meaning:
+      'A parameter of an invoice, the FOCUS export or a reconciliation is unknown or has the wrong shape.',
+  },
+  statement_busy: {
+    status: 503,
+    meaning:
+      'As many statements as this process makes at once are being made, or there is no checkpoint yet.',
+    retryAfterSeconds: 5,
+  },
+  statement_unbalanced: {
+    status: 500,
+    meaning:
+      'A statement that does not add up to its postings, or is not the one that its record cites: it is withheld.',
+  },
+  usage_export_unreadable: {
+    status: 400,
+    meaning: 'The usage export of a provider is not in the documented format.',
+  },
+  usage_export_too_large: {
+    status: 413,
+    meaning: 'The usage export has more rows than are taken at once.',
+  },
+  reconciliation_unrecorded: {
+    status: 503,
+    meaning: 'This process cannot record the result of a reconciliation now; nothing was reported.',
+    retryAfterSeconds: 5,
   },
 } as const satisfies ErrorTable;
 

@@ -28,6 +28,22 @@ export class AuditorGuard extends RoleGuard {
   }
 }
 
+/** Admits those who read the books, and those who run the house. */
+@Injectable()
+export class AuditorOrAdminGuard extends RoleGuard {
+  constructor(@Inject(LEDGER_ACCESS) access: LedgerAccess) {
+    super(access.principals, ['auditor', 'admin'], { maxAgeMs: access.principalsMaxAgeMs });
+  }
+}
+
+/** Admits administrators. */
+@Injectable()
+export class AdminGuard extends RoleGuard {
+  constructor(@Inject(LEDGER_ACCESS) access: LedgerAccess) {
+    super(access.principals, ['admin'], { maxAgeMs: access.principalsMaxAgeMs });
+  }
+}
+
 /** Admits callers of the API, to what is their own. */
 @Injectable()
 export class AccountGuard extends RoleGuard {

@@ -5,7 +5,9 @@ import { ExportController } from './export/export.controller.js';
 import { LeasesController } from './leases/leases.controller.js';
 import {
   AccountGuard,
+  AdminGuard,
   AuditorGuard,
+  AuditorOrAdminGuard,
   LEDGER_ACCESS,
   LedgerPeerGuard,
   type LedgerAccess,
@@ -14,6 +16,8 @@ import { Ledger } from './ledger.js';
 import { OpenApiController } from './openapi/openapi.controller.js';
 import { LogController } from './log-api/log.controller.js';
 import { ReceiptsController } from './receipts/receipts.controller.js';
+import { FocusController } from './statements/focus.controller.js';
+import { InvoicesController } from './statements/invoices.controller.js';
 import { StatusController } from './status.controller.js';
 import { TimeStampsController } from './time-stamp/time-stamps.controller.js';
 
@@ -38,11 +42,15 @@ export class LedgerModule {
         TimeStampsController,
         ReceiptsController,
         ExportController,
+        InvoicesController,
+        FocusController,
       ],
       providers: [
         { provide: Ledger, useValue: options.ledger },
         { provide: LEDGER_ACCESS, useValue: options },
         AuditorGuard,
+        AuditorOrAdminGuard,
+        AdminGuard,
         AccountGuard,
         LedgerPeerGuard,
       ],

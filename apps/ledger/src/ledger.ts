@@ -23,6 +23,8 @@ import { Exporter } from './export/exporter.js';
 import { LedgerMetrics } from './ledger.metrics.js';
 import { LedgerAllowance } from './leases/ledger-allowance.js';
 import { Announcer } from './say/announcer.js';
+import { InvoiceIssuer } from './statements/invoice-issuer.js';
+import { Statements } from './statements/statements.js';
 import { Sweeper, type KnownDead } from './sweep/sweeper.js';
 import { TimeStamper } from './time-stamp/time-stamper.js';
 import { Cosignatures } from './witness/cosignatures.js';
@@ -57,6 +59,8 @@ export interface LedgerOptions {
   readonly checkpointMs: number;
   /** RFC 3161 authority and the time from one stamp to the next, ms; without a URL nothing is stamped. */
   readonly tsa?: { readonly url: string | undefined; readonly intervalMs: number };
+  /** Who issues invoices, in lines: name, address; default: the log's origin. */
+  readonly invoiceIssuer?: string | undefined;
 }
 
 /** The record plane in one process: consumer, sweeper, leases and the auditor's queries over one database. */
@@ -72,6 +76,8 @@ export class Ledger {
   readonly exporter: Exporter;
   readonly cosignatures: Cosignatures;
   readonly timeStamps: TimeStamps;
+  readonly statements: Statements;
+  readonly #issuer: InvoiceIssuer | undefined;
   readonly #stamper: TimeStamper | undefined;
   readonly #sweeper: Sweeper;
   readonly #announcer: Announcer | undefined;
@@ -141,6 +147,18 @@ export class Ledger {
             logger,
             hot,
           });
+    this.statements = new Statements({
+      databaseUrl,
+      pool: this.#pool,
+      tree: this.tree,
+      ledgerId: options.ledgerId ?? MAIN_LEDGER,
+      principals,
+      issuer: options.invoiceIssuer,
+    });
+    const { consumer, statements } = this;
+    this.#issuer =
+      options.voice &&
+      new InvoiceIssuer({ consumer, statements, log, voice: options.voice, clock, logger });
     const sweepQueries = new SweepQueries(this.#pool);
     this.#announcer =
       options.voice &&
@@ -164,6 +182,11 @@ export class Ledger {
     });
   }
 
+  /** By this process's clock. */
+  nowMs(): number {
+    return this.options.clock.nowMs();
+  }
+
   /** What a key has used, by this process's clock. */
   usageOfKey(keyId: string): Promise<PeriodUsage> {
     return this.balances.periodUsageOf('key', keyId, this.options.clock.nowMs());
@@ -175,6 +198,7 @@ export class Ledger {
     this.consumer.start();
     this.#sweeper.start();
     this.#announcer?.start();
+    this.#issuer?.start();
     this.tree.start(this.consumer);
     this.cosignatures.start();
     this.#stamper?.start();
@@ -186,6 +210,7 @@ export class Ledger {
   }
 
   async #close(): Promise<void> {
+    await this.#issuer?.stop();
     await this.#announcer?.stop();
     await this.#sweeper.stop();
     await this.tree.stop(this.consumer);

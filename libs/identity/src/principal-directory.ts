@@ -33,12 +33,14 @@ export class PrincipalDirectory {
   readonly #byHash = new Map<string, PrincipalLookup>();
   readonly #byKeyId = new Map<string, Principal>();
   readonly #scopes: Record<LimitScope, ReadonlyMap<string, Limited>>;
+  readonly #names: Record<'organisation' | 'workspace', ReadonlyMap<string, string>>;
 
   constructor(snapshot: PrincipalsSnapshot) {
     this.version = snapshot.version;
     const organisations = byId(snapshot.organisations);
     const workspaces = byId(snapshot.workspaces);
     this.#scopes = { organisation: organisations, workspace: workspaces, key: byId(snapshot.keys) };
+    this.#names = { organisation: namesOf(organisations), workspace: namesOf(workspaces) };
     for (const key of snapshot.keys) {
       const workspace = workspaces.get(key.workspaceId);
       const organisation = workspace && organisations.get(workspace.organisationId);
@@ -83,6 +85,11 @@ export class PrincipalDirectory {
   byKeyId(id: string): Principal | undefined {
     return this.#byKeyId.get(id);
   }
+
+  /** What an organisation or workspace calls itself, for documents that people read. */
+  nameOf(scope: 'organisation' | 'workspace', id: string): string | undefined {
+    return this.#names[scope].get(id);
+  }
 }
 
 function byId<T extends { readonly id: string }>(rows: readonly T[]): ReadonlyMap<string, T> {
@@ -93,3 +100,7 @@ function byId<T extends { readonly id: string }>(rows: readonly T[]): ReadonlyMa
   }
   return map;
 }
+
+const namesOf = (
+  rows: ReadonlyMap<string, { readonly id: string; readonly name: string }>,
+): ReadonlyMap<string, string> => new Map([...rows.values()].map((r) => [r.id, r.name]));

@@ -24,6 +24,8 @@ export { SayQueries } from './say-queries.js';
 export type { Unsaid } from './say-queries.js';
 export type { SettleContext } from './settle-work.js';
 export { checkTree, nextCheckpoint } from './stored-tree.js';
+export { InvoiceQueries } from './invoice-queries.js';
+export type { InvoiceFilter, IssuedInvoice } from './invoice-queries.js';
 export type { JournalFilter } from './statement-queries.js';
 export type { RatingTerms } from './statement-ratings.js';
 export { StatementSnapshot } from './statement-snapshot.js';

@@ -19,6 +19,7 @@ const ROWS_PER_FETCH = 500;
 /** The books at one instant, as statements read them, over a connection of its own. Must be closed. */
 export class StatementSnapshot {
   readonly #ratings: StatementRatings;
+  #told: (() => void) | undefined;
 
   private constructor(
     private readonly client: pg.Client,
@@ -48,8 +49,16 @@ export class StatementSnapshot {
     return new StatementSnapshot(client, terms);
   }
 
+  /** Called when it is closed, however that comes. */
+  onClosed(told: () => void): void {
+    this.#told = told;
+  }
+
   async close(): Promise<void> {
+    const told = this.#told;
+    this.#told = undefined;
     await this.client.end().catch(() => undefined);
+    told?.();
   }
 
   /** Journals on customers' accounts in id order, a few hundred in memory; each with how it was rated. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { trailQuery } from '../audit-api/trail-filter.js';
+import { focusQuery, invoiceListQuery, invoiceQuery } from '../statements/statement-question.js';
 
 const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` });
 const json = (schema: object) => ({ 'application/json': { schema } });
@@ -21,13 +22,12 @@ const inPath = (name: string, description: string) => ({
   schema: { type: 'string' },
 });
 
-/** Every query parameter of the trail list, from the schema that reads them. */
-const trailParameters = Object.entries(
-  z.toJSONSchema(trailQuery, { io: 'input' }).properties ?? {},
-).map(([name, schema]) => {
-  const { description, ...rest } = schema as { readonly description?: string };
-  return { name, in: 'query', required: false, description, schema: rest };
-});
+/** Every query parameter of a route, from the schema that reads them. */
+const inQuery = (query: z.ZodType) =>
+  Object.entries(z.toJSONSchema(query, { io: 'input' }).properties ?? {}).map(([name, schema]) => {
+    const { description, ...rest } = schema as { readonly description?: string };
+    return { name, in: 'query', required: false, description, schema: rest };
+  });
 
 const open = { security: [] };
 
@@ -36,7 +36,7 @@ export const AUDIT_PATHS = {
     get: {
       operationId: 'listTrails',
       summary: 'Trails, newest first: a page, or everything streamed.',
-      parameters: trailParameters,
+      parameters: inQuery(trailQuery),
       responses: {
         '200': {
           description: 'A page of trails, or with format=jsonl or csv all of them.',
@@ -84,6 +84,51 @@ export const AUDIT_PATHS = {
       })),
       responses: {
         '200': { description: 'The directory.', content: binary('application/x-tar') },
+        ...refusals('400', '503'),
+      },
+    },
+  },
+  '/audit/v1/invoices': {
+    get: {
+      operationId: 'listInvoices',
+      summary: 'Invoices that were issued, newest month first.',
+      parameters: inQuery(invoiceListQuery),
+      responses: {
+        '200': { description: 'A page.', content: json(ref('InvoicePage')) },
+        ...refusals('400'),
+      },
+    },
+  },
+  '/audit/v1/invoices/{organisationId}/{month}': {
+    get: {
+      operationId: 'getInvoice',
+      summary: 'The invoice of an organisation for a month, or its running statement.',
+      parameters: [
+        inPath('organisationId', 'Id of an organisation.'),
+        inPath('month', '2026-11, a calendar month in UTC.'),
+        ...inQuery(invoiceQuery),
+      ],
+      responses: {
+        '200': {
+          description: 'The document.',
+          content: {
+            ...json(ref('Invoice')),
+            'text/csv': { schema: { type: 'string' } },
+            ...binary('application/pdf'),
+          },
+        },
+        ...refusals('400', '503'),
+      },
+    },
+  },
+  '/audit/v1/focus': {
+    get: {
+      operationId: 'exportFocus',
+      summary:
+        'Cost and usage after FOCUS 1.3, streamed; x_ columns name leaf, journal and request.',
+      parameters: inQuery(focusQuery),
+      responses: {
+        '200': { description: 'CSV.', content: { 'text/csv': { schema: { type: 'string' } } } },
         ...refusals('400', '503'),
       },
     },

@@ -171,6 +171,77 @@ export const SCHEMAS = {
       }),
     },
   },
+  InvoicePage: {
+    type: 'object',
+    required: ['data', 'next'],
+    properties: {
+      data: listOf({
+        type: 'object',
+        required: ['number', 'organisationId', 'period', 'issuedAt', 'payablePicoUsd', 'digest'],
+        properties: {
+          number: text,
+          organisationId: text,
+          period: text,
+          issuedAt: time,
+          exactPicoUsd: integer,
+          payablePicoUsd: integer,
+          digest: text,
+          size: integer,
+          root: text,
+          leafIndex: integer,
+        },
+      }),
+      next: { type: ['string', 'null'] },
+    },
+  },
+  Invoice: {
+    type: 'object',
+    required: ['format', 'status', 'issuer', 'organisation', 'statement', 'digest', 'evidence'],
+    properties: {
+      format: { const: 'custos-invoice-v1' },
+      status: { enum: ['issued', 'closed', 'running'] },
+      number: text,
+      issuedAt: time,
+      issuer: text,
+      organisation: { type: 'object', required: ['id'], properties: { id: text, name: text } },
+      statement: {
+        type: 'object',
+        required: [
+          'organisationId',
+          'period',
+          'currency',
+          'lines',
+          'corrections',
+          'credits',
+          'prepaid',
+          'totals',
+        ],
+        properties: {
+          lines: listOf({
+            type: 'object',
+            required: ['line', 'class', 'payer', 'quantity', 'amountPicoUsd', 'amountUsd'],
+            properties: { quantity: integer, amountPicoUsd: integer, amountUsd: text },
+          }),
+          totals: {
+            type: 'object',
+            required: ['exactPicoUsd', 'payablePicoUsd', 'payableUsd', 'roundingPicoUsd'],
+            properties: {
+              exactPicoUsd: integer,
+              payablePicoUsd: integer,
+              payableUsd: text,
+              roundingPicoUsd: integer,
+            },
+          },
+        },
+      },
+      digest: { type: 'string', pattern: '^sha256:' },
+      evidence: {
+        type: 'object',
+        required: ['ledgerId', 'origin', 'verifierKey', 'size', 'root'],
+        properties: { ledgerId: text, origin: text, verifierKey: text, size: integer, root: text },
+      },
+    },
+  },
   Journal: {
     type: 'object',
     required: ['id', 'kind', 'leafIndex', 'effectiveAt', 'recordedAt', 'postings'],
