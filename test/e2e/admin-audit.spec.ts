@@ -192,7 +192,7 @@ describe('administration and audit', () => {
   });
 
   it.each([
-    ['GET', '/admin/v1/budgets'],
+    ['GET', '/admin/v1/prices'],
     ['POST', '/admin/v1/prices'],
     ['GET', '/attestation/v1/endpoints/some'],
     ['POST', '/v1/messages'],
