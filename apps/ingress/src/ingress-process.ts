@@ -20,7 +20,7 @@ import { Ingress } from './ingress.js';
 import type { IngressConfig } from './ingress-process.config.js';
 import { providerCredentials } from './ingress.config.js';
 import { IngressModule } from './ingress.module.js';
-import { openLedgers } from './open-ledgers.js';
+import { ledgerBase, openLedgers } from './open-ledgers.js';
 import { OutcomeReporter } from './outcome-reporter.js';
 import { registerCompletionRoutes } from './routes/completion.routes.js';
 import { LedgerBase, LedgerProxyController } from './routes/ledger-proxy.controller.js';
@@ -30,12 +30,12 @@ const POLL_TIMEOUT_MS = 5_000;
 
 @Module({})
 class IngressProcessModule {
-  static register(catalog: Catalog, health: HealthRegistry, ledgerUrl: string): DynamicModule {
+  static register(catalog: Catalog, health: HealthRegistry, ledgers: LedgerBase): DynamicModule {
     return {
       module: IngressProcessModule,
       imports: [IngressModule.register(catalog), HealthModule.register(health)],
       controllers: [LedgerProxyController],
-      providers: [{ provide: LedgerBase, useValue: new LedgerBase(ledgerUrl) }],
+      providers: [{ provide: LedgerBase, useValue: ledgers }],
     };
   }
 }
@@ -82,6 +82,11 @@ export async function startIngress(config: IngressConfig, lifecycle: Lifecycle):
     (x) => ({ kty: 'OKP', crv: 'Ed25519', x }) as const,
   );
   const policyReader = new PolicyReader(pinned);
+  const principals = poll(
+    config.CUSTOS_CONTROL_URL,
+    'principals',
+    (json) => new PrincipalDirectory(decodePrincipals(json)),
+  );
   const ingress = new Ingress({
     settings: config,
     catalog,
@@ -100,11 +105,7 @@ export async function startIngress(config: IngressConfig, lifecycle: Lifecycle):
     logger,
     telemetry,
     health,
-    principals: poll(
-      config.CUSTOS_CONTROL_URL,
-      'principals',
-      (json) => new PrincipalDirectory(decodePrincipals(json)),
-    ),
+    principals,
     facts: poll(
       config.CUSTOS_CONTROL_URL,
       'facts',
@@ -122,7 +123,7 @@ export async function startIngress(config: IngressConfig, lifecycle: Lifecycle):
   await ingress.start();
   lifecycle.onShutdown(20, 'ingress', () => ingress.close(), config.CUSTOS_DRAIN_DEADLINE + 10_000);
   const http = await createHttpApp(
-    IngressProcessModule.register(catalog, health, config.CUSTOS_LEDGER_URL.replace(/\/+$/, '')),
+    IngressProcessModule.register(catalog, health, ledgerBase(config, principals)),
     {
       host: config.HOST,
       port: config.PORT,

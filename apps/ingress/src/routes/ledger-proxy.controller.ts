@@ -5,8 +5,9 @@ import { DomainError } from '#libs/kernel';
 /** Reads of the record plane answer from PostgreSQL in milliseconds; longer means it is in trouble. */
 const DEADLINE_MS = 5_000;
 
+/** The base URL of the ledger that answers for this `authorization` header; without a path. */
 export class LedgerBase {
-  constructor(readonly url: string) {}
+  constructor(readonly urlFor: (authorization: string | undefined) => string) {}
 }
 
 /**
@@ -36,8 +37,9 @@ export class LedgerProxyController {
     let answer: Response;
     let body: string;
     try {
-      answer = await fetch(`${this.ledger.url}${request.url}`, {
-        headers: { authorization: request.headers.authorization ?? '' },
+      const { authorization } = request.headers;
+      answer = await fetch(`${this.ledger.urlFor(authorization)}${request.url}`, {
+        headers: { authorization: authorization ?? '' },
         redirect: 'error',
         signal: AbortSignal.timeout(DEADLINE_MS),
       });
