@@ -106,7 +106,7 @@ export class FollowedLog {
     // Whoever asks again within the same second gets the same line, and the disk rests.
     if (note !== this.seen.note) await memory.remember(this.origin, note);
     if (size > this.seen.size)
-      logger.info('witness.cosigned', { origin: this.origin, size: size.toString() });
+      logger.debug('witness.cosigned', { origin: this.origin, size: size.toString() });
     this.seen = { size, root: rootHash, note };
     return { ...say(200, ''), body: line };
   }

@@ -5,11 +5,13 @@ import {
   entryBundleAt,
   entryBundlePath,
   HASH_BYTES,
+  parseVerifierKey,
   TILE_WIDTH,
   tileAt,
   tilePath,
 } from '#libs/transparency';
 import type { TransparencyLog } from '../checkpoint/transparency-log.js';
+import { stampedBytes } from '../time-stamp/time-stamper.js';
 import { exportReadme } from './export-readme.js';
 import { notCovered, type ExportManifest } from './manifest.js';
 import type { TarFile } from './tar.js';
@@ -65,11 +67,16 @@ export async function* exportFiles(
   yield await jsonLines('ledger/journals.jsonl', () => snapshot.journals(range));
   yield await jsonLines('ledger/opening-balances.jsonl', () => snapshot.balances(range.first));
   yield await jsonLines('ledger/closing-balances.jsonl', () => snapshot.balances(range.end));
+  const logKey = parseVerifierKey(tree.identity.verifierKey);
   let of = -1n;
   let number = 1;
   for (const stamp of await snapshot.timeStamps(range.first, size, TIME_STAMPS_MAX)) {
     number = stamp.size === of ? number + 1 : 1;
     of = stamp.size;
+    // Its checkpoint may be older than all that are in the history.
+    const stamped = number === 1 ? await tree.checkpoints.at(of) : undefined;
+    if (stamped !== undefined)
+      yield whole(`time-stamps/${of}.note`, stampedBytes(stamped.note, logKey));
     yield whole(`time-stamps/${of}${number > 1 ? `-${number}` : ''}.tsr`, stamp.token);
   }
 }

@@ -37,7 +37,8 @@ The formats are open: RFC 6962 (hashes), C2SP tlog-tiles, signed-note, tlog-chec
 | \`ledger/journals.jsonl\` | every journal whose record lies in the range; postings in integer pico-USD (10^-12 USD), sum zero |
 | \`ledger/opening-balances.jsonl\` | what every account had before the range |
 | \`ledger/closing-balances.jsonl\` | what it had after it |
-| \`time-stamps/<size>.tsr\` | RFC 3161 tokens over checkpoints |
+| \`time-stamps/<size>.tsr\` | RFC 3161 time stamps: \`openssl ts -verify -in <size>.tsr -data <size>.note -CAfile <the authority's root>\` |
+| \`time-stamps/<size>.note\` | what each is over: the checkpoint with the signature of the log alone |
 | \`manifest.json\` | this page for machines |
 
 A record is one JSON text; its leaf hash is SHA-256 of a zero byte and its exact bytes.
