@@ -185,6 +185,21 @@ export const AUDIT_PATHS = {
       },
     },
   },
+  '/log/time-stamps/{size}/note': {
+    get: {
+      operationId: 'getStampedNote',
+      summary: 'What the time stamp of that size is over: the note with the log’s signature alone.',
+      ...open,
+      parameters: [inPath('size', 'Leaves under the checkpoint.')],
+      responses: {
+        '200': {
+          description: 'A signed note.',
+          content: { 'text/plain': { schema: { type: 'string' } } },
+        },
+        '404': { description: 'That checkpoint was not stamped.', content: json(ref('Error')) },
+      },
+    },
+  },
   '/audit/v1/openapi.json': {
     get: {
       operationId: 'getOpenApi',
