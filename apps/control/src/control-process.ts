@@ -73,6 +73,7 @@ async function openWriter(config: ControlConfig, lifecycle: Lifecycle): Promise<
   await runMigrations({
     url: ownerUrl,
     migrations: controlMigrations,
+    roles: { app: config.CUSTOS_DATABASE_URL },
     tableName: 'control_migrations',
   });
   const { writer } = await openProcessLog({

@@ -123,6 +123,7 @@ const migrate = (config: LedgerConfig): Promise<unknown> =>
   runMigrations({
     url: config.CUSTOS_MIGRATION_DATABASE_URL ?? config.CUSTOS_DATABASE_URL,
     migrations: ledgerMigrations,
+    roles: { app: config.CUSTOS_DATABASE_URL },
     tableName: 'ledger_migrations',
   });
 

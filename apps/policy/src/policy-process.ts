@@ -121,7 +121,12 @@ async function openWriter(
   clock: Clock,
 ): Promise<AuditWriter> {
   const url = config.CUSTOS_MIGRATION_DATABASE_URL ?? config.CUSTOS_DATABASE_URL;
-  await runMigrations({ url, migrations: policyMigrations, tableName: 'policy_migrations' });
+  await runMigrations({
+    url,
+    migrations: policyMigrations,
+    tableName: 'policy_migrations',
+    roles: { app: config.CUSTOS_DATABASE_URL },
+  });
   const { writer } = await openProcessLog({
     settings: config,
     app: 'policy',

@@ -95,6 +95,7 @@ async function openWriter(
   await runMigrations({
     url: ownerUrl,
     migrations: routingMigrations,
+    roles: { app: config.CUSTOS_DATABASE_URL },
     tableName: 'routing_migrations',
   });
   const { writer } = await openProcessLog({

@@ -32,7 +32,12 @@ export async function openDatabases(
     routing_migrations: routingMigrations,
   };
   for (const [tableName, migrations] of Object.entries(sets))
-    await runMigrations({ url: databases.ownerUrl, migrations, tableName });
+    await runMigrations({
+      url: databases.ownerUrl,
+      migrations,
+      tableName,
+      roles: { app: databases.appUrl, audit: databases.auditUrl },
+    });
   return databases;
 }
 

@@ -31,6 +31,7 @@ export async function openProcessLog(
     await runMigrations({
       url: options.migrationUrl,
       migrations: auditLogMigrations,
+      roles: { app: databaseUrl },
       tableName: 'audit_log_migrations',
     });
   const log = await openAppendLog(

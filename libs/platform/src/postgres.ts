@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { DataSource, type Logger, type MigrationInterface } from 'typeorm';
 import { DomainError } from '#libs/kernel';
+import { ensureRoles, type RoleUrls } from './database-roles.js';
 
 /** A connection that cannot be had in this time is an outage, and said so. */
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -40,6 +41,8 @@ export interface MigrationOptions {
   readonly tableName: string;
   /** Schema of that table, created when missing. Default: public. */
   readonly schema?: string;
+  /** Whom the processes connect as: their roles are made where they are missing. */
+  readonly roles?: RoleUrls;
 }
 
 /**
@@ -59,6 +62,7 @@ export async function runMigrations(options: MigrationOptions): Promise<readonly
     await lock.connect();
     const name = `${options.schema ?? 'public'}.${options.tableName}`;
     await lock.query('select pg_advisory_lock(hashtextextended($1, 0))', [name]);
+    await ensureRoles(lock, options.roles ?? {});
     if (options.schema !== undefined)
       await lock.query(`create schema if not exists ${pg.escapeIdentifier(options.schema)}`);
     return await migrate(options);
