@@ -9,16 +9,16 @@ const LINES: readonly Column[] = columns(
   ['Model', 138],
   ['Class', 76],
   ['Quantity', 64, 'right'],
-  ['USD per million', 62, 'right'],
+  ['USD per 1M', 62, 'right'],
   ['USD', 51, 'right'],
 );
 const CORRECTIONS: readonly Column[] = columns(
   ['No.', 28],
   ['Generation', 172],
-  ['Used', 76],
-  ['By', 60],
-  ['Reason', 88],
-  ['USD', 91, 'right'],
+  ['Used', 74],
+  ['By', 54],
+  ['Reason', 139],
+  ['USD', 48, 'right'],
 );
 const CREDITS: readonly Column[] = columns(
   ['Bought', 92],
@@ -78,7 +78,7 @@ export function invoicePdf(document: InvoiceDocument, madeAt: Date): PDFKit.PDFD
     sheet.sums([
       ['At the beginning of the month', `USD ${usd(prepaid.openingPicoUsd)}`],
       ['Bought', `USD ${usd(prepaid.boughtPicoUsd)}`],
-      ['Used', `USD ${usd(`-${prepaid.usedPicoUsd}`.replace('--', ''))}`],
+      ['Used', `USD ${usd(-BigInt(prepaid.usedPicoUsd))}`],
       ['At the end', `USD ${usd(prepaid.closingPicoUsd)}`],
     ]);
   }
@@ -133,7 +133,7 @@ const lineCells = (l: StatementLine, workspaces: InvoiceDocument['workspaces']):
   l.model,
   l.class.replaceAll('_', ' '),
   Number(l.quantity).toLocaleString('en-US'),
-  l.unitPricePicoUsd === undefined ? '' : formatUsd(BigInt(l.unitPricePicoUsd) * 1_000_000n),
+  l.unitPricePicoUsd === undefined ? '' : usd(BigInt(l.unitPricePicoUsd) * 1_000_000n),
   l.amountUsd,
 ];
 
@@ -149,7 +149,11 @@ const correctionCells = (c: CorrectionLine): string[] => [
 const isPrepaid = ({ statement: { prepaid, credits } }: InvoiceDocument): boolean =>
   credits.length > 0 || Object.values(prepaid).some((amount) => amount !== '0');
 
-const usd = (picoUsd: string): string => formatUsd(BigInt(picoUsd));
+/** Exact, with two decimals at least. */
+function usd(picoUsd: string | bigint): string {
+  const [whole, fraction = ''] = formatUsd(BigInt(picoUsd)).split('.');
+  return `${whole}.${fraction.padEnd(2, '0')}`;
+}
 
 /** First and last day of a month. */
 function daysOf(period: string): readonly [string, string] {

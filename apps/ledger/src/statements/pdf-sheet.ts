@@ -113,6 +113,8 @@ export class PdfSheet {
     const { start, count } = this.doc.bufferedPageRange();
     for (let i = 0; i < count; i++) {
       this.doc.switchToPage(start + i);
+      // Text below the margin would begin a page of its own.
+      this.doc.page.margins.bottom = 0;
       this.doc.font(FONT).fontSize(7).fillColor(FAINT);
       const y = A4.height - MARGIN - 8;
       this.#cell(foot, MARGIN, y, CONTENT_WIDTH - 80, 'left');
