@@ -373,6 +373,19 @@ describe('GenerationRun', () => {
     observer.onEnd(END);
   });
 
+  it('records progress of a fast stream every 256 tokens, by what its bytes are worth too', async () => {
+    await open(true);
+    const { observer } = dispatcher.sent[0]!;
+    observer.onDispatched(Date.now());
+    for (let i = 0; i < 300; i++) observer.onEvents(event('x'));
+    for (let i = 0; i < 2; i++) observer.onEvents(event('y'.repeat(1_024)));
+    const progress = audit.said.filter((s) => s.type === 'custos.generation.progress.v1');
+    expect(progress.map((p) => (p.data as { outputTokens: number }).outputTokens)).toEqual([
+      256, 587,
+    ]);
+    observer.onEnd(END);
+  });
+
   it('progress of every stream piled up in memory while the log did not answer', async () => {
     await open(true);
     const { observer } = dispatcher.sent[0]!;

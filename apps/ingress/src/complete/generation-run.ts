@@ -23,8 +23,11 @@ import { ClientStream } from './client-stream.js';
 import { failureRefusal } from './failure-refusal.js';
 import { AttemptLog, OUTCOME_OF } from './attempt-log.js';
 import type { PlannedCandidate, RunContext, RunParts, RunView, TendLimits } from './run-parts.js';
-import { attemptRef, iso } from './records.js';
+import { attemptRef, countedTokens, iso } from './records.js';
 import { sendJson } from './send-json.js';
+
+/** A stream that is faster than its sweep: this many output tokens are recorded as progress at once. */
+const PROGRESS_TOKENS = 256;
 
 /**
  * One generation from its admission to its closing record: attempts one after another, the relay to the client, and
@@ -45,7 +48,7 @@ export class GenerationRun implements AttemptObserver, RunView {
   #ended = false;
   #underWay = false;
   #progressAtMs: number;
-  #progressDeltas = 0;
+  #progressTokens = 0;
 
   constructor(
     private readonly ctx: RunContext,
@@ -110,6 +113,8 @@ export class GenerationRun implements AttemptObserver, RunView {
     this.#contentDeltas += text.contentDeltas;
     this.#contentBytes += text.contentBytes;
     if (!this.#committed) this.#firstContent();
+    if (this.#outputTokens - this.#progressTokens >= PROGRESS_TOKENS)
+      this.#noteProgress(this.ctx.clock.nowMs(), 0);
     if (this.#clientGone) return true; // draining: the provider bills the whole of it anyway
     const stream = this.#stream!;
     if (!stream.headSent) stream.sendHead(this.#headersWithEndpoint());
@@ -217,13 +222,17 @@ export class GenerationRun implements AttemptObserver, RunView {
     } else this.#stream.keepAlive(nowMs, limits.keepAliveMs, { ...this.parts.headers });
   }
 
+  get #outputTokens(): number {
+    return countedTokens(this.#contentDeltas, this.#contentBytes);
+  }
+
   #noteProgress(nowMs: number, everyMs: number): void {
-    if (nowMs - this.#progressAtMs < everyMs || this.#contentDeltas === this.#progressDeltas)
-      return;
+    const outputTokens = this.#outputTokens;
+    if (nowMs - this.#progressAtMs < everyMs || outputTokens === this.#progressTokens) return;
     // While the log does not answer, every stream's progress would pile up in the writer's queue.
     if (!this.parts.lane.audit.accepting) return;
     this.#progressAtMs = nowMs;
-    this.#progressDeltas = this.#contentDeltas;
+    this.#progressTokens = outputTokens;
     this.parts.lane.audit
       .append(
         'custos.generation.progress.v1',
@@ -232,7 +241,7 @@ export class GenerationRun implements AttemptObserver, RunView {
           generationId: this.parts.id,
           at: iso(nowMs),
           attempt: this.#attempts.number,
-          outputTokens: this.#contentDeltas,
+          outputTokens,
         },
         { admission: false, lazy: true },
       )

@@ -136,6 +136,10 @@ export const holdData = (
 /** Bytes of text per token where nobody counted: the usual English figure; marked `counted`, never `reported`. */
 export const BYTES_PER_TOKEN = 4;
 
+/** Output tokens as we count them where nobody reports any: a delta is at least a token, and four bytes are about one. */
+export const countedTokens = (contentDeltas: number, contentBytes: number): number =>
+  Math.max(contentDeltas, Math.ceil(contentBytes / BYTES_PER_TOKEN));
+
 /**
  * Usage as the provider reported it, else as we counted it: a delta is at least a token, and four bytes are about
  * one. `reached` is false where the provider cannot have seen the request.
@@ -148,7 +152,7 @@ export function usageData(end: AttemptEnd, inputTokensEstimate: number): UsageDa
   }
   return {
     inputTokens: inputTokensEstimate,
-    outputTokens: Math.max(end.contentDeltas, Math.ceil(end.contentBytes / BYTES_PER_TOKEN)),
+    outputTokens: countedTokens(end.contentDeltas, end.contentBytes),
     basis: 'counted',
   };
 }
