@@ -20,7 +20,8 @@ import {
   time,
   type Check,
 } from './shape.js';
-import { GENERATION_OUTCOMES, PAYERS, type EventType } from './types.js';
+import { GENERATION_OUTCOMES, PAYERS } from './generation-records.js';
+import type { EventType } from './types.js';
 
 // One shape per type of types.ts, in its order. What a record is found or paid by is a `name`, other words labels.
 const labels = list(label);

@@ -1,6 +1,9 @@
 // The event contract: what is said in the audit log, its exact bytes, and each writer's chain.
 // Pure. Bytes once written are never re-serialised: whoever hashes, hashes what was stored.
-export { EVENT_BYTES_MAX, GENERATION_OUTCOMES, TOPICS } from './types.js';
+export { GENERATION_OUTCOMES } from './generation-records.js';
+export type * from './generation-records.js';
+export type * from './ledger-records.js';
+export { EVENT_BYTES_MAX, TOPICS } from './types.js';
 export type * from './types.js';
 export { WriterChain } from './writer-chain.js';
 export type { ChainedEvent } from './writer-chain.js';
