@@ -125,6 +125,8 @@ const change = object({
   values: map(anything),
 });
 
+const holdSaid = { holdId: name, at: time, author: name, approver: name, reason: text };
+
 export const EVENT_SHAPES: Readonly<Record<EventType, Check>> = {
   'custos.generation.opened.v1': object(
     {
@@ -295,5 +297,23 @@ export const EVENT_SHAPES: Readonly<Record<EventType, Check>> = {
     matched: count,
     differences: map(count),
     explained: count,
+  }),
+  'custos.legal_hold.set.v1': object({
+    ...holdSaid,
+    matter: name,
+    scope: object(
+      {},
+      { organisationId: name, workspaceId: name, keyId: name, from: time, to: time },
+    ),
+  }),
+  'custos.legal_hold.lifted.v1': object(holdSaid),
+  'custos.retention.applied.v1': object({
+    at: time,
+    author: name,
+    policyDigest: digest,
+    before: time,
+    ranges: list(
+      object({ firstLeaf: offset, endLeaf: offset, firstHash: digest, lastHash: digest }),
+    ),
   }),
 };

@@ -211,4 +211,34 @@ export const SAMPLES: EventData = {
     differences: { only_ours: 1 },
     explained: 0,
   },
+  'custos.legal_hold.set.v1': {
+    holdId: 'hold-1',
+    at,
+    author: 'key:a',
+    approver: 'key:b',
+    matter: 'case 7/26',
+    reason: 'proceedings are expected',
+    scope: { organisationId: 'org-1', from: at, to: at },
+  },
+  'custos.legal_hold.lifted.v1': {
+    holdId: 'hold-1',
+    at,
+    author: 'key:a',
+    approver: 'key:b',
+    reason: 'the proceedings are over',
+  },
+  'custos.retention.applied.v1': {
+    at,
+    author: 'system:retention',
+    policyDigest: `sha256:${'1'.repeat(64)}`,
+    before: at,
+    ranges: [
+      {
+        firstLeaf: '0',
+        endLeaf: '256',
+        firstHash: `sha256:${'2'.repeat(64)}`,
+        lastHash: `sha256:${'3'.repeat(64)}`,
+      },
+    ],
+  },
 };

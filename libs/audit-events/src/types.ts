@@ -14,6 +14,7 @@ import type {
   LedgerReconciled,
   PeriodClosed,
 } from './ledger-records.js';
+import type { LegalHoldLifted, LegalHoldSet, RetentionApplied } from './retention-records.js';
 
 /**
  * The event contract: what is said in the log, as CloudEvents 1.0 in structured JSON mode. One event is one
@@ -123,6 +124,9 @@ export interface EventData {
   'custos.ledger.period_closed.v1': PeriodClosed;
   'custos.ledger.invoice_issued.v1': InvoiceIssued;
   'custos.ledger.reconciled.v1': LedgerReconciled;
+  'custos.legal_hold.set.v1': LegalHoldSet;
+  'custos.legal_hold.lifted.v1': LegalHoldLifted;
+  'custos.retention.applied.v1': RetentionApplied;
 }
 export type EventType = keyof EventData;
 
