@@ -1,7 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
 import { json as readJson } from 'node:stream/consumers';
 import type { FaultTable } from './faults.js';
 import type { RequestJournal } from './request-journal.js';
+import { USAGE_EXPORT_FORMATS, usageExport } from './usage-export.js';
 
 /** `/__sim`: what reached the simulator, and the faults it is to show. */
 export class OwnFace {
@@ -23,6 +25,9 @@ export class OwnFace {
         }
         break;
       }
+      case 'GET /__sim/usage-export':
+        this.exportUsage(searchParams, response);
+        break;
       case 'GET /__sim/faults':
         say(response, 200, { faults: this.faults.list() });
         break;
@@ -36,6 +41,20 @@ export class OwnFace {
       default:
         say(response, 404, { error: { message: `there is no ${operation}` } });
     }
+  }
+
+  /** `?provider=<id>&format=csv|jsonl`: without a provider everybody's. */
+  private exportUsage(asked: URLSearchParams, response: ServerResponse): void {
+    const format = USAGE_EXPORT_FORMATS.find((f) => f === (asked.get('format') ?? 'csv'));
+    if (format === undefined) {
+      say(response, 400, { error: { message: 'format must be csv or jsonl' } });
+      return;
+    }
+    const lines = usageExport(this.journal.all(), asked.get('provider') ?? undefined, format);
+    const type = format === 'csv' ? 'text/csv' : 'application/jsonl';
+    response.writeHead(200, { 'content-type': `${type}; charset=utf-8` });
+    // A caller who leaves ends it; there is nobody to tell.
+    Readable.from(lines).pipe(response);
   }
 
   private async putFault(request: IncomingMessage, response: ServerResponse): Promise<void> {

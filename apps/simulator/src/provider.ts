@@ -70,6 +70,7 @@ export class SimulatedProvider {
       const go = (): void => {
         if (response.destroyed) return;
         const made = answer(asked, sha256, record.n, fault);
+        if (fault?.usage !== undefined) record.classes = made.classes;
         this.deliver(dialect, asked, made, record, response, fault);
       };
       if (fault?.latencyMs) setTimeout(go, fault.latencyMs);

@@ -9,6 +9,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import type { UsageClasses } from './usage-classes.js';
 
 export type RequestStatus = 'open' | 'completed' | 'aborted' | 'failed';
 
@@ -26,9 +27,11 @@ export interface RequestRecord {
   outputTokens: number;
   status: RequestStatus;
   endedAt?: string;
+  /** Where a test asked for classes of tokens: how many of which were reported. */
+  classes?: UsageClasses;
 }
 
-export type Arrival = Omit<RequestRecord, 'n' | 'outputTokens' | 'status' | 'endedAt'>;
+export type Arrival = Omit<RequestRecord, 'n' | 'outputTokens' | 'status' | 'endedAt' | 'classes'>;
 
 /** Older requests are forgotten at the next start: about 150 MB of memory, and days of development. */
 const RECORDS_MAX = 500_000;
@@ -70,6 +73,11 @@ export class RequestJournal {
     record.endedAt = new Date().toISOString();
     if (this.closed) return;
     if (this.ended.push(record) === 1) setImmediate(() => this.flush());
+  }
+
+  /** Every request that is remembered, oldest first. */
+  all(): readonly RequestRecord[] {
+    return this.records;
   }
 
   /** Those with a number above `since`, oldest first. */
