@@ -1,6 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import { DataSource } from 'typeorm';
+import { CONNECT_TIMEOUT_MS } from '#libs/platform';
 import { BudgetsController } from './admin/budgets.controller.js';
 import { KeysController } from './admin/keys.controller.js';
 import { NotThereController } from './admin/not-there.controller.js';
@@ -81,6 +82,6 @@ function openDatabase(url: string): Promise<DataSource> {
     logging: false,
     poolSize: POOL_SIZE,
     applicationName: 'custos control',
-    extra: { statement_timeout: STATEMENT_TIMEOUT_MS, connectionTimeoutMillis: 5_000 },
+    extra: { statement_timeout: STATEMENT_TIMEOUT_MS, connectionTimeoutMillis: CONNECT_TIMEOUT_MS },
   }).initialize();
 }

@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { CONNECT_TIMEOUT_MS } from '#libs/platform';
 import {
   journalRecord,
   SELECT_JOURNALS_BETWEEN,
@@ -8,7 +9,6 @@ import {
 import { LogQueries } from './log-queries.js';
 import type { CitedPriceBook } from './receipt-queries.js';
 
-const CONNECT_TIMEOUT_MS = 5_000;
 /** Sums over all postings of a large ledger take minutes. */
 const STATEMENT_TIMEOUT_MS = 10 * 60_000;
 /** A reader that takes nothing for this long must not hold the snapshot, and with it dead rows, any longer. */

@@ -1,6 +1,7 @@
 import pg from 'pg';
 import type { Payer } from '#libs/audit-events';
 import type { CustomerJournal } from '#libs/ledger';
+import { CONNECT_TIMEOUT_MS } from '#libs/platform';
 import {
   accountsOf,
   customerJournals,
@@ -10,7 +11,6 @@ import {
 } from './statement-queries.js';
 import { StatementRatings, type RatingTerms } from './statement-ratings.js';
 
-const CONNECT_TIMEOUT_MS = 5_000;
 /** Sorting the journals of a large month takes a while before the first row. */
 const STATEMENT_TIMEOUT_MS = 10 * 60_000;
 const IDLE_TIMEOUT_MS = 5 * 60_000;

@@ -21,7 +21,7 @@ export type { HttpApp, HttpAppOptions } from './http-app.js';
 export { errorResponse, PLATFORM_ERRORS } from './error-response.js';
 export type { ErrorResponse, ErrorTable } from './error-response.js';
 export { bearerToken, InternalTokenGuard } from './internal-token.guard.js';
-export { openPool, runMigrations } from './postgres.js';
+export { CONNECT_TIMEOUT_MS, openPool, runMigrations } from './postgres.js';
 export { HotCounter, HotHistogram, HotMetrics } from './hot-metrics.js';
 export type { HotInstrument } from './hot-metrics.js';
 export { startTelemetry } from './telemetry.js';

@@ -3,8 +3,11 @@ import { DataSource, type Logger, type MigrationInterface } from 'typeorm';
 import { DomainError } from '#libs/kernel';
 import { ensureRoles, type RoleUrls } from './database-roles.js';
 
-/** A connection that cannot be had in this time is an outage, and said so. */
-const CONNECT_TIMEOUT_MS = 5_000;
+/**
+ * A connection that cannot be had in this time is an outage, and said so. Long: a process that starts on a busy small
+ * machine holds its own loop up for seconds, and must not take that for the database's silence.
+ */
+export const CONNECT_TIMEOUT_MS = 20_000;
 /** How long one process waits while another migrates. */
 const MIGRATION_LOCK_WAIT_MS = 60_000;
 const MIGRATION_STATEMENT_TIMEOUT_MS = 300_000;

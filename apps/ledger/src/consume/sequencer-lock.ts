@@ -1,6 +1,6 @@
 import pg from 'pg';
+import { CONNECT_TIMEOUT_MS } from '#libs/platform';
 
-const CONNECT_TIMEOUT_MS = 5_000;
 /** Longer than any batch; a transaction that hangs on would keep the books from everybody. */
 const STATEMENT_TIMEOUT_MS = 60_000;
 /** One sequencer per database, whatever the log. */

@@ -1,11 +1,11 @@
 import { DataSource, IsNull } from 'typeorm';
 import { DomainError } from '#libs/kernel';
+import { CONNECT_TIMEOUT_MS } from '#libs/platform';
 import type { RoutingAppErrorCode } from '../routing.errors.js';
 import { EndpointSwitchChange } from './endpoint-switch-change.entity.js';
 
 /** Administrative work only: a handful of queries a minute. */
 const CONNECTIONS_MAX = 2;
-const CONNECT_TIMEOUT_MS = 5_000;
 const STATEMENT_TIMEOUT_MS = 5_000;
 /** One pass over the outbox; what is more waits for the next. */
 const PENDING_MAX = 100;

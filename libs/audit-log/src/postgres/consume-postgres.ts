@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import type { Topic } from '#libs/audit-events';
 import type { LogRecord } from '#libs/audit-events';
+import { CONNECT_TIMEOUT_MS } from '#libs/platform';
 import type { ConsumeOptions, Position } from '../append-log.js';
 import { auditLogError } from '../errors.js';
 import { fromPostgres } from './postgres-error.js';
@@ -35,7 +36,7 @@ export async function consumePostgres(url: string, options: ConsumeOptions): Pro
     connectionString: url,
     application_name: 'custos log consume',
     keepAlive: true,
-    connectionTimeoutMillis: 5_000,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
   });
   const wake = new Wake(options.signal);
   let lost: Error | undefined;
