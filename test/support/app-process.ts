@@ -11,9 +11,18 @@ const STOP_MS = 15_000;
 /** What a failure message shows of the output. */
 const TAIL_CHARS = 3_000;
 
+/** What a process says, and how it ends unasked. */
+export interface AppWatcher {
+  /** Each piece of output as it comes; a line may be cut. */
+  said?(text: string): void;
+  /** It ended by itself, with this code or signal. */
+  ended?(how: number | NodeJS.Signals | null): void;
+}
+
 export class AppProcess {
   #child: ChildProcess | undefined;
   #output = '';
+  watcher: AppWatcher = {};
 
   private constructor(
     readonly app: string,
@@ -41,6 +50,10 @@ export class AppProcess {
     return this.#output;
   }
 
+  get runs(): boolean {
+    return this.#child !== undefined;
+  }
+
   launch(): void {
     const { PATH = '', HOME = '', TMPDIR } = process.env;
     const child = spawn(process.execPath, [join(ROOT, `dist/apps/${this.app}/src/main.js`)], {
@@ -58,7 +71,16 @@ export class AppProcess {
     this.#child = child;
     child.channel?.unref();
     for (const stream of [child.stdout, child.stderr])
-      stream?.on('data', (text: Buffer) => (this.#output += text.toString('utf8')));
+      stream?.on('data', (bytes: Buffer) => {
+        const text = bytes.toString('utf8');
+        this.#output += text;
+        this.watcher.said?.(text);
+      });
+    child.once('exit', (code, signal) => {
+      if (this.#child !== child) return;
+      this.#child = undefined;
+      this.watcher.ended?.(code ?? signal);
+    });
   }
 
   /** Resolves when `/health/ready` answers 200. */

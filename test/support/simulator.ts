@@ -25,7 +25,10 @@ export async function startSimulator(): Promise<SimulatorProcess> {
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const url = await new Promise<string>((resolve, reject) => {
     const late = setTimeout(() => reject(new Error('the simulator does not start')), START_MS);
-    child.once('exit', () => reject(new Error('the simulator ended while starting')));
+    child.once('exit', () => {
+      clearTimeout(late);
+      reject(new Error('the simulator ended while starting'));
+    });
     createInterface(child.stdout).on('line', (line) => {
       const said = /^simulator listening on (\S+)$/.exec(line)?.[1];
       if (said === undefined) return;
