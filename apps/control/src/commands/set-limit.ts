@@ -38,7 +38,9 @@ export class SetLimitHandler implements ICommandHandler<SetLimit> {
     return this.outbox.decide(actor, async (manager) => {
       const row = await manager.findOneBy(entityOf(scope), { id });
       if (row === null) throw new DomainError('not_found', `There is no such ${scope}.`);
-      const { limitPicoUsd, limitReset } = { ...row, ...patch };
+      // Null is a value here: it lifts the limit.
+      const limitPicoUsd = patch.limitPicoUsd === undefined ? row.limitPicoUsd : patch.limitPicoUsd;
+      const limitReset = patch.limitReset === undefined ? row.limitReset : patch.limitReset;
       const changes: Change[] = [];
       if (row.limitPicoUsd !== limitPicoUsd || row.limitReset !== limitReset)
         changes.push({
