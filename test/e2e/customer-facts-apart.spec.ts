@@ -9,7 +9,6 @@ import { Processes } from '../support/processes.js';
 
 const PHI = { headers: { 'x-custos-data-tags': 'phi' } };
 const FACT = {
-  organizationId: 'org-default',
   provider: 'openai',
   fact: 'baaSigned',
   value: true,
@@ -41,27 +40,34 @@ describe('customers’ facts between processes', () => {
   }, 60_000);
 
   const control = async (method: string, path: string, key: string, body?: unknown) => {
-    const response = await fetch(`${all.url('control')}/admin/v1/facts${path}`, {
+    const response = await fetch(`${all.url('control')}/admin/v1${path}`, {
       method,
       headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
-    return (await response.json()) as { id: string; status: string };
+    return (await response.json()) as { id: string; status: string; secret: string };
   };
-  const phi = (): Promise<Answered> =>
-    complete({ v1: `${all.url('ingress')}/v1`, apiKey: all.keys.apiKey }, PHI);
+  let apiKey: string;
+  const phi = (): Promise<Answered> => complete({ v1: `${all.url('ingress')}/v1`, apiKey }, PHI);
   const answersWith = (status: number): Promise<true> =>
     eventually(async () => ((await phi()).status === status ? true : undefined), 20_000);
 
   it('reach the data plane once approved, and leave it once revoked', async () => {
     const { adminKey, approverKey } = all.keys;
-    expect((await phi()).status).toBe(404);
-    const { id } = await control('POST', '', adminKey, FACT);
-    expect(await control('POST', `/${id}/approve`, approverKey, {})).toMatchObject({
+    // A hospital of the United States: one that is seated in the Union would need Chapter V as well.
+    const made = { name: 'Hospital', sector: 'health', jurisdiction: 'US' };
+    const { id: organizationId } = await control('POST', '/organizations', adminKey, made);
+    const ward = { organizationId, name: 'Ward' };
+    const { id: workspaceId } = await control('POST', '/workspaces', adminKey, ward);
+    const key = { workspaceId, label: 'ward', roles: ['inference'] };
+    ({ secret: apiKey } = await control('POST', '/keys', adminKey, key));
+    await answersWith(404);
+    const { id } = await control('POST', '/facts', adminKey, { organizationId, ...FACT });
+    expect(await control('POST', `/facts/${id}/approve`, approverKey, {})).toMatchObject({
       status: 'effective',
     });
     await answersWith(200);
-    await control('DELETE', `/${id}`, adminKey, {});
+    await control('DELETE', `/facts/${id}`, adminKey, {});
     await answersWith(404);
   });
 });

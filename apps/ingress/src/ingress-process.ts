@@ -21,6 +21,7 @@ import type { IngressConfig } from './ingress-process.config.js';
 import { providerCredentials } from './ingress.config.js';
 import { IngressModule } from './ingress.module.js';
 import { ledgerBase, openLedgers } from './open-ledgers.js';
+import { MismatchReporter } from './mismatch-reporter.js';
 import { OutcomeReporter } from './outcome-reporter.js';
 import { registerCompletionRoutes } from './routes/completion.routes.js';
 import { LedgerBase, LedgerProxyController } from './routes/ledger-proxy.controller.js';
@@ -78,6 +79,12 @@ export async function startIngress(config: IngressConfig, lifecycle: Lifecycle):
     () => logger.debug('outcomes.not_reported', {}),
   );
   lifecycle.onShutdown(60, 'outcome reports', () => reporter.close());
+  const findings = new MismatchReporter(
+    config.CUSTOS_POLICY_URL.replace(/\/+$/, ''),
+    config.CUSTOS_INTERNAL_TOKEN,
+    () => logger.warn('evaluator.finding_not_delivered', {}),
+  );
+  lifecycle.onShutdown(60, 'evaluator findings', () => findings.close());
   const pinned = config.CUSTOS_POLICY_PUBLIC_KEY?.map(
     (x) => ({ kty: 'OKP', crv: 'Ed25519', x }) as const,
   );
@@ -114,6 +121,7 @@ export async function startIngress(config: IngressConfig, lifecycle: Lifecycle):
     bundles: poll(config.CUSTOS_POLICY_URL, 'policy', (json) => policyReader.decode(json)),
     routes: poll(config.CUSTOS_ROUTING_URL, 'routes', decodeRouteTable),
     report: (outcome) => reporter.report(outcome),
+    reportMismatch: (found) => findings.report(found),
     digestKey: Buffer.from(config.CUSTOS_DIGEST_KEY, 'hex'),
     onFatal: (error) => {
       logger.error('ingress.failed', describeError(error));

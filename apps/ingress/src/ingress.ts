@@ -3,7 +3,7 @@ import type { PrincipalDirectory } from '#libs/identity';
 import type { Clock } from '#libs/kernel';
 import type { HealthRegistry, Logger, SnapshotSource, Telemetry } from '#libs/platform';
 import { describeError, isStale } from '#libs/platform';
-import type { PolicyInForce } from '#libs/policy';
+import type { EvaluatorFinding, PolicyInForce } from '#libs/policy';
 import { UndiciDispatcher } from '#libs/providers';
 import type { Outcome, RouteTable } from '#libs/routing';
 import { Authenticator } from './complete/authenticate.js';
@@ -44,6 +44,8 @@ export interface IngressParts {
   readonly routes: SnapshotSource<RouteTable>;
   /** Tells the routing service how an attempt ended. */
   readonly report: (outcome: Outcome) => void;
+  /** Has the policy engine remember a finding against the compiled evaluator, over restarts and for all processes. */
+  readonly reportMismatch: (found: EvaluatorFinding) => void;
   /** Key of the digests in the log; whoever holds it can link equal bodies. */
   readonly digestKey: Buffer;
   /** The log refuses this writer for ever: the process should end. */
@@ -86,6 +88,7 @@ export class Ingress {
         metrics.evaluatorsDisagreed();
         const what = { policyVersion, catalogVersion, endpoint: endpointId };
         parts.logger.error('decision.evaluators_disagreed', what);
+        parts.reportMismatch({ policyVersion, catalogVersion, endpointId });
       },
     });
     const maxAgeMs = settings.CUSTOS_SNAPSHOT_MAX_AGE;

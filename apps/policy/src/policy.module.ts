@@ -1,9 +1,11 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import { DataSource } from 'typeorm';
+import { CONNECT_TIMEOUT_MS } from '#libs/platform';
 import { BundlesController } from './bundles.controller.js';
 import { EffectiveController } from './effective.controller.js';
 import { EvaluateController } from './evaluate.controller.js';
+import { EvaluatorController } from './evaluator.controller.js';
 import { ExceptionsController } from './exceptions.controller.js';
 import { KeysController } from './keys.controller.js';
 import { BundleQueries } from './lifecycle/bundle-queries.js';
@@ -17,6 +19,7 @@ import {
 import { JudgeBundleHandler } from './lifecycle/commands/judge-bundle.js';
 import { RollBackHandler } from './lifecycle/commands/roll-back.js';
 import { SimulateBundleHandler } from './lifecycle/commands/simulate-bundle.js';
+import { TrustEvaluatorHandler } from './lifecycle/commands/trust-evaluator.js';
 import { ValidateBundleHandler } from './lifecycle/commands/validate-bundle.js';
 import { POLICY_ENTITIES } from './lifecycle/entities/index.js';
 import { LIFECYCLE_OPTIONS, type LifecycleOptions } from './lifecycle/lifecycle-options.js';
@@ -52,6 +55,7 @@ const HANDLERS = [
   RevokeExceptionHandler,
   RollBackHandler,
   SimulateBundleHandler,
+  TrustEvaluatorHandler,
   ValidateBundleHandler,
 ];
 
@@ -72,6 +76,7 @@ export class PolicyModule {
         EffectiveController,
         KeysController,
         EvaluateController,
+        EvaluatorController,
       ],
       providers: [
         { provide: PolicyService, useValue: options.service },
@@ -96,6 +101,6 @@ function openDatabase(url: string): Promise<DataSource> {
     logging: false,
     poolSize: POOL_SIZE,
     applicationName: 'custos policy',
-    extra: { statement_timeout: STATEMENT_TIMEOUT_MS, connectionTimeoutMillis: 5_000 },
+    extra: { statement_timeout: STATEMENT_TIMEOUT_MS, connectionTimeoutMillis: CONNECT_TIMEOUT_MS },
   }).initialize();
 }

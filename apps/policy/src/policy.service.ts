@@ -4,9 +4,12 @@ import type { InProcessSnapshotSource, SnapshotSource } from '#libs/platform';
 import {
   breakGlassFor,
   createDecider,
+  distrustCompiled,
+  trustCompiled,
   versionInForce,
   type Decider,
   type Decision,
+  type EvaluatorFinding,
   type PolicyBundle,
   type PolicyInForce,
   type PrincipalProfile,
@@ -29,6 +32,8 @@ export interface InForceSince {
   readonly cause: string;
 }
 
+type MismatchListener = (mismatch: EvaluatorFinding, foundBy: string) => void;
+
 interface Held {
   readonly inForce: PolicyInForce;
   readonly since: InForceSince;
@@ -38,8 +43,19 @@ interface Held {
 /** Holds what is in force in this process and answers questions about it. */
 export class PolicyService {
   #held: Held | undefined;
+  #tellMismatch: MismatchListener | undefined;
 
   constructor(private readonly options: PolicyServiceOptions) {}
+
+  /** Who remembers findings against the compiled evaluator. */
+  onMismatch(tell: MismatchListener): void {
+    this.#tellMismatch = tell;
+  }
+
+  /** Of a decider of this process, or of another whose finding came in process. */
+  foundMismatch(mismatch: EvaluatorFinding, foundBy = 'system:policy'): void {
+    this.#tellMismatch?.(mismatch, foundBy);
+  }
 
   /**
    * From now on this is in force here and for all who read the snapshot. What comes in was verified; building the
@@ -47,8 +63,16 @@ export class PolicyService {
    */
   adopt(inForce: PolicyInForce, since: InForceSince): void {
     const { catalog, bundles } = this.options;
-    const same = this.#held?.inForce.bundle === inForce.bundle;
-    const decider = same ? this.#held!.decider : createDecider(inForce.bundle, catalog);
+    const was = this.#held?.inForce;
+    const same = was?.bundle === inForce.bundle;
+    const onMismatch = (found: EvaluatorFinding): void => this.foundMismatch(found);
+    const decider = same
+      ? this.#held!.decider
+      : createDecider(inForce.bundle, catalog, { onMismatch });
+    if (inForce.compiledDistrusted) distrustCompiled(inForce.bundle.version);
+    // Cleared by somebody. A finding that is not recorded yet must not be cleared by the snapshot before it.
+    else if (was?.compiledDistrusted && was.bundle.version === inForce.bundle.version)
+      trustCompiled(inForce.bundle.version);
     this.#held = { inForce, since, decider };
     const version = versionInForce(inForce);
     if (bundles.current()?.version !== version) bundles.publish(version, inForce);
@@ -61,6 +85,11 @@ export class PolicyService {
 
   get bundle(): PolicyBundle {
     return this.#now().inForce.bundle;
+  }
+
+  /** Who answers now. */
+  get evaluator(): Decider['evaluator'] {
+    return this.#now().decider.evaluator;
   }
 
   get since(): InForceSince {

@@ -50,6 +50,21 @@ export const exceptionBody = (nowMs: number) =>
       ),
   });
 
+const bundleVersion = z.string().regex(/^sha256:[0-9a-f]{64}$/);
+
+/** A finding of one of our processes against the compiled evaluator. */
+export const mismatchBody = z.strictObject({
+  policyVersion: bundleVersion,
+  catalogVersion: z.string().min(1).max(200),
+  endpointId: z.string().min(1).max(400),
+  foundBy: z.enum(['ingress']),
+});
+
+export const trustBody = z.strictObject({
+  version: bundleVersion,
+  reason: z.string().trim().min(1).max(1_000),
+});
+
 export const pageQuery = z.strictObject({
   limit: z
     .string()

@@ -150,6 +150,7 @@ export async function startStandalone(
     facts: factsDirectory,
     routes,
     report: (outcome) => void routing.reportOutcomes([outcome]),
+    reportMismatch: (found) => policy.foundMismatch(found, 'system:ingress'),
     digestKey: await digestKey(config.CUSTOS_DATA_DIR),
     onFatal: fatal,
   });

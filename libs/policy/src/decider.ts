@@ -116,9 +116,11 @@ export class Decider {
   *#steps(input: DecisionInput): Generator<void, Decision> {
     for (;;) {
       const { evaluator } = this;
+      const { trustsClasses } = this.#judge;
       const decision = yield* this.#pass(input);
-      if (evaluator === this.evaluator) return decision;
-      // The compiled form was found wrong on the way: nothing that it said is kept.
+      if (evaluator === this.evaluator && trustsClasses === this.#judge.trustsClasses)
+        return decision;
+      // Something of ours was found wrong on the way: nothing that it said is kept.
       this.#memo = new VerdictMemo();
     }
   }
@@ -143,7 +145,7 @@ export class Decider {
       if (verdict === undefined) {
         verdict = this.#judge.judge(endpoint, hearing);
         verdicts.set(classKey, verdict);
-      } else if (!this.#judge.distrusted) this.#judge.recheck(endpoint, hearing, verdict);
+      } else if (this.#judge.trustsClasses) this.#judge.recheck(endpoint, hearing, verdict);
       tally.add(endpoint, verdict);
       const spent = hearing.spent + at / ENDPOINTS_PER_EVALUATION;
       if (spent - rested >= WORK_PER_TURN) {
@@ -179,7 +181,7 @@ export class Decider {
     if (bound) return { reads: this.#analysis.readsOf(bound.liveIds), timed: bound.timed };
     const reads = this.#analysis.liveReads(profile, context);
     return {
-      reads: this.#judge.distrusted ? EVERYTHING : reads,
+      reads: this.#judge.trustsClasses ? reads : EVERYTHING,
       timed: reads.everything || reads.attributes.has('now'),
     };
   }
@@ -191,6 +193,10 @@ export const createDecider = (
   catalog: Catalog,
   options?: DeciderOptions,
 ): Decider => new Decider(bundle, catalog, options);
+
+/** What the compiled evaluator makes of a bundle: for tests that plant a wrong one. */
+export const compiledFormOf = (bundle: PolicyBundle): CompiledSet | undefined =>
+  analysisOf(bundle).compiled;
 
 /** Sorts endpoints by verdict as they come. */
 class Tally {

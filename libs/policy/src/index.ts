@@ -5,7 +5,7 @@ export { buildBundle, openBundle } from './build-bundle.js';
 export type { BuiltBundle, BundleSources } from './build-bundle.js';
 export { decodeBundle, encodeBundle } from './bundle-codec.js';
 export { formatted as formatPolicyText } from './cedar.js';
-export { createDecider } from './decider.js';
+export { compiledFormOf, createDecider } from './decider.js';
 export type { Decider, DeciderOptions, DecisionInput } from './decider.js';
 export { DecisionCache } from './decision-cache.js';
 export type { DecisionKey } from './decision-cache.js';
@@ -20,7 +20,7 @@ export {
 } from './exceptions.js';
 export type { BreakGlass, ExceptionScope, PolicyException } from './exceptions.js';
 export { distrustCompiled, trustCompiled } from './judge.js';
-export type { Mismatch } from './judge.js';
+export type { EvaluatorFinding, Mismatch } from './judge.js';
 export { factsAsRead, factsKey, profileKey } from './keys.js';
 export type { AnalysisContext } from './over-catalog/contexts.js';
 export { diffBundles } from './over-catalog/diff-bundles.js';

@@ -39,17 +39,23 @@ export interface Mismatch {
   readonly authority: Verdict;
 }
 
+/** What of a mismatch is told to others and kept. */
+export type EvaluatorFinding = Pick<Mismatch, 'policyVersion' | 'catalogVersion' | 'endpointId'>;
+
 export interface JudgeOptions {
   /** Called once per bundle, inside the decision that found it. Decisions cached earlier are in doubt. */
   readonly onMismatch?: (mismatch: Mismatch) => void;
 }
 
-/** Versions whose compiled form once gave a wrong answer. Grows by faults of ours only. */
-const distrusted = new Set<string>();
+/**
+ * Versions under which something of ours was once found wrong: the compiled form, or the drawing of classes too, and then
+ * each endpoint is asked about alone (which takes seconds over the whole catalog). Grows by faults of ours only.
+ */
+const distrusted = new Map<string, 'compiled' | 'classes'>();
 
 /** In this process, from now on: as after a mismatch that another process found, or this one before it was restarted. */
 export const distrustCompiled = (policyVersion: string): void => {
-  distrusted.add(policyVersion);
+  if (!distrusted.has(policyVersion)) distrusted.set(policyVersion, 'compiled');
 };
 
 /** Somebody looked into it and takes the compiled form of this bundle for right. */
@@ -88,12 +94,14 @@ export class Judge {
 
   /** What answers now; `compiled` can become `cedar-wasm` at any answer, and back by an operator's word only. */
   get evaluator(): 'compiled' | 'cedar-wasm' {
-    return this.#compiled === undefined || this.distrusted ? 'cedar-wasm' : 'compiled';
+    return this.#compiled === undefined || distrusted.has(this.#bundle.version)
+      ? 'cedar-wasm'
+      : 'compiled';
   }
 
-  /** Nothing that we derive from the policies is believed: cedar-wasm is asked about each endpoint alone. */
-  get distrusted(): boolean {
-    return distrusted.has(this.#bundle.version);
+  /** False where classes of endpoints were once drawn too wide: each is asked about alone. */
+  get trustsClasses(): boolean {
+    return distrusted.get(this.#bundle.version) !== 'classes';
   }
 
   /** Opens the case of one request. */
@@ -141,11 +149,13 @@ export class Judge {
     this.#shared += 1;
     if (this.#shared > SHADOW_FIRST && this.#shared % SHADOW_SHARED_ONE_IN !== 0) return;
     const { ground, nowMs } = hearing;
-    const resource = {
-      id: endpoint.id,
-      facts: () => endpointFacts(endpoint, ground.catalog, nowMs),
-    };
-    this.#hold(given, this.#ask(resource, hearing), endpoint.id);
+    const facts = endpointFacts(endpoint, ground.catalog, nowMs);
+    const authority = this.#ask({ facts: () => facts }, hearing);
+    if (alike(given, authority)) return;
+    const alone = this.#compiledAnswer(hearing, () => handleOf(facts));
+    // The evaluator is right about this endpoint alone, or was not asked: then its class is what is wrong.
+    const classes = alone === undefined || alike(alone, authority);
+    this.#differ(classes ? 'classes' : 'compiled', given, authority, endpoint.id);
   }
 
   /** The verdict on facts that no endpoint has, or not yet. */
@@ -155,29 +165,34 @@ export class Judge {
   }
 
   #answer(hearing: Hearing, resource: Resource): Verdict {
-    const { bound } = hearing;
-    const compiled =
-      bound === undefined || this.evaluator === 'cedar-wasm'
-        ? undefined
-        : unlessFault(() => {
-            const { uid, entities } = resource.handle();
-            return verdictOf(bound.evaluate(uid, entities));
-          });
+    const compiled = this.#compiledAnswer(hearing, () => resource.handle());
     if (compiled === undefined) return this.#ask(resource, hearing);
     hearing.spent += 1 / COMPILED_PER_WASM;
     this.#answers += 1;
     if (this.#answers > SHADOW_FIRST && this.#answers % SHADOW_ONE_IN !== 0) return compiled;
 
     const authority = this.#ask(resource, hearing);
-    this.#hold(compiled, authority, resource.id);
+    if (!alike(compiled, authority)) this.#differ('compiled', compiled, authority, resource.id);
     return authority;
   }
 
-  #hold(compiled: Verdict, authority: Verdict, endpointId: string): void {
-    if (alike(compiled, authority)) return;
+  #compiledAnswer({ bound }: Hearing, handle: () => EndpointHandle): Verdict | undefined {
+    if (bound === undefined || this.evaluator === 'cedar-wasm') return undefined;
+    return unlessFault(() => {
+      const { uid, entities } = handle();
+      return verdictOf(bound.evaluate(uid, entities));
+    });
+  }
+
+  #differ(
+    what: 'compiled' | 'classes',
+    compiled: Verdict,
+    authority: Verdict,
+    endpointId: string,
+  ): void {
     const { version: policyVersion } = this.#bundle;
     const { version: catalogVersion } = this.#catalog;
-    distrusted.add(policyVersion);
+    distrusted.set(policyVersion, what);
     this.#onMismatch?.({ policyVersion, catalogVersion, endpointId, compiled, authority });
   }
 

@@ -18,6 +18,11 @@ export interface PolicyInForce {
   /** Their compact JWS, in the same order. */
   readonly exceptionSignatures: readonly string[];
   readonly exceptionsEpoch: string;
+  /**
+   * The compiled evaluator once gave another answer under this bundle than cedar-wasm, in this version of the software,
+   * and nobody has cleared it since: whoever decides by it decides by cedar-wasm alone.
+   */
+  readonly compiledDistrusted?: true;
   /** Keys that the owner says it signs with; a reader that was given keys believes those only. */
   readonly keys: readonly PolicyPublicKey[];
 }
@@ -26,17 +31,23 @@ const published = z.object({
   signature: z.string(),
   exceptions: z.array(z.string()),
   exceptionsEpoch: z.string(),
+  compiledDistrusted: z.literal(true).optional(),
   keys: z.array(publicKeySchema).min(1),
 });
 
-/** The version of the snapshot: of the bundle, and of the exceptions where there are some. */
-export const versionInForce = ({ bundle, exceptionsEpoch }: PolicyInForce): string =>
-  exceptionsEpoch === '' ? bundle.version : `${bundle.version};${exceptionsEpoch}`;
+/** The version of the snapshot: of the bundle, of the exceptions where there are some, and whether it is distrusted. */
+export const versionInForce = (inForce: PolicyInForce): string =>
+  [
+    inForce.bundle.version,
+    ...(inForce.exceptionsEpoch === '' ? [] : [inForce.exceptionsEpoch]),
+    ...(inForce.compiledDistrusted ? ['cedar-wasm'] : []),
+  ].join(';');
 
 /** JSON of a snapshot. Exceptions travel as what was signed, so that a reader reads nothing else. */
 export const encodeInForce = (inForce: PolicyInForce): string => {
   const { version, policies, schema } = inForce.bundle;
   const { signature, exceptionSignatures: exceptions, exceptionsEpoch, keys } = inForce;
+  const { compiledDistrusted } = inForce;
   return JSON.stringify({
     version,
     policies,
@@ -44,6 +55,7 @@ export const encodeInForce = (inForce: PolicyInForce): string => {
     signature,
     exceptions,
     exceptionsEpoch,
+    ...(compiledDistrusted && { compiledDistrusted }),
     keys,
   });
 };
@@ -67,7 +79,7 @@ export class PolicyReader {
   async decode(json: unknown): Promise<PolicyInForce> {
     const parsed = published.safeParse(json);
     if (!parsed.success) throw unusable(z.prettifyError(parsed.error));
-    const { signature, exceptions: signed, exceptionsEpoch } = parsed.data;
+    const { signature, exceptions: signed, exceptionsEpoch, compiledDistrusted } = parsed.data;
     const keys = this.#keys ?? parsed.data.keys;
     const bundle = this.#same(json) ?? decodeBundle(json);
     await verifyBundle(signature, bundle.version, keys);
@@ -76,7 +88,15 @@ export class PolicyReader {
       throw unusable('exceptionsEpoch is not that of the exceptions');
     this.#keys = keys;
     this.#bundle = bundle;
-    return { bundle, signature, exceptions, exceptionSignatures: signed, exceptionsEpoch, keys };
+    return {
+      bundle,
+      signature,
+      exceptions,
+      exceptionSignatures: signed,
+      exceptionsEpoch,
+      ...(compiledDistrusted && { compiledDistrusted }),
+      keys,
+    };
   }
 
   /** Where only the exceptions changed, the bundle read before: what is derived from it stays warm. */

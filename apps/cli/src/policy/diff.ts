@@ -1,10 +1,11 @@
 import { parseArgs } from 'node:util';
 import { DomainError } from '#libs/kernel';
-import { compareBundles, createDecider, type BundleComparison } from '#libs/policy';
+import { compareBundles, type BundleComparison } from '#libs/policy';
 import { readCatalog } from '../catalog/read-catalog.js';
 import { ThePast } from '../replay/the-past.js';
 import { bundleNamed } from './bundle-named.js';
 import { table } from './table.js';
+import { watchedDecider } from './watched-decider.js';
 
 const USAGE = `usage: custos policy diff <a> <b> [--database <url>] [--catalog <folder>] [--json]
 
@@ -27,8 +28,8 @@ export async function runPolicyDiff(args: string[]): Promise<number> {
   const past = stored ? await ThePast.open(options.database) : undefined;
   try {
     const catalog = readCatalog(options.catalog);
-    const before = createDecider(await bundleNamed(options.a, past), catalog);
-    const after = createDecider(await bundleNamed(options.b, past), catalog);
+    const before = watchedDecider(await bundleNamed(options.a, past), catalog);
+    const after = watchedDecider(await bundleNamed(options.b, past), catalog);
     const comparison = compareBundles(before, after, Date.now());
     process.stdout.write(options.json ? `${JSON.stringify(comparison)}\n` : shown(comparison));
     return comparison.differing > 0 ? 1 : 0;

@@ -1,11 +1,12 @@
 import { parseArgs } from 'node:util';
 import { DomainError } from '#libs/kernel';
-import { createDecider, egressOf, type EgressList } from '#libs/policy';
+import { egressOf, type EgressList } from '#libs/policy';
 import { readCatalog } from '../catalog/read-catalog.js';
 import { bundleNamed } from './bundle-named.js';
 import { ciliumPolicy, networkPolicy } from './egress-manifests.js';
 import { shippedFolder } from './policy-folder.js';
 import { table } from './table.js';
+import { watchedDecider } from './watched-decider.js';
 
 const FORMATS = ['table', 'json', 'networkpolicy', 'cilium'] as const;
 type Format = (typeof FORMATS)[number];
@@ -27,7 +28,7 @@ export async function runPolicyEgress(args: string[]): Promise<number> {
     return 2;
   }
   try {
-    const decider = createDecider(await bundleNamed(options.folder), readCatalog(options.catalog));
+    const decider = watchedDecider(await bundleNamed(options.folder), readCatalog(options.catalog));
     const list = egressOf(decider, {
       nowMs: Date.now(),
       ...(options.organisations && { organisationIds: options.organisations }),

@@ -1,7 +1,6 @@
 import { parseArgs } from 'node:util';
 import { DomainError } from '#libs/kernel';
 import {
-  createDecider,
   outlookOf,
   recordedRequests,
   resimulate,
@@ -16,6 +15,7 @@ import { bundleNamed } from './bundle-named.js';
 import { shippedFolder } from './policy-folder.js';
 import { simulateByApi } from './simulate-by-api.js';
 import { simulationTable } from './simulation-table.js';
+import { watchedDecider } from './watched-decider.js';
 
 const USAGE = `usage: custos policy simulate <folder|sha256:…> [--since 30d|<date>] [--against <folder|sha256:…>]
                             [--database <url> | --url <gateway> --key <key>] [--catalog <folder>] [--json] [--strict]
@@ -86,9 +86,9 @@ async function simulateHere(options: Options): Promise<SimulationReport> {
     );
   try {
     const catalog = readCatalog(options.catalog);
-    const after = createDecider(await bundleNamed(options.bundle, past), catalog);
+    const after = watchedDecider(await bundleNamed(options.bundle, past), catalog);
     const against = options.against ?? (await past.active()) ?? shippedFolder();
-    const before = createDecider(await bundleNamed(against, past), catalog);
+    const before = watchedDecider(await bundleNamed(against, past), catalog);
     const { nowMs } = options;
     const told = await past.told();
     let skipped = 0;

@@ -2,7 +2,6 @@ import type { GenerationOpened, GenerationRefused, PlanData } from '#libs/audit-
 import type { Catalog, Endpoint } from '#libs/catalog';
 import type { DecidedGeneration, TrafficFilter } from '#libs/ledger-store';
 import {
-  createDecider,
   rederive,
   type Decider,
   type PolicyBundle,
@@ -14,6 +13,7 @@ import { isRecordedPlan, planAgain, type HealthSnapshot, NO_HEALTH } from '#libs
 import { citedFor } from './cited-for.js';
 import { HealthBook } from './health-book.js';
 import type { ThePast } from './the-past.js';
+import { watchedDecider } from '../policy/watched-decider.js';
 
 /** Reasons and differences listed; all are counted. */
 const LISTED_MAX = 50;
@@ -135,7 +135,7 @@ export class ReplayPast {
     if (this.#deciders.has(version)) return this.#deciders.get(version);
     const bundle = await this.past.bundle(version);
     if (this.#deciders.size >= DECIDERS_MAX) this.#deciders.clear();
-    const decider = bundle && createDecider(bundle, this.catalog);
+    const decider = bundle && watchedDecider(bundle, this.catalog);
     this.#deciders.set(version, decider);
     return decider;
   }

@@ -34,7 +34,12 @@ export interface ColdAnswer {
 }
 
 export type ToWorker =
-  | { readonly kind: 'bundle'; readonly bundle: PolicyBundle }
+  | {
+      readonly kind: 'bundle';
+      readonly bundle: PolicyBundle;
+      /** Somebody found its compiled form wrong: cedar-wasm alone decides. False clears that. */
+      readonly compiledDistrusted: boolean;
+    }
   | {
       readonly kind: 'decide';
       readonly id: number;
@@ -93,8 +98,12 @@ export class ColdDecider {
     catalogDir: string,
     catalogVersion: string,
     private readonly events: ColdDeciderEvents,
+    /** Another worker, for tests that plant a wrong evaluator. */
+    planted?: { readonly file: URL; readonly execArgv: string[] },
   ) {
-    this.#worker = new Worker(new URL('./decision-worker.js', import.meta.url), {
+    const file = planted?.file ?? new URL('./decision-worker.js', import.meta.url);
+    this.#worker = new Worker(file, {
+      ...(planted && { execArgv: planted.execArgv }),
       workerData: { catalogDir, catalogVersion },
       resourceLimits: { maxOldGenerationSizeMb: 256 },
     });
@@ -107,8 +116,8 @@ export class ColdDecider {
     this.#worker.unref();
   }
 
-  setBundle(bundle: PolicyBundle): void {
-    this.#post({ kind: 'bundle', bundle });
+  setBundle(bundle: PolicyBundle, compiledDistrusted = false): void {
+    this.#post({ kind: 'bundle', bundle, compiledDistrusted });
   }
 
   decide(bundleVersion: string, question: ColdQuestion): Promise<ColdAnswer> {

@@ -76,8 +76,14 @@ export class DecisionService {
     private readonly customerFacts: SnapshotSource<FactsDirectory>,
   ) {
     const first = bundles.current();
-    if (first) this.cold.setBundle(first.value.bundle);
-    bundles.onChange((s) => this.cold.setBundle(s.value.bundle));
+    if (first) this.#take(first.value);
+    bundles.onChange((s) => this.#take(s.value));
+  }
+
+  #take({ bundle, compiledDistrusted }: PolicyInForce): void {
+    this.cold.setBundle(bundle, compiledDistrusted === true);
+    // Found wrong by another process, perhaps: what this one decided by it is in doubt as well.
+    if (compiledDistrusted) this.forget(bundle.version);
   }
 
   /** A verdict at once, or a promise of it when the context is new. */

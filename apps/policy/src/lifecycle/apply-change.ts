@@ -5,6 +5,7 @@ import {
   ActivationEntity,
   BundleEntity,
   BundleStepEntity,
+  EvaluatorTrustEntity,
   ExceptionEntity,
 } from './entities/index.js';
 import type { BundleStep, StepDetails } from './steps.js';
@@ -74,6 +75,19 @@ export async function applyChange(
         { id },
         { signature, approvedBy: actor, approvedAt: at },
       );
+      return;
+    }
+    case 'evaluator.distrusted':
+    case 'evaluator.trusted': {
+      const { kind, details, ...of } = change;
+      const trusted = kind === 'evaluator.trusted';
+      await manager.insert(EvaluatorTrustEntity, {
+        ...of,
+        trusted,
+        at,
+        actor,
+        details: { ...details },
+      });
       return;
     }
     case 'exception.revoked':

@@ -45,6 +45,12 @@ export type Change =
       readonly expiresAt: string;
     }
   | { readonly kind: 'exception.approved'; readonly id: string; readonly signature: string }
+  | {
+      readonly kind: 'evaluator.distrusted' | 'evaluator.trusted';
+      readonly version: string;
+      readonly software: string;
+      readonly details: StepDetails;
+    }
   | { readonly kind: 'exception.revoked'; readonly id: string; readonly reason: string };
 
 /** What the log is told: of a bundle its version, which is the digest of its text, never the text. */
@@ -73,6 +79,9 @@ function valuesOf(change: Change): Readonly<Record<string, unknown>> {
       const { version, previous, cause, details } = change;
       return { version, previous, cause, ...details };
     }
+    case 'evaluator.distrusted':
+    case 'evaluator.trusted':
+      return { software: change.software, ...change.details };
     case 'exception.requested': {
       const { kind: _, id: __, ...asked } = change;
       return asked;

@@ -27,6 +27,8 @@ export interface LifecycleOptions {
   readonly health?: HealthRegistry;
   /** Absent: simulation answers 501. */
   readonly simulate?: SimulateBundle;
+  /** Version of the product; default: its package's. */
+  readonly software?: string;
   /** How long a caller waits for the log before it is told 202, or 503 behind an earlier change. Default 5 s. */
   readonly effectDeadlineMs?: number;
 }

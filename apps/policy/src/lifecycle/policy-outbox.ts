@@ -1,11 +1,12 @@
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { Outbox } from '#libs/audit-log';
+import { Outbox, type Decided } from '#libs/audit-log';
 import { describeError } from '#libs/platform';
 import {
   exceptionsEpochOf,
   PolicyReader,
   verifyException,
+  type EvaluatorFinding,
   type PolicyException,
 } from '#libs/policy';
 import { PolicyFolder } from '../policy-folder.js';
@@ -14,7 +15,8 @@ import { applyChange } from './apply-change.js';
 import { recordOf, type Change } from './changes.js';
 import { firstStart } from './first-start.js';
 import { LIFECYCLE_OPTIONS, type LifecycleOptions } from './lifecycle-options.js';
-import { readPolicy, type StoredPolicy } from './read-policy.js';
+import { isDistrusted, readPolicy, standingOf, type StoredPolicy } from './read-policy.js';
+import { softwareVersion } from '../software-version.js';
 
 interface SignedException {
   readonly jws: string;
@@ -43,12 +45,39 @@ export class PolicyOutbox
       writerFor: () => writer,
       recordOf,
       apply: applyChange,
-      read: readPolicy,
+      read: (manager) => readPolicy(manager, lifecycle.software ?? softwareVersion()),
       publish: (stored) => this.#bringIntoForce(stored),
       onFault: (error) => logger.error('policy.relay_failed', describeError(error)),
       effectDeadlineMs,
     });
     this.#reader = new PolicyReader(signer.publicKeys);
+    // A failure is told by `distrust` itself; the finder goes on distrusting.
+    policy.onMismatch(
+      (found, foundBy) => void this.distrust(found, foundBy).catch(() => undefined),
+    );
+  }
+
+  /**
+   * Remembers a finding against the compiled evaluator, over restarts and for every process, until somebody clears it.
+   * Found twice is one finding. Until the record is in the log the finder alone distrusts, and readiness says so.
+   */
+  async distrust(
+    { policyVersion: version, catalogVersion, endpointId }: EvaluatorFinding,
+    foundBy: string,
+  ): Promise<Decided> {
+    const software = this.lifecycle.software ?? softwareVersion();
+    this.lifecycle.logger.error('policy.evaluators_disagreed', { version, endpointId, foundBy });
+    try {
+      return await this.decide(foundBy, async (manager) => {
+        await standingOf(manager, version);
+        if (await isDistrusted(manager, version, software)) return [];
+        const details = { catalogVersion, endpoint: endpointId };
+        return [{ kind: 'evaluator.distrusted', version, software, details }];
+      });
+    } catch (error) {
+      this.lifecycle.logger.error('policy.distrust_failed', describeError(error));
+      throw error;
+    }
   }
 
   async onModuleInit(): Promise<void> {
@@ -76,7 +105,8 @@ export class PolicyOutbox
    * What the tables say is read as a stranger would: built again, of the version it claims, signed. A row that was
    * changed behind our back throws, and what was in force stays.
    */
-  async #bringIntoForce({ active, exceptions: rows }: StoredPolicy): Promise<void> {
+  async #bringIntoForce(stored: StoredPolicy): Promise<void> {
+    const { active, exceptions: rows, compiledDistrusted } = stored;
     if (active === undefined) return;
     const { version, policies, schema, signature } = active.bundle;
     const exceptions = await this.#signed(rows.map((row) => row.signature ?? ''));
@@ -87,11 +117,12 @@ export class PolicyOutbox
       signature: signature ?? '',
       exceptions: exceptions.map(({ jws }) => jws),
       exceptionsEpoch: exceptionsEpochOf(exceptions.map(({ exception }) => exception)),
+      ...(compiledDistrusted && { compiledDistrusted }),
       keys: this.lifecycle.signer.publicKeys,
     });
     const { at, actor, cause } = active.activation;
     this.policy.adopt(inForce, { atMs: at.getTime(), actor, cause });
-    this.#republishAtExpiry({ active, exceptions: rows }, exceptions);
+    this.#republishAtExpiry(stored, exceptions);
   }
 
   /** Those whose signature holds and whose time is not over; a bad one lifts nothing. */

@@ -5,26 +5,43 @@ import {
   ActivationEntity,
   BundleEntity,
   BundleStepEntity,
+  EvaluatorTrustEntity,
   ExceptionEntity,
 } from './entities/index.js';
 
 /** What the tables say is in force. */
 export interface StoredPolicy {
   readonly active?: { readonly bundle: BundleEntity; readonly activation: ActivationEntity };
+  /** The compiled evaluator was found wrong under the active bundle, and nobody has cleared it. */
+  readonly compiledDistrusted: boolean;
   /** Approved, not revoked, not expired when read. */
   readonly exceptions: readonly ExceptionEntity[];
 }
 
 /** The whole state of one moment: the caller's transaction must be REPEATABLE READ. */
-export async function readPolicy(manager: EntityManager): Promise<StoredPolicy> {
+export async function readPolicy(manager: EntityManager, software: string): Promise<StoredPolicy> {
   const exceptions = await manager.find(ExceptionEntity, {
     where: { signature: Not(IsNull()), revokedAt: IsNull(), expiresAt: MoreThan(new Date()) },
     order: { id: 'ASC' },
   });
   const activation = await lastActivation(manager);
-  if (activation === null) return { exceptions };
+  if (activation === null) return { exceptions, compiledDistrusted: false };
   const bundle = await manager.findOneByOrFail(BundleEntity, { version: activation.version });
-  return { active: { bundle, activation }, exceptions };
+  const compiledDistrusted = await isDistrusted(manager, activation.version, software);
+  return { active: { bundle, activation }, exceptions, compiledDistrusted };
+}
+
+/** The last word on the compiled evaluator under this bundle, in this version of the software. */
+export async function isDistrusted(
+  manager: EntityManager,
+  version: string,
+  software: string,
+): Promise<boolean> {
+  const last = await manager.findOne(EvaluatorTrustEntity, {
+    where: { version, software },
+    order: { seq: 'DESC' },
+  });
+  return last !== null && !last.trusted;
 }
 
 /** The one in force; or, of a version given, the last time that it came into force. */

@@ -56,6 +56,7 @@ export function openSimulation(parts: SimulationParts): OpenSimulation {
       catalog: service.catalog,
       clock,
       inForce: () => service.bundle,
+      onMismatch: (found) => service.foundMismatch(found),
       bundleOf,
     }),
     close: () => pool.end(),

@@ -9,6 +9,7 @@ import {
   resimulate,
   rulesHit,
   type BundleOutlook,
+  type EvaluatorFinding,
   type PolicyBundle,
   type Replan,
   type SimulationReport,
@@ -24,6 +25,8 @@ export interface SimulateOptions {
   readonly clock: Clock;
   /** The bundle in force, that the simulated one is compared with. */
   readonly inForce: () => PolicyBundle;
+  /** Told of a finding against the compiled evaluator. */
+  readonly onMismatch?: (found: EvaluatorFinding) => void;
   /** A stored version. Rejects with `unknown_bundle`. */
   readonly bundleOf: (version: string) => Promise<PolicyBundle>;
 }
@@ -39,8 +42,10 @@ export const simulateBundle =
   (options: SimulateOptions) =>
   async (version: string, since: Date): Promise<BundleSimulation> => {
     const { catalog, traffic } = options;
-    const after = createDecider(await options.bundleOf(version), catalog);
-    const before = createDecider(options.inForce(), catalog);
+    const { onMismatch } = options;
+    const watched = onMismatch && { onMismatch };
+    const after = createDecider(await options.bundleOf(version), catalog, watched);
+    const before = createDecider(options.inForce(), catalog, watched);
     const nowMs = options.clock.nowMs();
     const past = await options.past();
     let leftOut = 0;
