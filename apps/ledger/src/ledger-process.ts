@@ -22,7 +22,7 @@ import {
 } from '#libs/platform';
 import { openLogKey } from './checkpoint/log-key.js';
 import { LogPolicy } from './checkpoint/log-policy.js';
-import type { LedgerConfig } from './ledger.config.js';
+import { logEntriesFor, type LedgerConfig } from './ledger.config.js';
 import { LEDGER_ERRORS } from './ledger.errors.js';
 import { LedgerModule, type LedgerModuleOptions } from './ledger.module.js';
 import { Ledger } from './ledger.js';
@@ -109,6 +109,7 @@ export async function startLedger(config: LedgerConfig, lifecycle: Lifecycle): P
         internalToken: config.CUSTOS_INTERNAL_TOKEN,
         principals,
         principalsMaxAgeMs: config.CUSTOS_SNAPSHOT_MAX_AGE,
+        logEntries: logEntriesFor(config),
       },
       health,
     ),

@@ -23,6 +23,7 @@ import { generateKey, parseSignerKey, type NoteSigner } from '#libs/transparency
 import { closedData, openedData, PRICE } from '../../../test/support/ledger-events.js';
 import { freshDatabase, type FreshDatabase } from '../../../test/support/postgres.js';
 import { LogPolicy } from './checkpoint/log-policy.js';
+import type { LedgerAccess } from './ledger.guards.js';
 import { LEDGER_ERRORS } from './ledger.errors.js';
 import { LedgerModule } from './ledger.module.js';
 import { Ledger, type LedgerOptions } from './ledger.js';
@@ -77,7 +78,10 @@ export class LedgerStage {
     return this.#http.url;
   }
 
-  async startLedger(changes: Partial<LedgerOptions> = {}): Promise<Ledger> {
+  async startLedger(
+    changes: Partial<LedgerOptions> = {},
+    access: Pick<LedgerAccess, 'logEntries'> = {},
+  ): Promise<Ledger> {
     const logger = new Logger({ app: 'spec', level: 'error', write: () => undefined });
     const ledger = new Ledger({
       databaseUrl: this.database.appUrl,
@@ -103,6 +107,7 @@ export class LedgerStage {
         internalToken: 'internal-token-for-specs',
         principals: this.#principals,
         principalsMaxAgeMs: 3_600_000,
+        ...access,
       }),
       { host: '127.0.0.1', port: 0, logger, errors: LEDGER_ERRORS },
     );

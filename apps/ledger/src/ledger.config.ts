@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { logVariables } from '#libs/audit-log';
+import type { LogEntriesFor } from './ledger.guards.js';
 import { LOG_LEVELS, parseConfig, variable, type Environment } from '#libs/platform';
 
 /** Silence of a writer after which it counts as dead: seven missed heartbeats. */
@@ -21,6 +22,11 @@ export const ledgerVariables = {
     .default('localhost'),
   /** File with the tlog-policy of this log: which witnesses must cosign. Default: the log's own signature is enough. */
   CUSTOS_LOG_POLICY: z.string().optional(),
+  /**
+   * Who may read entries by /log: `auditors` with their key (default in production), or `everyone`, as public logs have it
+   * (default in development). Entries hold no content, but who asked what of which model.
+   */
+  CUSTOS_LOG_ENTRIES: z.enum(['auditors', 'everyone']).optional(),
   /** From one checkpoint to the next while the tree grows. */
   CUSTOS_CHECKPOINT_INTERVAL: variable.durationMs().default(1_000),
   /** RFC 3161 authority that stamps checkpoints; none: no time stamps. */
@@ -62,6 +68,14 @@ const schema = variables.superRefine((settings, issues) => {
     message: 'a production profile signs its log with a key that you keep: give it or its file',
   });
 });
+
+/** Who may read the log's entries where nothing is said. */
+export const logEntriesFor = (settings: {
+  readonly CUSTOS_LOG_ENTRIES?: LogEntriesFor | undefined;
+  readonly CUSTOS_PROFILE: string;
+}): LogEntriesFor =>
+  settings.CUSTOS_LOG_ENTRIES ??
+  (settings.CUSTOS_PROFILE === 'production' ? 'auditors' : 'everyone');
 
 export type LedgerConfig = z.output<typeof schema>;
 

@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, type ExecutionContext } from '@nestjs/common';
 import { RoleGuard, type PrincipalDirectory } from '#libs/identity';
 import { InternalTokenGuard, type SnapshotSource } from '#libs/platform';
 
@@ -8,7 +8,11 @@ export interface LedgerAccess {
   readonly principals: SnapshotSource<PrincipalDirectory>;
   /** Older principals admit nobody. */
   readonly principalsMaxAgeMs: number;
+  /** Who may read the log's entries by /log/tile/entries; default: auditors. */
+  readonly logEntries?: LogEntriesFor;
 }
+
+export type LogEntriesFor = 'auditors' | 'everyone';
 
 export const LEDGER_ACCESS = Symbol('who may ask the ledger');
 
@@ -25,6 +29,21 @@ export class LedgerPeerGuard extends InternalTokenGuard {
 export class AuditorGuard extends RoleGuard {
   constructor(@Inject(LEDGER_ACCESS) access: LedgerAccess) {
     super(access.principals, ['auditor'], { maxAgeMs: access.principalsMaxAgeMs });
+  }
+}
+
+/** Admits whom the deployment shows the log's entries: they hold no content, but who asked what of which model. */
+@Injectable()
+export class EntriesGuard extends AuditorGuard {
+  readonly #open: boolean;
+
+  constructor(@Inject(LEDGER_ACCESS) access: LedgerAccess) {
+    super(access);
+    this.#open = access.logEntries === 'everyone';
+  }
+
+  override canActivate(context: ExecutionContext): boolean {
+    return this.#open || super.canActivate(context);
   }
 }
 

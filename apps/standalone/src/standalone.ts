@@ -30,6 +30,7 @@ import { registerCompletionRoutes } from '../../ingress/src/routes/completion.ro
 import { readBuiltInCatalog } from '../../ingress/src/snapshots/read-catalog.js';
 import { openLogKey } from '../../ledger/src/checkpoint/log-key.js';
 import { LogPolicy } from '../../ledger/src/checkpoint/log-policy.js';
+import { logEntriesFor } from '../../ledger/src/ledger.config.js';
 import { Ledger } from '../../ledger/src/ledger.js';
 import {
   openSimulation,
@@ -194,7 +195,7 @@ export async function startStandalone(
       health,
     },
     routing: { service: routing, ...access },
-    ledger: { ledger, ...access },
+    ledger: { ledger, ...access, logEntries: logEntriesFor(config) },
     policy: {
       service: policy,
       simulate: simulation.simulate,

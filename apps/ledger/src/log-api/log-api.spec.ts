@@ -97,6 +97,20 @@ describe('the read API of the log', () => {
     expect((await stage.get('/log/tile/entries/999')).status).toBe(404);
   });
 
+  it('shows entries to everyone where the deployment says so', async () => {
+    const open = await LedgerStage.open();
+    try {
+      await open.startLedger({}, { logEntries: 'everyone' });
+      await open.complete(await open.writer('ingress'));
+      await open.settled();
+      const answer = await open.getOpenly('/log/tile/entries/000.p/1');
+      expect(answer.status).toBe(200);
+      expect(decodeEntryBundle(answer.bytes)).toHaveLength(1);
+    } finally {
+      await open.close();
+    }
+  });
+
   it('never shows a leaf before its checkpoint', async () => {
     const quiet = await LedgerStage.open();
     try {

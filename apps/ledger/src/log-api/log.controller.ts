@@ -8,7 +8,7 @@ import {
   type TileResource,
 } from '#libs/transparency';
 import type { LedgerAppErrorCode } from '../ledger.errors.js';
-import { AuditorGuard } from '../ledger.guards.js';
+import { EntriesGuard } from '../ledger.guards.js';
 import { Ledger } from '../ledger.js';
 
 /** A tile never changes: whoever has it, partial ones too, has it for good. */
@@ -16,7 +16,10 @@ const FOR_EVER = 'max-age=31536000, immutable';
 const OCTETS = 'application/octet-stream';
 const TILE_LEVEL_MAX = 7;
 
-/** The C2SP tlog-tiles read API. Hashes are for everybody; entries are the records themselves, so auditors only. */
+/**
+ * The C2SP tlog-tiles read API. Hashes are for everybody; entries are the records themselves, for whom the deployment says
+ * (`CUSTOS_LOG_ENTRIES`).
+ */
 @Controller('log')
 export class LogController {
   constructor(@Inject(Ledger) private readonly ledger: Ledger) {}
@@ -33,7 +36,7 @@ export class LogController {
   }
 
   @Get('tile/entries/*')
-  @UseGuards(AuditorGuard)
+  @UseGuards(EntriesGuard)
   async entries(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const bundle = await this.#published(request);
     if (bundle.kind !== 'entries') throw notInLog();
