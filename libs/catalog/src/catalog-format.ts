@@ -67,7 +67,8 @@ const provider = z.strictObject({
 });
 
 const evidence = {
-  class: z.enum(EVIDENCE_CLASSES),
+  // No file attests: that word is a live attestation's alone.
+  class: z.enum(EVIDENCE_CLASSES).exclude(['attested']),
   sources: strings.min(1),
   readOn: date,
   expiresOn: date,

@@ -10,6 +10,7 @@ import type { Catalog, FactStatement, Provider } from './types.js';
 /** What a contract can settle. Whose a provider is and where it sits, no customer's document decides. */
 export const CUSTOMER_FACT_NAMES = [
   'baaSigned',
+  'confidentialLevel',
   'contractTerms',
   'exportControl',
   'operatorAccess',

@@ -36,6 +36,8 @@ export const FACT_SHAPES = {
   transferTools: names,
   /** `us-persons-only`, … */
   exportControl: names,
+  /** Confidential computing as a document promises it, on the scale of `tee.level`; a live attestation is no statement. */
+  confidentialLevel: z.int().min(0).max(4),
 } as const;
 
 export type FactName = keyof typeof FACT_SHAPES;

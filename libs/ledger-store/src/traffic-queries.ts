@@ -92,7 +92,7 @@ export class TrafficQueries {
   async *administrativeChanges(): AsyncGenerator<CitedRecord<ControlChange>> {
     let after = '-1';
     for (;;) {
-      const { rows } = await this.pool.query<{ leaf_index: string; bytes: Buffer }>({
+      const { rows } = await this.pool.query<{ leaf_index: string; bytes: Buffer | null }>({
         name: 'ledger.administrative_changes',
         text: `select l.leaf_index, e.bytes from ledger.leaf l join ledger.entry e using (leaf_index)
           where l.type = 'custos.control.changed.v1' and l.leaf_index > $1
@@ -100,7 +100,7 @@ export class TrafficQueries {
         values: [after],
       });
       for (const { bytes } of rows) {
-        const said = readAs(bytes, 'custos.control.changed.v1');
+        const said = bytes && readAs(bytes, 'custos.control.changed.v1');
         if (said) yield said;
       }
       const last = rows.at(-1);

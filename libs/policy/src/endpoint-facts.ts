@@ -1,4 +1,4 @@
-import { expiryMs, settleFacts } from '#libs/catalog';
+import { evidenceLevel, expiryMs, settleFacts } from '#libs/catalog';
 import type {
   Catalog,
   Endpoint,
@@ -48,6 +48,8 @@ export interface EndpointFacts {
   /** Level by group of facts, 1 asserted … 4 attested; a group that is absent is at 0. */
   readonly evidence?: FactEvidence;
   readonly tee?: TeeFact;
+  /** Confidential computing as a document promises it; never a live attestation. */
+  readonly confidentialComputing?: { readonly level: number; readonly evidence: number };
 }
 
 /** The verdict on an endpoint's evidence while it is live; a stale verdict is no fact. */
@@ -116,6 +118,12 @@ function practiceFacts(settled: SettledFacts): Partial<EndpointFacts> {
   if (settled.contractTerms) facts.contractTerms = settled.contractTerms.value;
   if (settled.exportControl) facts.exportControl = settled.exportControl.value;
   if (settled.baaSigned) facts.baaSigned = settled.baaSigned.value;
+  const promised = settled.confidentialLevel;
+  if (promised)
+    facts.confidentialComputing = {
+      level: promised.value,
+      evidence: evidenceLevel(promised.class),
+    };
   // On offer (`self-serve`, `approval`) is not in force.
   if (zdr) facts.zdr = zdr.value === 'default' || zdr.value === 'contracted';
   // Whether an account is on the free tier is not known here, so `free-tier-only` stays unknown;

@@ -78,7 +78,7 @@ export function principalEntities(profile: PrincipalProfile): EntityJson[] {
 export function endpointEntities(facts: EndpointFacts): EntityJson[] {
   const provider = entityUid('Provider', facts.providerId);
   const model = entityUid('Model', facts.modelId);
-  const { tee } = facts;
+  const { tee, confidentialComputing } = facts;
   return [
     {
       uid: endpointUid(facts),
@@ -103,6 +103,7 @@ export function endpointEntities(facts: EndpointFacts): EntityJson[] {
         ...known('exportControl', facts.exportControl && lower(facts.exportControl)),
         evidence: Object.fromEntries(FACT_GROUPS.map((g) => [g, facts.evidence?.[g] ?? 0])),
         ...(tee && { tee: { ...tee, kinds: [...tee.kinds] } }),
+        ...(confidentialComputing && { confidentialComputing: { ...confidentialComputing } }),
       },
       parents: [provider],
     },

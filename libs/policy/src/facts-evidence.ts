@@ -54,6 +54,8 @@ const ASSERTED = evidenceLevel('asserted');
 
 /** Whether a rule that reads these attributes can tell this fact's change. */
 export function isReadAs(fact: FactName, attributes: ReadonlySet<string>): boolean {
+  // It brings its evidence along: a bundle of before it was there never meets it.
+  if (fact === 'confidentialLevel') return attributes.has('confidentialComputing');
   const [group, ...names] = READ_AS[fact] ?? [];
   if (group === undefined) return false;
   return (

@@ -70,6 +70,7 @@ const endpoint = z.strictObject({
   exportControl: strings.optional(),
   /** Level by group; what is stated without one is asserted, 1. */
   evidence: z.partialRecord(z.enum(FACT_GROUPS), z.int().min(0).max(4)).optional(),
+  confidentialComputing: z.strictObject({ level: z.int(), evidence: z.int() }).optional(),
   tee: z.strictObject({ level: z.int(), kinds: strings, simulated: z.boolean() }).optional(),
 });
 

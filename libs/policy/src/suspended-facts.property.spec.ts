@@ -18,6 +18,7 @@ const VALUES: Readonly<
   Record<(typeof CUSTOMER_FACT_NAMES)[number], fc.Arbitrary<CustomerFact['value']>>
 > = {
   baaSigned: fc.boolean(),
+  confidentialLevel: fc.integer({ min: 0, max: 4 }),
   contractTerms: fc.subarray(TERMS),
   exportControl: fc.subarray(['us-persons-only']),
   operatorAccess: fc.subarray(PLACES),
