@@ -20,6 +20,7 @@ import { ReceiptsController } from './receipts/receipts.controller.js';
 import { FocusController } from './statements/focus.controller.js';
 import { InvoicesController } from './statements/invoices.controller.js';
 import { StatusController } from './status.controller.js';
+import { ReconciliationsController } from './statements/reconcile/reconciliations.controller.js';
 import { TimeStampsController } from './time-stamp/time-stamps.controller.js';
 
 export interface LedgerModuleOptions extends LedgerAccess {
@@ -47,6 +48,7 @@ export class LedgerModule {
         FocusController,
       ],
       providers: [
+        ReconciliationsController,
         { provide: Ledger, useValue: options.ledger },
         { provide: LEDGER_ACCESS, useValue: options },
         AuditorGuard,

@@ -27,6 +27,7 @@ import { InvoiceIssuer } from './statements/invoice-issuer.js';
 import { Statements } from './statements/statements.js';
 import { Sweeper, type KnownDead } from './sweep/sweeper.js';
 import { TimeStamper } from './time-stamp/time-stamper.js';
+import { Reconciliation } from './statements/reconcile/reconciliation.js';
 import { Cosignatures } from './witness/cosignatures.js';
 
 /** Queries of auditors and leases of writers; the sequencer has a connection of its own. */
@@ -82,6 +83,7 @@ export class Ledger {
   readonly #sweeper: Sweeper;
   readonly #announcer: Announcer | undefined;
   readonly #pool: Pool;
+  readonly reconciliation: Reconciliation;
   #closing: Promise<void> | undefined;
 
   constructor(private readonly options: LedgerOptions) {
@@ -161,6 +163,12 @@ export class Ledger {
       new InvoiceIssuer({ consumer, statements, log, voice: options.voice, clock, logger });
     const sweepQueries = new SweepQueries(this.#pool);
     this.#announcer =
+    this.reconciliation = new Reconciliation({
+      databaseUrl,
+      voice: options.voice,
+      clock,
+      stopsBillingOnCancel: (id) => catalog.providers.get(id)?.stopsBillingOnCancel,
+    });
       options.voice &&
       new Announcer({
         consumer: this.consumer,

@@ -20,6 +20,7 @@ export type { Applied } from './posting-transaction.js';
 export { PriceBooks } from './price-books.js';
 export { ReceiptQueries } from './receipt-queries.js';
 export type { CitedPriceBook } from './receipt-queries.js';
+export { generationsAt } from './reconciliation-queries.js';
 export { SayQueries } from './say-queries.js';
 export type { Unsaid } from './say-queries.js';
 export type { SettleContext } from './settle-work.js';

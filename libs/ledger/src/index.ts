@@ -35,10 +35,13 @@ export { ratingHistory } from './statement/rating-history.js';
 export { StatementBuilder } from './statement/statement-builder.js';
 export { statementDigest } from './statement/statement.js';
 export type { CorrectionLine, Statement, StatementLine } from './statement/statement.js';
+export { attemptsAt, compareUsage, ComparisonTotals } from './statement/usage-comparison.js';
+export type { OurAttempt, ProviderUsage, UsageDifference } from './statement/usage-comparison.js';
 export { assembleTrail } from './trail.js';
 export type {
   LeafPlace,
   Noted,
+  RemovedDocuments,
   SettledNote,
   Trail,
   TrailDocuments,

@@ -1,6 +1,11 @@
 import { z } from 'zod';
 import { trailQuery } from '../audit-api/trail-filter.js';
-import { focusQuery, invoiceListQuery, invoiceQuery } from '../statements/statement-question.js';
+import {
+  focusQuery,
+  invoiceListQuery,
+  invoiceQuery,
+  reconcileQuery,
+} from '../statements/statement-question.js';
 
 const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` });
 const json = (schema: object) => ({ 'application/json': { schema } });
@@ -23,11 +28,14 @@ const inPath = (name: string, description: string) => ({
 });
 
 /** Every query parameter of a route, from the schema that reads them. */
-const inQuery = (query: z.ZodType) =>
-  Object.entries(z.toJSONSchema(query, { io: 'input' }).properties ?? {}).map(([name, schema]) => {
+const inQuery = (query: z.ZodType) => {
+  const { properties = {}, required = [] } = z.toJSONSchema(query, { io: 'input' });
+  const must = new Set(required);
+  return Object.entries(properties).map(([name, schema]) => {
     const { description, ...rest } = schema as { readonly description?: string };
-    return { name, in: 'query', required: false, description, schema: rest };
+    return { name, in: 'query', required: must.has(name), description, schema: rest };
   });
+};
 
 const open = { security: [] };
 
@@ -130,6 +138,29 @@ export const AUDIT_PATHS = {
       responses: {
         '200': { description: 'CSV.', content: { 'text/csv': { schema: { type: 'string' } } } },
         ...refusals('400', '503'),
+      },
+    },
+  },
+  '/audit/v1/reconciliations': {
+    post: {
+      operationId: 'reconcile',
+      summary:
+        'For administrators: a provider’s usage export beside the books, request by request.',
+      parameters: inQuery(reconcileQuery),
+      requestBody: {
+        required: true,
+        description: 'The export in the format of docs/billing.md; may be gzip.',
+        content: {
+          'text/csv': { schema: { type: 'string' } },
+          'application/jsonl': { schema: { type: 'string' } },
+        },
+      },
+      responses: {
+        '200': {
+          description: 'JSON lines: differences, and last the summary, which is recorded.',
+          content: { 'application/jsonl': { schema: { type: 'string' } } },
+        },
+        ...refusals('400', '413', '503'),
       },
     },
   },

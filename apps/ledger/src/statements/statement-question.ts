@@ -39,6 +39,16 @@ export const focusQuery = z.strictObject({
   organisation: id.optional().meta({ description: 'Id of an organisation.' }),
 });
 
+export const reconcileQuery = z.strictObject({
+  provider: id.meta({ description: 'Id of the provider whose export it is.' }),
+  from: time
+    .optional()
+    .meta({ description: 'Received at or after this time; default: the first in the file.' }),
+  to: time
+    .optional()
+    .meta({ description: 'Received before this time; default: the last in the file.' }),
+});
+
 /** Throws `invalid_statement_query`, naming the first parameter at fault. */
 export function readQuestion<T extends z.ZodType>(schema: T, query: unknown): z.output<T> {
   const parsed = schema.safeParse(query);

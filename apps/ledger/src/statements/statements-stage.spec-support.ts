@@ -3,6 +3,7 @@ import pg from 'pg';
 import {
   decodeEvent,
   TOPICS,
+  type AttemptOutcome,
   type EventData,
   type EventType,
   type GenerationOpened,
@@ -12,7 +13,12 @@ import { AuditWriter } from '#libs/audit-log';
 import { mintGenerationId, SystemClock } from '#libs/kernel';
 import { BooksInMemory } from '#libs/ledger';
 import { Logger } from '#libs/platform';
-import { closedData, completed, openedData } from '../../../../test/support/ledger-events.js';
+import {
+  attemptRef,
+  closedData,
+  completed,
+  openedData,
+} from '../../../../test/support/ledger-events.js';
 import { LedgerStage } from '../ledger-stage.spec-support.js';
 import type { InvoiceDocument } from './invoice-document.js';
 import { InvoiceIssuer } from './invoice-issuer.js';
@@ -44,6 +50,7 @@ export const tokens = (inputTokens: number, outputTokens = 0): UsageData => ({
 
 export class StatementsStage {
   readonly #clock = new SetClock();
+  readonly #voices: AuditWriter[] = [];
 
   private constructor(
     readonly ledger: LedgerStage,
@@ -78,7 +85,8 @@ export class StatementsStage {
   }
 
   async close(): Promise<void> {
-    for (const writer of [this.ingress, this.control, this.voice]) await writer.stop();
+    for (const writer of [this.ingress, this.control, this.voice, ...this.#voices])
+      await writer.stop();
     await this.pool.end();
     await this.ledger.close();
   }
@@ -109,6 +117,43 @@ export class StatementsStage {
       await this.ingress.appendAll(events, { admission: false });
     }
     return ids;
+  }
+
+  /** One that the client cut short, one that was never heard of again, one that is open still. */
+  async cut(atMs: readonly number[]): Promise<readonly string[]> {
+    const ids = atMs.map((at) => mintGenerationId(at));
+    const [cut, lost] = [ids[0]!, ids[1]!];
+    const outcome = {
+      cancelled: {
+        ...completed(cut, { ...tokens(100, 10), basis: 'counted' }),
+        outcome: 'cancelled',
+      },
+      unknown: { ...attemptRef(lost, 1), outcome: 'unknown' },
+    };
+    for (const [i, id] of ids.entries()) {
+      const at = new Date(atMs[i]!).toISOString();
+      const versions = { ...openedData(id).versions, priceBook: this.ledger.book.version };
+      const opened = openedData(id, { versions, receivedAt: at });
+      await this.say('ingress', at, 'custos.generation.opened.v1', opened);
+    }
+    const close = (id: string, status: 'cancelled' | 'failed', attempt: AttemptOutcome) => {
+      const at = new Date(atMs[0]!).toISOString();
+      const closed = closedData(id, { at, status, attempts: [attempt] });
+      return this.say('ingress', at, 'custos.generation.closed.v1', closed);
+    };
+    await close(cut, 'cancelled', outcome.cancelled);
+    await close(lost, 'failed', outcome.unknown);
+    await this.settled();
+    return ids;
+  }
+
+  /** A writer on the ledger's topic whose clock is right. */
+  async voiceOfItsOwn(): Promise<AuditWriter> {
+    const { log, clock } = this.ledger;
+    const voice = new AuditWriter({ log, topic: TOPICS.ledger, app: 'ledger', clock });
+    await voice.start();
+    this.#voices.push(voice);
+    return voice;
   }
 
   async say<T extends EventType>(
