@@ -5,7 +5,12 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { Dialect, Price } from '#libs/catalog';
 import { rate } from '#libs/ledger';
-import { parseChatRequest, UndiciDispatcher, type ReportedUsage } from '#libs/providers';
+import {
+  parseChatRequest,
+  UndiciDispatcher,
+  type AttemptEnd,
+  type ReportedUsage,
+} from '#libs/providers';
 import { startSimulator, type Simulator } from './simulator.js';
 
 const PRICE: Price = {
@@ -39,7 +44,11 @@ afterAll(async () => {
   rmSync(stateDir, { recursive: true, force: true });
 });
 
-function usageOf(dialect: Dialect, stream: boolean): Promise<ReportedUsage | undefined> {
+const usageOf = async (dialect: Dialect, stream: boolean): Promise<ReportedUsage | undefined> =>
+  (await ask(dialect, stream)).usage;
+
+/** How the attempt ended, whole or not. */
+function ask(dialect: Dialect, stream: boolean): Promise<AttemptEnd> {
   const words = Array.from({ length: OUTPUT_TOKENS }, () => 'w').join(' ');
   const content = `Echo: ${words}`;
   const system = 'x'.repeat(4 * INPUT_TOKENS - content.length);
@@ -69,21 +78,21 @@ function usageOf(dialect: Dialect, stream: boolean): Promise<ReportedUsage | und
     idleMs: 20_000,
     totalMs: 60_000,
   };
-  return new Promise((resolve, reject) => {
+  return new Promise((resolve) => {
     dispatcher.dispatch(target, parsed.request, 'gen-1.1', timeouts, {
       onDispatched: () => undefined,
       onAnswer: () => undefined,
       onEvents: () => true,
-      onEnd: (end) => resolve(end.usage),
-      onFailure: (failure) => reject(new Error(failure.message)),
+      onEnd: resolve,
+      onFailure: (_, partial) => resolve(partial),
     });
   });
 }
 
-async function report(usage: object): Promise<void> {
+async function report(usage: object, dieAfterChunks?: number): Promise<void> {
   const answer = await fetch(`${simulator.url}/__sim/faults`, {
     method: 'PUT',
-    body: JSON.stringify({ endpoint: '*', chunkIntervalMs: 0, usage }),
+    body: JSON.stringify({ endpoint: '*', chunkIntervalMs: 0, usage, dieAfterChunks }),
   });
   if (!answer.ok) throw new Error(await answer.text());
 }
@@ -159,4 +168,12 @@ it('each dialect tells the classes that it knows', async () => {
     cacheWrite1hTokens: 2,
     toolCalls: { web_search: 2 },
   });
+}, 60_000);
+
+it('of an answer that broke off the output count is nobody’s last word', async () => {
+  await report({ cacheRead: 100 }, 10);
+  const { usage, usageSoFar, contentDeltas } = await ask('anthropic-messages', true);
+  expect([usage, contentDeltas]).toEqual([undefined, 10]);
+  expect(usageSoFar).toMatchObject({ inputTokens: INPUT_TOKENS, cacheReadTokens: 100 });
+  expect(await ask('openai-chat', true)).not.toHaveProperty('usage');
 }, 60_000);

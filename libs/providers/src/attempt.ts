@@ -69,10 +69,12 @@ export class Attempt implements Undici.DispatchHandler, AttemptHandle, Watched {
     watch.add(this);
   }
 
-  abort(): void {
-    if (this.phase === Phase.Settled) return;
+  abort(): AttemptEnd | undefined {
+    if (this.phase === Phase.Settled) return undefined;
+    const partial = this.partialEnd();
     this.phase = Phase.Settled;
     this.hangUp();
+    return partial;
   }
 
   resume(): void {
@@ -272,7 +274,8 @@ export class Attempt implements Undici.DispatchHandler, AttemptHandle, Watched {
   }
 
   private partialEnd(): AttemptEnd {
-    return this.told(this.tap?.end() ?? { contentDeltas: 0, contentBytes: 0 });
+    const { usage, ...rest } = this.tap?.end() ?? { contentDeltas: 0, contentBytes: 0 };
+    return this.told(usage === undefined ? rest : { ...rest, usageSoFar: usage });
   }
 
   private told(end: AttemptEnd): AttemptEnd {

@@ -132,7 +132,10 @@ export interface StreamText {
 }
 
 export interface AttemptEnd {
+  /** Of an answer that came to its end. */
   readonly usage?: ReportedUsage;
+  /** What the provider had said when the answer broke off: its input counts stand, its output count was not the last. */
+  readonly usageSoFar?: ReportedUsage;
   readonly finishReason?: string;
   readonly upstreamId?: string;
   readonly upstreamStatus?: number;
@@ -145,8 +148,11 @@ export interface AttemptEnd {
 }
 
 export interface AttemptHandle {
-  /** Closes the upstream connection at once: how a client's cancel reaches the provider. No callback follows. */
-  abort(): void;
+  /**
+   * Closes the upstream connection at once: how a client's cancel reaches the provider. No callback follows. Returns what
+   * had come by then, where anything had.
+   */
+  abort(): AttemptEnd | undefined;
   resume(): void;
 }
 

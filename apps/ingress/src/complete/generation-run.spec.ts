@@ -47,6 +47,8 @@ class FakeDispatcher extends Dispatcher {
     observer: AttemptObserver;
     aborted: boolean;
   }[] = [];
+  /** What had come of an attempt when it is aborted. */
+  soFar: AttemptEnd | undefined;
 
   dispatch(
     target: AttemptTarget,
@@ -57,7 +59,13 @@ class FakeDispatcher extends Dispatcher {
   ): AttemptHandle {
     const attempt = { target, requestId, observer, aborted: false };
     this.sent.push(attempt);
-    return { abort: () => void (attempt.aborted = true), resume: () => undefined };
+    return {
+      abort: () => {
+        attempt.aborted = true;
+        return this.soFar;
+      },
+      resume: () => undefined,
+    };
   }
 
   async close(): Promise<void> {}
@@ -292,6 +300,32 @@ describe('GenerationRun', () => {
     expect(audit.closed()[0]).toMatchObject({
       status: 'cancelled',
       attempts: [{ outcome: 'cancelled', usage: { basis: 'counted', outputTokens: 1 } }],
+    });
+  });
+
+  it('counts the input as the provider told it, where it told it before the answer', async () => {
+    const { leave } = await open(true);
+    const { observer } = dispatcher.sent[0]!;
+    dispatcher.soFar = {
+      upstreamId: 'up-1',
+      usageSoFar: { inputTokens: 900, cacheReadTokens: 800, outputTokens: 1 },
+      contentDeltas: 2,
+      contentBytes: 5,
+    };
+    observer.onDispatched(Date.now());
+    observer.onEvents(event('hel'));
+    observer.onEvents(event('lo'));
+    leave();
+    while (audit.closed().length === 0) await tick(5);
+    expect(audit.closed()[0]).toMatchObject({
+      status: 'cancelled',
+      attempts: [
+        {
+          outcome: 'cancelled',
+          upstreamId: 'up-1',
+          usage: { inputTokens: 900, cacheReadTokens: 800, outputTokens: 2, basis: 'counted' },
+        },
+      ],
     });
   });
 

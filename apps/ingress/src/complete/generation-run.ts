@@ -252,9 +252,9 @@ export class GenerationRun implements AttemptObserver, RunView {
   #abort(): void {
     if (!this.#underWay) return;
     this.#underWay = false;
-    this.#handle?.abort();
+    const soFar = this.#handle?.abort();
     const left = this.#attempts.dispatched;
-    this.#settle(left ? 'cancelled' : 'not_dispatched', left ? this.#counted() : undefined);
+    this.#settle(left ? 'cancelled' : 'not_dispatched', left ? this.#counted(soFar) : undefined);
   }
 
   get #current(): PlannedCandidate {
@@ -359,8 +359,8 @@ export class GenerationRun implements AttemptObserver, RunView {
     this.#close('cancelled', 'client_cancelled');
   }
 
-  #counted(): AttemptEnd {
-    return { contentDeltas: this.#contentDeltas, contentBytes: this.#contentBytes };
+  #counted(soFar: AttemptEnd | undefined): AttemptEnd {
+    return { ...soFar, contentDeltas: this.#contentDeltas, contentBytes: this.#contentBytes };
   }
 
   #close(status: GenerationOutcome, code?: string, finishReason?: string): void {

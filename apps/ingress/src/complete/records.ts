@@ -150,9 +150,14 @@ export function usageData(end: AttemptEnd, inputTokensEstimate: number): UsageDa
     const { costUsd, ...counts } = u;
     return { ...counts, basis: 'reported', ...reportedCost(costUsd) };
   }
+  // Of a broken answer the provider's input counts are known where it told them first; the output is what came of it.
+  const outputTokens = countedTokens(end.contentDeltas, end.contentBytes);
+  if (end.usageSoFar === undefined)
+    return { inputTokens: inputTokensEstimate, outputTokens, basis: 'counted' };
+  const { costUsd: _, ...soFar } = end.usageSoFar;
   return {
-    inputTokens: inputTokensEstimate,
-    outputTokens: countedTokens(end.contentDeltas, end.contentBytes),
+    ...soFar,
+    outputTokens: Math.max(outputTokens, soFar.outputTokens),
     basis: 'counted',
   };
 }
