@@ -24,7 +24,8 @@ Decides recorded requests again, as they would be under these policies, and comp
 --against). Then says of every kind of request, asked or not: models left without an endpoint, rules that never match,
 rules that are never the only reason. Reads the ledger's tables (--database, else CUSTOS_DATABASE_URL, else the embedded database of
 CUSTOS_DATA_DIR while its gateway runs), or asks a gateway that has the bundle stored. Nothing is changed or sent.
-Exit code 0: done, 1: faults, or with --strict something is newly refused, 2: bad usage.
+Exit code 0: done, 1: faults, or with --strict something is newly refused or a model loses its last endpoint for some
+kind of request, recorded or not, 2: bad usage.
 `;
 
 const SINCE_DEFAULT = '30d';
@@ -42,13 +43,20 @@ export async function runPolicySimulate(args: string[]): Promise<number> {
         ? await simulateHere(options)
         : await simulateByApi(options.url, options.key, options.bundle, options.since);
     process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : simulationTable(report));
-    return options.strict && report.newlyRefused > 0 ? 1 : 0;
+    return options.strict && takesAway(report) ? 1 : 0;
   } catch (error) {
     if (!(error instanceof DomainError)) throw error;
     process.stderr.write(`${error.message}\n`);
     return 1;
   }
 }
+
+/** What a reviewer must look at before it takes effect: traffic refused, or a model out of reach for whoever asks next. */
+export const takesAway = ({
+  newlyRefused,
+  outlook,
+}: Pick<SimulationReport, 'newlyRefused' | 'outlook'>): boolean =>
+  newlyRefused > 0 || (outlook?.newlyUnreachable.models ?? 0) > 0;
 
 type Options = NonNullable<ReturnType<typeof simulateOptions>>;
 

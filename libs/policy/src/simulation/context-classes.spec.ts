@@ -46,6 +46,8 @@ describe('context classes', () => {
         'anybody, internal, tags our-tag, subjects JP',
         'sector our-sector, internal, subjects EEA',
         'organisation ours, internal, tags our-tag',
+        // One policy asks for both, so neither word alone would meet it.
+        'sector bank in EEA, internal, tags dora-critical',
       ]),
     );
     expect(contextClasses([shippedBundle()]).map((c) => c.name)).not.toContain(

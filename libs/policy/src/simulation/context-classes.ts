@@ -21,7 +21,8 @@ const ANYBODY = 'anybody';
 
 /**
  * Principals: one whom no policy names, and each organisation, workspace, key, sector, jurisdiction and environment
- * that one does. Facts: every data class without tags, with each purpose that a policy names; every tag that a policy
+ * that one does; and where one policy asks for a sector and a jurisdiction, the first of its sectors with each of its
+ * jurisdictions. Facts: every data class without tags, with each purpose that a policy names; every tag that a policy
  * names and every region of subjects, each alone, for the classes `internal` and `public`; and for the principal whom
  * no policy names, every tag with every region. Combinations of two tags are not in the set: a rule that needs both
  * shows in recorded traffic only.
@@ -29,7 +30,7 @@ const ANYBODY = 'anybody';
 export function contextClasses(bundles: readonly PolicyBundle[]): readonly ContextClass[] {
   const named = wordsOf(bundles);
   const [all, single] = [factClasses(named, true), factClasses(named, false)];
-  return principalClasses(named).flatMap(({ name, profile }) =>
+  return principalClasses(named, bundles).flatMap(({ name, profile }) =>
     (name === ANYBODY ? all : single).map((f) => ({
       name: `${name}, ${f.name}`,
       profile,
@@ -85,6 +86,7 @@ function nameOf(f: RequestFacts): string {
 
 function principalClasses(
   named: Words,
+  bundles: readonly PolicyBundle[],
 ): readonly { readonly name: string; readonly profile: PrincipalProfile }[] {
   const anybody: PrincipalProfile = {
     organisationId: '',
@@ -107,7 +109,28 @@ function principalClasses(
   add('sector', 'sector', named.of('sector'));
   add('jurisdiction', 'jurisdiction', named.of('jurisdiction'));
   add('environment', 'environment', named.of('environment'));
+  const pairs = new Set<string>();
+  for (const { sector, jurisdiction } of sectorsAbroad(bundles)) {
+    const name = `sector ${sector} in ${jurisdiction}`;
+    if (pairs.has(name) || made.length >= PRINCIPALS_MAX) continue;
+    pairs.add(name);
+    made.push({ name, profile: { ...anybody, sector, jurisdiction } });
+  }
   return made;
+}
+
+/** Sectors of one place that a single policy binds: neither word alone would meet it. */
+function* sectorsAbroad(
+  bundles: readonly PolicyBundle[],
+): Generator<Pick<PrincipalProfile, 'sector' | 'jurisdiction'>> {
+  for (const bundle of bundles)
+    for (const json of analysisOf(bundle).jsons) {
+      const words = new Words();
+      walk(json, words);
+      const [sector] = [...words.of('sector')].toSorted();
+      if (sector === undefined) continue;
+      for (const jurisdiction of words.of('jurisdiction')) yield { sector, jurisdiction };
+    }
 }
 
 /** Words that policies compare attributes with, and entities that they name. */

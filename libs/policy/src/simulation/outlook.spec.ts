@@ -31,6 +31,7 @@ describe('the outlook of a bundle', () => {
     expect(found.shadowed).not.toContain('own.dead');
     expect(found.dead).not.toContain('base.grant');
     expect(found.dead).not.toContain('base.no-training');
+    expect(found.dead.filter((id) => id.startsWith('dora.'))).toEqual([]);
     const hit = rulesHit({
       rules: [
         { id: 'own.dead', layer: 'platform', law: 'a law', after: 1, newlyRefused: 1 },
