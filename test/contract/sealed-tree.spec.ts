@@ -323,7 +323,7 @@ describe('what was signed', () => {
 
   it.each([
     'entry',
-    'entry_0',
+    'entry_from_0',
     'node',
     'log_identity',
     'checkpoint',

@@ -24,6 +24,7 @@ import { openLogKey } from './checkpoint/log-key.js';
 import { LogPolicy } from './checkpoint/log-policy.js';
 import { logEntriesFor, type LedgerConfig } from './ledger.config.js';
 import { LEDGER_ERRORS } from './ledger.errors.js';
+import { RetentionPolicy } from './retention/retention-policy.js';
 import { LedgerModule, type LedgerModuleOptions } from './ledger.module.js';
 import { Ledger } from './ledger.js';
 
@@ -95,6 +96,7 @@ export async function startLedger(config: LedgerConfig, lifecycle: Lifecycle): P
     logSigner,
     logPolicy: LogPolicy.open(config.CUSTOS_LOG_POLICY, logSigner),
     checkpointMs: config.CUSTOS_CHECKPOINT_INTERVAL,
+    retention: RetentionPolicy.open(config.CUSTOS_RETENTION_POLICY, config.CUSTOS_LEDGER_ID),
     tsa: { url: config.CUSTOS_TSA_URL, intervalMs: config.CUSTOS_TSA_INTERVAL },
   });
   await ledger.start();

@@ -31,6 +31,8 @@ export const ledgerVariables = {
   CUSTOS_CHECKPOINT_INTERVAL: variable.durationMs().default(1_000),
   /** RFC 3161 authority that stamps checkpoints; none: no time stamps. */
   CUSTOS_TSA_URL: variable.url('http', 'https').optional(),
+  /** File that says how long entries are kept, and who decided that. None: nothing is ever removed. */
+  CUSTOS_RETENTION_POLICY: z.string().optional(),
   /** From one time stamp to the next while the tree grows. */
   CUSTOS_TSA_INTERVAL: variable.durationMs().default(TSA_INTERVAL_MS_DEFAULT),
 };

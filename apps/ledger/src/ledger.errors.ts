@@ -26,6 +26,21 @@ export const LEDGER_ERRORS = {
     status: 404,
     meaning: 'There is no checkpoint of this size, or no RFC 3161 time stamp over it.',
   },
+  records_removed: {
+    status: 410,
+    meaning:
+      'The records asked for were removed under the ledger’s retention policy; the log says so before they went. Their hashes are still there.',
+  },
+  retention_changed: {
+    status: 409,
+    meaning: 'What would be removed is no longer what was looked at; nothing was removed.',
+  },
+  retention_unavailable: {
+    status: 503,
+    meaning:
+      'There is no retention policy in effect, or this process does not lead or has not caught up; nothing was removed.',
+    retryAfterSeconds: 10,
+  },
   receipt_pending: {
     status: 503,
     meaning: 'The records are sealed, but no checkpoint that satisfies the policy covers them yet.',

@@ -17,10 +17,11 @@ import { Ledger } from './ledger.js';
 import { OpenApiController } from './openapi/openapi.controller.js';
 import { LogController } from './log-api/log.controller.js';
 import { ReceiptsController } from './receipts/receipts.controller.js';
+import { RetentionController } from './retention/retention.controller.js';
 import { FocusController } from './statements/focus.controller.js';
 import { InvoicesController } from './statements/invoices.controller.js';
-import { StatusController } from './status.controller.js';
 import { ReconciliationsController } from './statements/reconcile/reconciliations.controller.js';
+import { StatusController } from './status.controller.js';
 import { TimeStampsController } from './time-stamp/time-stamps.controller.js';
 
 export interface LedgerModuleOptions extends LedgerAccess {
@@ -44,11 +45,12 @@ export class LedgerModule {
         TimeStampsController,
         ReceiptsController,
         ExportController,
+        RetentionController,
         InvoicesController,
         FocusController,
+        ReconciliationsController,
       ],
       providers: [
-        ReconciliationsController,
         { provide: Ledger, useValue: options.ledger },
         { provide: LEDGER_ACCESS, useValue: options },
         AuditorGuard,

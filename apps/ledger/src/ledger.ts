@@ -7,6 +7,7 @@ import {
   Balances,
   Credits,
   ReceiptQueries,
+  RetentionQueries,
   SayQueries,
   SweepQueries,
   TimeStamps,
@@ -22,12 +23,14 @@ import { Destinations } from './audit-api/destinations.js';
 import { Exporter } from './export/exporter.js';
 import { LedgerMetrics } from './ledger.metrics.js';
 import { LedgerAllowance } from './leases/ledger-allowance.js';
+import { Retention } from './retention/retention.js';
+import type { RetentionPolicy } from './retention/retention-policy.js';
 import { Announcer } from './say/announcer.js';
 import { InvoiceIssuer } from './statements/invoice-issuer.js';
+import { Reconciliation } from './statements/reconcile/reconciliation.js';
 import { Statements } from './statements/statements.js';
 import { Sweeper, type KnownDead } from './sweep/sweeper.js';
 import { TimeStamper } from './time-stamp/time-stamper.js';
-import { Reconciliation } from './statements/reconcile/reconciliation.js';
 import { Cosignatures } from './witness/cosignatures.js';
 
 /** Queries of auditors and leases of writers; the sequencer has a connection of its own. */
@@ -58,6 +61,8 @@ export interface LedgerOptions {
   readonly logPolicy: LogPolicy;
   /** From one checkpoint to the next while the tree grows, ms. */
   readonly checkpointMs: number;
+  /** Written policy of what is kept how long; without one nothing is ever removed. */
+  readonly retention?: RetentionPolicy | undefined;
   /** RFC 3161 authority and the time from one stamp to the next, ms; without a URL nothing is stamped. */
   readonly tsa?: { readonly url: string | undefined; readonly intervalMs: number };
   /** Who issues invoices, in lines: name, address; default: the log's origin. */
@@ -78,12 +83,14 @@ export class Ledger {
   readonly cosignatures: Cosignatures;
   readonly timeStamps: TimeStamps;
   readonly statements: Statements;
+  readonly kept: RetentionQueries;
+  readonly retention: Retention;
+  readonly reconciliation: Reconciliation;
   readonly #issuer: InvoiceIssuer | undefined;
   readonly #stamper: TimeStamper | undefined;
   readonly #sweeper: Sweeper;
   readonly #announcer: Announcer | undefined;
   readonly #pool: Pool;
-  readonly reconciliation: Reconciliation;
   #closing: Promise<void> | undefined;
 
   constructor(private readonly options: LedgerOptions) {
@@ -109,6 +116,7 @@ export class Ledger {
       checkpointMs: options.checkpointMs,
     });
     this.exporter = new Exporter(databaseUrl, this.tree, clock);
+    this.kept = new RetentionQueries(this.#pool, databaseUrl);
     this.consumer = new LedgerConsumer({
       databaseUrl,
       pool: this.#pool,
@@ -157,18 +165,27 @@ export class Ledger {
       principals,
       issuer: options.invoiceIssuer,
     });
-    const { consumer, statements } = this;
-    this.#issuer =
-      options.voice &&
-      new InvoiceIssuer({ consumer, statements, log, voice: options.voice, clock, logger });
-    const sweepQueries = new SweepQueries(this.#pool);
-    this.#announcer =
     this.reconciliation = new Reconciliation({
       databaseUrl,
       voice: options.voice,
       clock,
       stopsBillingOnCancel: (id) => catalog.providers.get(id)?.stopsBillingOnCancel,
     });
+    this.retention = new Retention({
+      policy: options.retention,
+      queries: this.kept,
+      consumer: this.consumer,
+      log,
+      voice: options.voice,
+      clock,
+      logger,
+    });
+    const { consumer, statements } = this;
+    this.#issuer =
+      options.voice &&
+      new InvoiceIssuer({ consumer, statements, log, voice: options.voice, clock, logger });
+    const sweepQueries = new SweepQueries(this.#pool);
+    this.#announcer =
       options.voice &&
       new Announcer({
         consumer: this.consumer,
@@ -210,6 +227,7 @@ export class Ledger {
     this.tree.start(this.consumer);
     this.cosignatures.start();
     this.#stamper?.start();
+    this.retention.start();
   }
 
   close(): Promise<void> {
@@ -219,6 +237,7 @@ export class Ledger {
 
   async #close(): Promise<void> {
     await this.#issuer?.stop();
+    await this.retention.stop();
     await this.#announcer?.stop();
     await this.#sweeper.stop();
     await this.tree.stop(this.consumer);

@@ -32,6 +32,7 @@ import { openLogKey } from '../../ledger/src/checkpoint/log-key.js';
 import { LogPolicy } from '../../ledger/src/checkpoint/log-policy.js';
 import { logEntriesFor } from '../../ledger/src/ledger.config.js';
 import { Ledger } from '../../ledger/src/ledger.js';
+import { RetentionPolicy } from '../../ledger/src/retention/retention-policy.js';
 import {
   openSimulation,
   PolicyService,
@@ -123,6 +124,7 @@ export async function startStandalone(
     logSigner,
     logPolicy: LogPolicy.open(config.CUSTOS_LOG_POLICY, logSigner),
     checkpointMs: config.CUSTOS_CHECKPOINT_INTERVAL,
+    retention: RetentionPolicy.open(config.CUSTOS_RETENTION_POLICY, MAIN_LEDGER),
     tsa: { url: config.CUSTOS_TSA_URL, intervalMs: config.CUSTOS_TSA_INTERVAL },
   });
   await ledger.start();

@@ -15,6 +15,7 @@ import { BooksWork, type LoadedBooks } from './books-work.js';
 import type { DecodedRecord } from './decode-records.js';
 import type { QuarantineCode } from './errors.js';
 import { LimitsWork } from './limits-work.js';
+import { RetentionWork } from './retention-work.js';
 import type {
   GenerationWork,
   JournalRow,
@@ -47,6 +48,7 @@ export class BatchFold {
   readonly generations: Map<string, GenerationWork>;
   readonly limits: LimitsWork;
   readonly books: BooksWork;
+  readonly retention = new RetentionWork();
   /** Generations that this batch changed, in order of first change. */
   readonly changed = new Set<string>();
   #next: bigint;
@@ -145,6 +147,8 @@ export class BatchFold {
     const leaf = { topic, partition, offset: offset.toString(), index: index.toString() };
     if (isGenerationEvent(event))
       return this.#foldGeneration({ index, event, place }, event, leaf, recordedAt);
+    const kept = this.retention.take(event, index);
+    if (kept !== undefined) return kept;
     const booking = bookLeaf({ index, event, place }, this.books, this.context);
     this.books.note(index, booking);
     const journal = booking.credit?.journal ?? booking.invoice?.journal;

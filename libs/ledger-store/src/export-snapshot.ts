@@ -8,6 +8,7 @@ import {
 } from './journal-records.js';
 import { LogQueries } from './log-queries.js';
 import type { CitedPriceBook } from './receipt-queries.js';
+import { removedEntries, type RemovedEntries } from './retention-removed.js';
 
 /** Sums over all postings of a large ledger take minutes. */
 const STATEMENT_TIMEOUT_MS = 10 * 60_000;
@@ -77,6 +78,10 @@ export class ExportSnapshot {
     const end = to === undefined ? size : await this.#edge('<', to, size, 'desc', -1n);
     const first = from === undefined ? 0n : await this.#edge('>=', from, size, 'asc', size);
     return { first, end: to === undefined ? size : end + 1n };
+  }
+
+  removed(): Promise<readonly RemovedEntries[]> {
+    return removedEntries(this.client);
   }
 
   async journalCount({ first, end }: LeafRange): Promise<number> {

@@ -24,6 +24,8 @@ export interface CitedPriceBook {
 export interface SealedGeneration {
   /** By leaf index. */
   readonly records: readonly SealedRecord[];
+  /** Leaves of it whose bytes are gone: removed under the ledger's retention policy. */
+  readonly removed: readonly bigint[];
   readonly journals: readonly JournalRecord[];
   readonly priceBooks: readonly CitedPriceBook[];
 }
@@ -40,15 +42,15 @@ export class ReceiptQueries {
         topic: string;
         partition: number;
         record_offset: string;
-        bytes: Buffer;
+        bytes: Buffer | null;
       }>({
         name: 'ledger.receipt_records',
-        text: `select e.leaf_index, s.topic, s.partition, l.record_offset, e.bytes
+        text: `select l.leaf_index, s.topic, s.partition, l.record_offset, e.bytes
           from (select unnest(leaves) as leaf_index from ledger.generation where id = $1
                 union select leaf_index from ledger.journal where generation_id = $1) wanted
-          join ledger.leaf l using (leaf_index) join ledger.entry e using (leaf_index)
+          join ledger.leaf l using (leaf_index) left join ledger.entry e using (leaf_index)
           join ledger.source_offset s on s.id = l.source_id
-          order by e.leaf_index`,
+          order by l.leaf_index`,
         values: [generationId],
       }),
       this.pool.query<JournalDocument>(journalsOfGeneration(generationId)),
@@ -63,13 +65,18 @@ export class ReceiptQueries {
     ]);
     if (records.rows.length === 0) return undefined;
     return {
-      records: records.rows.map((r) => ({
-        leafIndex: BigInt(r.leaf_index),
-        topic: r.topic,
-        partition: r.partition,
-        offset: r.record_offset,
-        bytes: r.bytes,
-      })),
+      records: records.rows.flatMap(({ bytes, ...r }) =>
+        bytes === null
+          ? []
+          : {
+              leafIndex: BigInt(r.leaf_index),
+              topic: r.topic,
+              partition: r.partition,
+              offset: r.record_offset,
+              bytes,
+            },
+      ),
+      removed: records.rows.filter((r) => r.bytes === null).map((r) => BigInt(r.leaf_index)),
       journals: journals.rows.map(journalRecord),
       priceBooks: books.rows,
     };

@@ -36,15 +36,23 @@ export interface TrailPage {
   readonly nextCursor: string | null;
 }
 
-interface DocumentRow extends Omit<TrailDocuments, 'postings' | 'settled'> {
+interface DocumentRow extends Omit<TrailDocuments, 'postings' | 'settled' | 'removed'> {
   readonly id: string;
   readonly received_at: Date | null;
   readonly posted_at: Date | null;
   readonly settled: TrailDocuments['settled'] | null;
+  readonly organisation_id: string | null;
+  readonly workspace_id: string | null;
+  readonly key_id: string | null;
+  readonly model: string | null;
+  readonly removed_by: string | null;
+  readonly removed_at: Date | null;
+  readonly policy_digest: string | null;
 }
 
-const SELECT = `select id, received_at, posted_at, state, opened, refused, dispatched, closes, settled
-  from ledger.generation`;
+const SELECT = `select id, received_at, posted_at, state, opened, refused, dispatched, closes, settled,
+    organisation_id, workspace_id, key_id, model, removed_by, r.at as removed_at, r.policy_digest
+  from ledger.generation left join ledger.retention r on r.leaf_index = removed_by`;
 
 /** Trails for auditors, read straight from the ledger's tables. */
 export class TrailQueries {
@@ -123,6 +131,7 @@ export class TrailQueries {
           settled: { ...settled, ...(posted_at && { postedAt: posted_at.toISOString() }) },
         }),
         postings: postings.get(row.id) ?? [],
+        ...removedOf(row),
       });
     });
   }
@@ -177,4 +186,22 @@ export class TrailQueries {
     }
     return byId;
   }
+}
+
+function removedOf(row: DocumentRow): Pick<TrailDocuments, 'removed'> {
+  if (row.removed_by === null) return {};
+  return {
+    removed: {
+      at: row.removed_at?.toISOString() ?? '',
+      leafIndex: row.removed_by,
+      policyDigest: row.policy_digest ?? '',
+      head: {
+        ...(row.organisation_id !== null && { organisationId: row.organisation_id }),
+        ...(row.workspace_id !== null && { workspaceId: row.workspace_id }),
+        ...(row.key_id !== null && { keyId: row.key_id }),
+        ...(row.model !== null && { model: row.model }),
+        ...(row.received_at !== null && { receivedAt: row.received_at.toISOString() }),
+      },
+    },
+  };
 }

@@ -1,5 +1,6 @@
 import type { ClientBase } from 'pg';
 import type { BatchFold } from './batch-fold.js';
+import { writeRetention } from './retention-work.js';
 import type { GenerationWork } from './rows.js';
 import { writeBooks } from './write-books.js';
 import { writeLimits } from './write-limits.js';
@@ -19,6 +20,7 @@ export async function writeBatch(
   const fresh = await insertAccounts(client, batch, known);
   await insertJournals(client, batch, known, fresh);
   await writeBooks(client, batch.books);
+  await writeRetention(client, batch.retention);
   await upsertGenerations(client, batch);
   await writeLimits(client, batch);
   return fresh;

@@ -64,6 +64,23 @@ export interface TrailDocuments {
   readonly closes: readonly Noted<GenerationClosed>[];
   readonly settled?: SettledNote;
   readonly postings: readonly TrailPosting[];
+  /** Present where the documents were removed: then only what the books keep is left to tell. */
+  readonly removed?: RemovedDocuments;
+}
+
+/** What is left of a generation whose documents are gone, and why they are. */
+export interface RemovedDocuments {
+  readonly at: string;
+  /** Index of the leaf that says so. */
+  readonly leafIndex: string;
+  readonly policyDigest: string;
+  readonly head: {
+    readonly organisationId?: string;
+    readonly workspaceId?: string;
+    readonly keyId?: string;
+    readonly model?: string;
+    readonly receivedAt?: string;
+  };
 }
 
 export type StepName =
@@ -109,9 +126,11 @@ export function assembleTrail(docs: TrailDocuments): Trail {
   const decision = head?.decision;
   const plan = head?.plan;
   const rated = new Map(settled?.attempts.map((a) => [a.number, a]));
+  const ended = closed?.data.attempts ?? (docs.removed && state.close?.attempts);
   return {
     id: state.id,
     status: state.status,
+    ...(docs.removed !== undefined && removedOf(docs.removed)),
     ...(head !== undefined && {
       organisationId: head.organisationId,
       workspaceId: head.workspaceId,
@@ -144,7 +163,7 @@ export function assembleTrail(docs: TrailDocuments): Trail {
         },
       }),
     ...(plan !== undefined && { plan }),
-    attempts: attemptsOf(state, closed?.data.attempts).map((a) => {
+    attempts: attemptsOf(state, ended).map((a) => {
       const bill = rated.get(a.number);
       return bill === undefined
         ? a
@@ -183,6 +202,8 @@ export function assembleTrail(docs: TrailDocuments): Trail {
   };
 }
 
+const removedOf = ({ head, ...removed }: RemovedDocuments): object => ({ ...head, removed });
+
 /** The operator's correction in force; earlier ones stand in the postings. */
 function correctionOf({ number, author, reason, usage, amount }: Correction): object {
   return {
@@ -213,7 +234,7 @@ function stepsOf(docs: TrailDocuments): readonly TrailStep[] {
     if (at !== undefined) steps.push({ step, at, ...(attempt !== undefined && { attempt }) });
   };
   const head = docs.opened?.data ?? docs.refused?.data;
-  add('received', head?.receivedAt);
+  add('received', (head ?? docs.removed?.head)?.receivedAt);
   add('decided', head?.decision?.at);
   add('planned', head?.plan?.at);
   add('held', docs.opened?.data.hold.at);
@@ -230,7 +251,7 @@ function stepsOf(docs: TrailDocuments): readonly TrailStep[] {
     add('first_token', attempt?.firstTokenAt, n);
     add('usage', attempt?.usageAt, n);
   }
-  add('closed', closed?.data.at);
+  add('closed', closed?.data.at ?? (docs.removed && docs.state.close?.at));
   add('rated', docs.settled?.ratedAt);
   add('posted', docs.settled?.postedAt);
   return steps;

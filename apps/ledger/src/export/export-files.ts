@@ -39,7 +39,13 @@ export async function* exportFiles(
   const { size } = checkpoint;
   const { from, to } = question;
   const asked = await snapshot.rangeOf(from, to, size);
-  const range = asked.end < asked.first ? { first: asked.first, end: asked.first } : asked;
+  const wanted = asked.end < asked.first ? { first: asked.first, end: asked.first } : asked;
+  // Tiles and bundles must be without a hole: what comes before the last removed part is asked for by its own time.
+  const gone = (await snapshot.removed()).filter(
+    (r) => r.first < wanted.end && r.end > wanted.first,
+  );
+  const last = gone.at(-1);
+  const range = last === undefined ? wanted : { first: min(last.end, wanted.end), end: wanted.end };
   const priceBooks = await snapshot.priceBooks(range);
   const manifest: ExportManifest = {
     format: 'custos-export-v1',
@@ -51,7 +57,7 @@ export async function* exportFiles(
     endLeaf: range.end.toString(),
     priceBooks,
     books: { journals: await snapshot.journalCount(range) },
-    notCovered: notCovered(range, size),
+    notCovered: notCovered(range, size, gone),
   };
   yield text('README.md', exportReadme(manifest));
   yield text('manifest.json', `${JSON.stringify(manifest, null, 2)}\n`);
@@ -80,6 +86,8 @@ export async function* exportFiles(
     yield whole(`time-stamps/${of}${number > 1 ? `-${number}` : ''}.tsr`, stamp.token);
   }
 }
+
+const min = (a: bigint, b: bigint): bigint => (a < b ? a : b);
 
 /** Signed heads over the range, oldest first: each can be proved consistent with the next. */
 async function history(tree: TransparencyLog, range: LeafRange, size: bigint): Promise<string> {

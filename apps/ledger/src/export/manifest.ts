@@ -1,4 +1,4 @@
-import type { CitedPriceBook, LeafRange } from '#libs/ledger-store';
+import type { CitedPriceBook, LeafRange, RemovedEntries } from '#libs/ledger-store';
 
 /** `manifest.json`. Indices are decimal strings. */
 export interface ExportManifest {
@@ -20,8 +20,15 @@ export interface ExportManifest {
 }
 
 /** What a part of the log cannot show, in words for the auditor. */
-export function notCovered({ first, end }: LeafRange, size: bigint): readonly string[] {
-  const lines: string[] = [];
+export function notCovered(
+  { first, end }: LeafRange,
+  size: bigint,
+  removed: readonly RemovedEntries[],
+): readonly string[] {
+  const lines = removed.map(
+    (r) =>
+      `Records of leaves ${r.first} to ${r.end} (exclusive): removed on ${r.removedAt} under the retention policy ${r.policyDigest}, as leaf ${r.recordLeaf} says. Their hashes are here.`,
+  );
   if (first > 0n)
     lines.push(
       `Records before leaf ${first}: their hashes are here, their bytes are not. Balances at the opening are as the ledger states them.`,

@@ -41,7 +41,7 @@ export class LogController {
     const bundle = await this.#published(request);
     if (bundle.kind !== 'entries') throw notInLog();
     const entries = await this.ledger.tree.queries.bundle(bundle);
-    if (entries === undefined) throw notInLog();
+    if (entries === undefined) throw await this.#gone(bundle);
     await send(reply, encodeEntryBundle(entries), 'private');
   }
 
@@ -52,6 +52,21 @@ export class LogController {
     const hashes = await this.ledger.tree.queries.tile(tile);
     if (hashes === undefined) throw notInLog();
     await send(reply, hashes, 'public');
+  }
+
+  /** 410 for what was removed: below the minimum index of tlog-tiles, and the log says why. */
+  async #gone({ index, width }: TileResource): Promise<DomainError> {
+    const first = index * BigInt(TILE_WIDTH);
+    const removed = (await this.ledger.kept.removed()).findLast(
+      (range) => range.first < first + BigInt(width) && first < range.end,
+    );
+    return removed === undefined
+      ? notInLog()
+      : new DomainError<LedgerAppErrorCode>(
+          'records_removed',
+          'These entries were removed under the retention policy.',
+          { first: removed.first.toString(), end: removed.end.toString() },
+        );
   }
 
   /** What the path names, as far as the newest published checkpoint covers it. Throws `not_in_log`. */

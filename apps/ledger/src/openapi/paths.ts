@@ -76,7 +76,7 @@ export const AUDIT_PATHS = {
       parameters: [inPath('generationId', 'gen-…')],
       responses: {
         '200': { description: 'The receipt.', content: json(ref('Receipt')) },
-        ...refusals('404', '503'),
+        ...refusals('404', '410', '503'),
       },
     },
   },
@@ -141,6 +141,32 @@ export const AUDIT_PATHS = {
       },
     },
   },
+  '/audit/v1/retention': {
+    get: {
+      operationId: 'getRetention',
+      summary: 'What is kept how long and why, what a run would remove now, what is gone.',
+      responses: {
+        '200': { description: 'Policy, plan, holds.', content: json(ref('Retention')) },
+        ...refusals(),
+      },
+    },
+    post: {
+      operationId: 'applyRetention',
+      summary: 'For administrators: removes what the plan says, if it still is the plan.',
+      requestBody: {
+        required: true,
+        content: json({
+          type: 'object',
+          required: ['plan'],
+          properties: { plan: { type: 'string', description: 'Digest of the plan.' } },
+        }),
+      },
+      responses: {
+        '200': { description: 'What went and what stayed.', content: json({ type: 'object' }) },
+        ...refusals('400', '409', '503'),
+      },
+    },
+  },
   '/audit/v1/reconciliations': {
     post: {
       operationId: 'reconcile',
@@ -200,7 +226,7 @@ export const AUDIT_PATHS = {
           description: 'Entries, each behind its length in two bytes.',
           content: binary('application/octet-stream'),
         },
-        ...refusals('404'),
+        ...refusals('404', '410'),
       },
     },
   },

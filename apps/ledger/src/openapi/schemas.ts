@@ -133,6 +133,12 @@ export const SCHEMAS = {
         properties: { amountPicoUsd: integer, usd: text, priceBook: text },
       },
       flags: listOf(text),
+      removed: {
+        type: 'object',
+        description: 'There where its documents were removed under the retention policy.',
+        required: ['at', 'leafIndex', 'policyDigest'],
+        properties: { at: time, leafIndex: integer, policyDigest: text },
+      },
       postings: listOf(ref('Posting')),
     },
   },
@@ -140,6 +146,31 @@ export const SCHEMAS = {
     type: 'object',
     required: ['data', 'nextCursor'],
     properties: { data: listOf(ref('Trail')), nextCursor: { type: ['string', 'null'] } },
+  },
+  Retention: {
+    type: 'object',
+    required: ['policy', 'plan', 'minimumIndex', 'removed', 'holds'],
+    properties: {
+      policy: { type: ['object', 'null'], description: 'Null: nothing is ever removed.' },
+      plan: { type: ['object', 'null'], description: 'Null without a policy in effect.' },
+      minimumIndex: {
+        ...integer,
+        description: 'Of tlog-tiles: all entries from here on are there.',
+      },
+      removed: listOf({
+        type: 'object',
+        required: ['firstLeaf', 'endLeaf', 'recordLeaf', 'policyDigest', 'before', 'removedAt'],
+        properties: {
+          firstLeaf: integer,
+          endLeaf: integer,
+          recordLeaf: integer,
+          policyDigest: text,
+          before: time,
+          removedAt: time,
+        },
+      }),
+      holds: listOf({ type: 'object' }),
+    },
   },
   Receipt: {
     type: 'object',

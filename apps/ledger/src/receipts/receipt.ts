@@ -32,7 +32,7 @@ export interface ReceiptEvent {
 
 /**
  * Nothing is signed for it: all proofs lead to a checkpoint that was published anyway, and their hashes come from a few
- * tiles. Throws `trail_not_found`, and `receipt_pending` while no believed checkpoint covers all of its records.
+ * tiles. Throws `trail_not_found`, `records_removed`, and `receipt_pending` while no believed checkpoint covers all of its records.
  */
 export async function receiptOf(
   generationId: string,
@@ -42,6 +42,12 @@ export async function receiptOf(
   const sealed = await queries.sealed(generationId);
   if (sealed === undefined)
     throw new DomainError<LedgerAppErrorCode>('trail_not_found', 'There is no such generation.');
+  if (sealed.removed.length > 0)
+    throw new DomainError<LedgerAppErrorCode>(
+      'records_removed',
+      'Records of this generation were removed under the retention policy; the trail says what is left.',
+      { leaves: sealed.removed.join(' ') },
+    );
   const last = sealed.records.at(-1)!.leafIndex;
   const checkpoint = await tree.believedOver(last);
   if (checkpoint === undefined)

@@ -5,6 +5,7 @@ import { LedgerRules1763700002000 } from './1763700002000-ledger-rules.js';
 import { Books1763700004000 } from './1763700004000-books.js';
 import { Budgets1763700005000 } from './1763700005000-budgets.js';
 import { TransparencyTables1763700003000 } from './1763700003000-transparency-tables.js';
+import { Retention1763700006000 } from './1763700006000-retention.js';
 import { Statements1763700007000 } from './1763700007000-statements.js';
 import { PolicyReads1763700008000 } from './1763700008000-policy-reads.js';
 
@@ -15,6 +16,7 @@ export const ledgerMigrations = [
   TransparencyTables1763700003000,
   Books1763700004000,
   Budgets1763700005000,
+  Retention1763700006000,
   Statements1763700007000,
   AuditorFilters1763700009000,
   LedgerId1763700009500,

@@ -1,0 +1,35 @@
+import type { AppendLog } from '#libs/audit-log';
+import type { RetentionQueries } from '#libs/ledger-store';
+import type { Logger } from '#libs/platform';
+import type { LedgerConsumer } from '../consume/ledger-consumer.js';
+
+const CATCH_UP_MS = 2_000;
+
+export interface EntryCutterOptions {
+  readonly consumer: Pick<LedgerConsumer, 'role' | 'caughtUp' | 'asLeader'>;
+  readonly queries: Pick<RetentionQueries, 'monthToCut' | 'cut'>;
+  readonly log: Pick<AppendLog, 'endOffsets'>;
+  readonly logger: Logger;
+}
+
+/**
+ * Cuts the entries at the turn of a month, by the log's clock: so each month is whole partitions, whether or not there is
+ * a policy yet that will let them go. Only with everything that the log holds in the books, so that no record of the
+ * month before comes after the cut.
+ */
+export class EntryCutter {
+  constructor(private readonly options: EntryCutterOptions) {}
+
+  /** Cuts one month if one is due. True when it did. */
+  async cutDue(): Promise<boolean> {
+    const { consumer, queries, log, logger } = this.options;
+    if (consumer.role !== 'leader') return false;
+    const month = await queries.monthToCut();
+    if (month === undefined) return false;
+    if (!(await consumer.caughtUp(await log.endOffsets(), CATCH_UP_MS))) return false;
+    const cut = await consumer.asLeader((client) => queries.cut(client, month));
+    if (cut === undefined) return false;
+    logger.info('ledger.entries_cut', { month, boundary: cut.boundary.toString() });
+    return true;
+  }
+}
