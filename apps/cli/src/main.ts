@@ -66,6 +66,11 @@ const VERBS: Readonly<Record<string, Verb>> = {
     says: 'derives recorded decisions and plans again and compares them',
     run: async (args) => (await import('./replay/replay.js')).runReplay(args),
   },
+  reconcile: {
+    usage: 'custos reconcile --provider <id> --file <usage.csv|usage.jsonl> [--from …] [--to …]',
+    says: 'lays a provider’s usage export beside the books and records what differs',
+    run: async (args) => (await import('./statements/reconcile.js')).runReconcile(args),
+  },
   verify: {
     usage:
       'custos verify log|receipt|consistency|writers|ledger|witness <dir|url|file> --key <verifier key>',

@@ -97,6 +97,7 @@ export async function startLedger(config: LedgerConfig, lifecycle: Lifecycle): P
     logPolicy: LogPolicy.open(config.CUSTOS_LOG_POLICY, logSigner),
     checkpointMs: config.CUSTOS_CHECKPOINT_INTERVAL,
     retention: RetentionPolicy.open(config.CUSTOS_RETENTION_POLICY, config.CUSTOS_LEDGER_ID),
+    invoiceIssuer: config.CUSTOS_INVOICE_ISSUER,
     tsa: { url: config.CUSTOS_TSA_URL, intervalMs: config.CUSTOS_TSA_INTERVAL },
   });
   await ledger.start();

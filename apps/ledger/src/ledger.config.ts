@@ -27,6 +27,12 @@ export const ledgerVariables = {
    * (default in development). Entries hold no content, but who asked what of which model.
    */
   CUSTOS_LOG_ENTRIES: z.enum(['auditors', 'everyone']).optional(),
+  /** Name and address on invoices, lines apart by `\n`. Default: the log's origin. */
+  CUSTOS_INVOICE_ISSUER: z
+    .string()
+    .max(1_000)
+    .transform((lines) => lines.replaceAll('\\n', '\n'))
+    .optional(),
   /** From one checkpoint to the next while the tree grows. */
   CUSTOS_CHECKPOINT_INTERVAL: variable.durationMs().default(1_000),
   /** RFC 3161 authority that stamps checkpoints; none: no time stamps. */

@@ -125,6 +125,7 @@ export async function startStandalone(
     logPolicy: LogPolicy.open(config.CUSTOS_LOG_POLICY, logSigner),
     checkpointMs: config.CUSTOS_CHECKPOINT_INTERVAL,
     retention: RetentionPolicy.open(config.CUSTOS_RETENTION_POLICY, MAIN_LEDGER),
+    invoiceIssuer: config.CUSTOS_INVOICE_ISSUER,
     tsa: { url: config.CUSTOS_TSA_URL, intervalMs: config.CUSTOS_TSA_INTERVAL },
   });
   await ledger.start();
