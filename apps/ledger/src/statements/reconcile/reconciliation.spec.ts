@@ -199,7 +199,7 @@ describe('reconciliation', () => {
 
 describe('the lines of a usage export', () => {
   const read = (text: string, format: UsageFormat = 'csv') =>
-    all(usageLines(inPieces(text, 3), format));
+    all(usageLines(inPieces(text, 3), format)).then((pieces) => pieces.flat());
 
   it('are taken as they are written', async () => {
     const rows = await read(
@@ -241,7 +241,7 @@ describe('sorting more than is held in memory', () => {
       inputTokens: i,
       outputTokens: 0,
     }));
-    for (const row of rows) await sorted.add(row);
+    for (const row of rows) await sorted.add([row]);
     const out = await all(sorted.sorted());
     expect(out.map((r) => r.usage.inputTokens).toSorted((a, b) => a - b)).toEqual(
       rows.map((r) => r.inputTokens),

@@ -81,8 +81,8 @@ export class Reconciliation {
     };
     try {
       const file = new FileRead(question);
-      for await (const usage of usageLines(file.digesting(bytes), question.format))
-        if (file.covers(usage)) await sorted.add(usage);
+      for await (const usages of usageLines(file.digesting(bytes), question.format))
+        await sorted.add(usages.filter((usage) => file.covers(usage)));
       return { lines: this.#lines(question, file, sorted, this.options.voice), close };
     } catch (error) {
       await close();

@@ -53,13 +53,14 @@ export class SortedUsage {
   }
 
   /** Throws `usage_export_too_large`. */
-  async add(usage: ProviderUsage): Promise<void> {
-    if (++this.#count > ROWS_MAX)
+  async add(usages: readonly ProviderUsage[]): Promise<void> {
+    this.#count += usages.length;
+    if (this.#count > ROWS_MAX)
       throw new DomainError<LedgerAppErrorCode>(
         'usage_export_too_large',
         `There are more than ${ROWS_MAX} lines: compare a shorter time.`,
       );
-    this.#rows.push({ ...keyOf(usage.requestId), usage });
+    for (const usage of usages) this.#rows.push({ ...keyOf(usage.requestId), usage });
     if (this.#rows.length >= this.runRows) await this.#writeRun();
   }
 

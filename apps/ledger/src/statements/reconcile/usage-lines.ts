@@ -6,7 +6,7 @@ export const USAGE_FORMATS = ['csv', 'jsonl'] as const;
 export type UsageFormat = (typeof USAGE_FORMATS)[number];
 
 /** A line of the format has some 300; whatever is far longer is another file. */
-const LINE_BYTES_MAX = 16 * 1024;
+const LINE_CHARS_MAX = 16 * 1024;
 /** As for a request: beyond it, it is no count of tokens. */
 const TOKENS_MAX = 100_000_000;
 const ID_CHARS_MAX = 512;
@@ -14,50 +14,71 @@ const ID_CHARS_MAX = 512;
 const REQUIRED = ['request_id', 'input_tokens', 'output_tokens'];
 
 /**
- * The lines of a provider's usage export (docs/billing.md), one at a time. Columns that are not known are passed over;
- * cells hold no line breaks. Throws `usage_export_unreadable` naming the line, never what stands there.
+ * The lines of a provider's usage export (docs/billing.md), as many at a time as came in one piece: a step of the event
+ * loop for each would cost more than its reading. Columns that are not known are passed over; cells hold no line
+ * breaks. Throws `usage_export_unreadable` naming the line, never what stands there.
  */
 export async function* usageLines(
   bytes: AsyncIterable<Uint8Array>,
   format: UsageFormat,
-): AsyncGenerator<ProviderUsage> {
-  let columns: readonly string[] | undefined;
-  let number = 0;
-  for await (const text of linesOf(bytes)) {
-    number++;
-    if (text === '') continue;
-    if (format === 'jsonl') {
-      yield usageOf(jsonOf(text, number), number);
-      continue;
+): AsyncGenerator<readonly ProviderUsage[]> {
+  const reader = new UsageReader(format);
+  for await (const lines of linesOf(bytes)) {
+    const usages: ProviderUsage[] = [];
+    for (const line of lines) {
+      const usage = reader.read(line.endsWith('\r') ? line.slice(0, -1) : line);
+      if (usage !== undefined) usages.push(usage);
     }
-    const cells = cellsOf(text);
+    if (usages.length > 0) yield usages;
+  }
+  reader.end();
+}
+
+class UsageReader {
+  #columns: readonly string[] | undefined;
+  #number = 0;
+
+  constructor(private readonly format: UsageFormat) {}
+
+  /** Undefined for the line of columns and for empty ones. */
+  read(line: string): ProviderUsage | undefined {
+    const number = ++this.#number;
+    if (line === '') return undefined;
+    if (this.format === 'jsonl') return usageOf(jsonOf(line, number), number);
+    const cells = cellsOf(line);
+    const columns = this.#columns;
     if (columns === undefined) {
-      columns = cells.map((c) => c.trim());
-      const missing = REQUIRED.find((c) => !columns!.includes(c));
+      const named = cells.map((c) => c.trim());
+      const missing = REQUIRED.find((c) => !named.includes(c));
       if (missing !== undefined) throw unreadable(number, `the column ${missing} is missing`);
-      continue;
+      this.#columns = named;
+      return undefined;
     }
     if (cells.length !== columns.length)
       throw unreadable(number, `${cells.length} cells under ${columns.length} columns`);
-    yield usageOf(Object.fromEntries(columns.map((c, i) => [c, cells[i]])), number);
+    const row: Record<string, string | undefined> = Object.create(null) as Record<string, string>;
+    for (const [i, column] of columns.entries()) row[column] = cells[i];
+    return usageOf(row, number);
   }
-  if (format === 'csv' && columns === undefined) throw unreadable(1, 'there is no line of columns');
+
+  end(): void {
+    if (this.format === 'csv' && this.#columns === undefined)
+      throw unreadable(1, 'there is no line of columns');
+  }
 }
 
-async function* linesOf(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+async function* linesOf(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<readonly string[]> {
   const decoder = new TextDecoder('utf-8');
   let rest = '';
   let number = 0;
   for await (const chunk of bytes) {
     const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
     rest = lines.pop()!;
-    if (rest.length > LINE_BYTES_MAX) throw unreadable(number + lines.length + 1, 'too long');
-    for (const line of lines) {
-      number++;
-      yield line.endsWith('\r') ? line.slice(0, -1) : line;
-    }
+    number += lines.length;
+    if (rest.length > LINE_CHARS_MAX) throw unreadable(number + 1, 'too long');
+    yield lines;
   }
-  if (rest !== '') yield rest;
+  if (rest !== '') yield [rest];
 }
 
 /** RFC 4180 within one line. */
