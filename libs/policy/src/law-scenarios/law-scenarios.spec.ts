@@ -3,12 +3,13 @@ import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import type { FactName } from '#libs/catalog';
 
-import { buildBundle } from './build-bundle.js';
-import { createDecider } from './decider.js';
-import { LAW_SCENARIOS, type LawScenario } from './law-scenarios.spec-data.js';
-import { facts, model, NOW_MS, sampleCatalog, stated } from './sample-catalog.spec-support.js';
-import { POLICY_DIR, shippedSources } from './shipped-policies.spec-support.js';
-import type { PolicyBundle } from './types.js';
+import { buildBundle } from '../build-bundle.js';
+import { createDecider } from '../decider.js';
+import { LAW_SCENARIOS } from './index.spec-data.js';
+import type { LawScenario } from './scenario.spec-data.js';
+import { facts, model, NOW_MS, sampleCatalog, stated } from '../sample-catalog.spec-support.js';
+import { POLICY_DIR, shippedSources } from '../shipped-policies.spec-support.js';
+import type { PolicyBundle } from '../types.js';
 
 const bundles = new Map<string, PolicyBundle>();
 function bundleWith(off: LawScenario['off']): PolicyBundle {
