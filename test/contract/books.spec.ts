@@ -317,4 +317,34 @@ describe('by direct SQL, the app’s role', () => {
       ),
     ).rejects.toThrow(/closed for postings/);
   });
+
+  it.each([
+    ['read committed', 'before'],
+    ['read committed', 'after'],
+    ['repeatable read', 'before'],
+    ['repeatable read', 'after'],
+    ['serializable', 'before'],
+    ['serializable', 'after'],
+  ] as const)(
+    'cannot add a posting to a journal that another session is writing: %s, %s it',
+    async (isolation, when) => {
+      const early = `insert into ledger.posting values (6, 2, (select min(id) from ledger.account), 5)`;
+      const other = new pg.Client({ connectionString: database.appUrl });
+      await other.connect();
+      await client.query(`begin isolation level ${isolation}; select 1 from ledger.journal`);
+      // Before the journal stands, so that no rule of it sees this one.
+      if (when === 'before') await client.query(early);
+      // Refused while it waits for the other; else the two of them stand together.
+      await other.query(`set lock_timeout = '1s'`);
+      await other.query(`begin; ${insert([5, -5])} commit`).catch(() => other.query('rollback'));
+      if (when === 'after') await client.query(early).catch(() => undefined);
+      await client.query('commit').catch(() => undefined);
+      await client.query('rollback');
+      await other.end();
+      const { rows } = await client.query(
+        `select journal_id from ledger.posting group by journal_id having sum(amount) <> 0`,
+      );
+      expect(rows).toEqual([]);
+    },
+  );
 });

@@ -1,5 +1,6 @@
 import { AuditorFilters1763700009000 } from './1763700009000-auditor-filters.js';
 import { LedgerId1763700009500 } from './1763700009500-ledger-id.js';
+import { PostingsOneByOne1763700009600 } from './1763700009600-postings-one-by-one.js';
 import { LedgerTables1763700001000 } from './1763700001000-ledger-tables.js';
 import { LedgerRules1763700002000 } from './1763700002000-ledger-rules.js';
 import { Books1763700004000 } from './1763700004000-books.js';
@@ -20,5 +21,6 @@ export const ledgerMigrations = [
   Statements1763700007000,
   AuditorFilters1763700009000,
   LedgerId1763700009500,
+  PostingsOneByOne1763700009600,
   PolicyReads1763700008000,
 ] as const;
