@@ -27,7 +27,7 @@ export type { RemovedEntries } from './retention-removed.js';
 export { SayQueries } from './say-queries.js';
 export type { Unsaid } from './say-queries.js';
 export type { SettleContext } from './settle-work.js';
-export { checkTree, nextCheckpoint } from './stored-tree.js';
+export { checkCommitted, checkTree, nextCheckpoint } from './stored-tree.js';
 export { InvoiceQueries } from './invoice-queries.js';
 export type { InvoiceFilter, IssuedInvoice } from './invoice-queries.js';
 export type { JournalFilter } from './statement-queries.js';

@@ -46,25 +46,40 @@ export async function checkTree(client: ClientBase): Promise<void> {
     throw mismatch();
   if (body === null) return;
   const checkpoint = parseCheckpoint(body);
-  if (checkpoint.size > size)
-    throw new DomainError<LedgerStoreErrorCode>(
-      'tree_mismatch',
-      'a checkpoint was committed for a larger tree than this one',
-      { size: size.toString(), checkpoint: checkpoint.size.toString() },
-    );
+  if (checkpoint.size > size) throw tooLarge(size, checkpoint.size);
   const then = await rangeAt(checkpoint.size, queries.readerInTurn(checkpoint.size)).catch(
     unreadable,
   );
   if (!then.root().equals(checkpoint.rootHash)) throw mismatch();
 }
 
-/** The checkpoint of the tree as it stands; undefined where it is empty or has not grown since the last one. */
+/**
+ * Whether a committed body is what this tree was at that size. Rows may have come from elsewhere than our own hand, and
+ * what is signed cannot be taken back. Throws `tree_mismatch`.
+ */
+export async function checkCommitted(
+  client: ClientBase,
+  origin: string,
+  { size, root, body }: CheckpointBody,
+): Promise<void> {
+  const read = new LogQueries(client).readerInTurn(size);
+  const rootHash = (await rangeAt(size, read).catch(unreadable)).root();
+  if (!rootHash.equals(root) || body !== formatCheckpoint({ origin, size, rootHash }))
+    throw mismatch();
+}
+
+/**
+ * The checkpoint of the tree as it stands; undefined where it is empty or has not grown since the last one. Throws
+ * `tree_mismatch` where one was committed for a larger tree.
+ */
 export async function nextCheckpoint(
   client: ClientBase,
   origin: string,
 ): Promise<CheckpointBody | undefined> {
   const { size, frontier, body } = await stored(client);
-  if (size === 0n || (body !== null && parseCheckpoint(body).size >= size)) return undefined;
+  const committed = body === null ? 0n : parseCheckpoint(body).size;
+  if (committed > size) throw tooLarge(size, committed);
+  if (committed === size) return undefined;
   const root = new CompactRange(size, frontier).root();
   return { size, root, body: formatCheckpoint({ origin, size, rootHash: root }) };
 }
@@ -85,6 +100,13 @@ function unreadable(error: unknown): never {
   if (error instanceof RangeError || error instanceof TransparencyError) throw mismatch(error);
   throw error;
 }
+
+const tooLarge = (size: bigint, checkpoint: bigint): DomainError =>
+  new DomainError<LedgerStoreErrorCode>(
+    'tree_mismatch',
+    'a checkpoint was committed for a larger tree than this one',
+    { size: size.toString(), checkpoint: checkpoint.toString() },
+  );
 
 function mismatch(cause?: unknown): DomainError {
   return new DomainError<LedgerStoreErrorCode>(

@@ -1,5 +1,11 @@
 import type { ClientBase } from 'pg';
-import { checkTree, Checkpoints, nextCheckpoint, type CheckpointBody } from '#libs/ledger-store';
+import {
+  checkCommitted,
+  checkTree,
+  Checkpoints,
+  nextCheckpoint,
+  type CheckpointBody,
+} from '#libs/ledger-store';
 import { describeError, type Logger } from '#libs/platform';
 import { signNote, type NoteSigner } from '#libs/transparency';
 
@@ -70,12 +76,15 @@ export class Checkpointer {
 
   /**
    * Before the first record of a term is applied: the stored tree is still the one that was committed to, and nothing is
-   * left unsigned. Throws `tree_mismatch`.
+   * left unsigned. A body is signed only if the tree says the same: who can write rows must not borrow the key. Throws
+   * `tree_mismatch`.
    */
   async resume(client: ClientBase): Promise<void> {
     await checkTree(client);
-    for (const body of await this.options.checkpoints.unpublished(client))
+    for (const body of await this.options.checkpoints.unpublished(client)) {
+      await checkCommitted(client, this.options.signer.name, body);
       await this.#publish(client, body);
+    }
   }
 
   /** Commits, signs and publishes the tree as it stands. Throws `checkpoint_forked`. */
