@@ -92,6 +92,20 @@ describe('LeaseBook', () => {
     expect((await book.hold([keyScope(100n)], 1n)).ok).toBe(true);
   });
 
+  it('what was leased on account is not held on once the organisation pays in advance', async () => {
+    const allowance = new LimitedAllowance(8_000n);
+    const book = new LeaseBook('w', allowance);
+    const onAccount: BudgetScope = { scope: 'organisation', id: 'o', limitPicoUsd: 8_000n };
+    held(await book.hold([onAccount], 10n)).recorded();
+    const inAdvance: BudgetScope = { ...onAccount, prepaid: true };
+    // The credit may be less than that limit: the ledger is asked.
+    expect(book.reserve([inAdvance], 10n)).toEqual({ ok: false, short: inAdvance });
+    held(await book.hold([inAdvance], 10n)).recorded();
+    expect(allowance.questions).toHaveLength(2);
+    // The other way round what binds is wider, and the lease stays good.
+    expect(book.reserve([onAccount], 10n).ok).toBe(true);
+  });
+
   it('gives back what is idle or spent, never what an unrecorded hold stands on', async () => {
     const clock = new HandClock();
     const allowance = new LimitedAllowance(800n);

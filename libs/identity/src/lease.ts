@@ -7,6 +7,8 @@ export interface BudgetScope extends LimitedScope {
   readonly limitPicoUsd?: PicoUsd;
   /** Absent = for the lifetime. */
   readonly limitReset?: LimitReset;
+  /** What was bought in advance binds as well, however far the limit goes; absent = no. */
+  readonly prepaid?: boolean;
 }
 
 export interface HeldLease extends LimitedScope {
@@ -68,10 +70,12 @@ export class Lease {
   /**
    * It was granted under the limit in force, or a narrower one: a lowered limit, and one with another interval, takes
    * effect with the snapshot that brings it and not when the leases at hand are spent. (A lease of the other interval
-   * that was asked for under the old words is the ledger being ahead of our snapshot.)
+   * that was asked for under the old words is the ledger being ahead of our snapshot.) Who has begun to pay in advance
+   * may have bought less than the limit left room for.
    */
   fits(scope: BudgetScope): boolean {
     const { limitPicoUsd } = scope;
+    if (scope.prepaid === true && this.askedUnder.prepaid !== true) return false;
     const asked = this.askedUnder.limitPicoUsd;
     if (limitPicoUsd !== undefined && (asked === undefined || asked > limitPicoUsd)) return false;
     return (

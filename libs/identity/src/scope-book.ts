@@ -39,4 +39,5 @@ export const servesAgain = (
 ): boolean =>
   under.limitPicoUsd === scope.limitPicoUsd &&
   under.limitReset === scope.limitReset &&
+  under.prepaid === scope.prepaid &&
   question.neededPicoUsd >= neededPicoUsd;

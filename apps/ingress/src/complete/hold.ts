@@ -49,6 +49,7 @@ function limited(
     id,
     ...(limitPicoUsd !== undefined && { limitPicoUsd }),
     ...(limitReset !== undefined && { limitReset }),
+    ...(prepaid === true && { prepaid }),
   };
 }
 
