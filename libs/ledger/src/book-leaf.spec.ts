@@ -129,7 +129,7 @@ function balance(journals: readonly Journal[]): Record<string, string> {
     [...sums]
       .filter(([, n]) => n !== 0n)
       .map(([a, n]) => [a, n.toString()] as const)
-      .sort(),
+      .sort(([a], [b]) => (a < b ? -1 : 1)),
   );
 }
 
