@@ -8,6 +8,7 @@ import {
 } from './journal-records.js';
 import { LogQueries } from './log-queries.js';
 import type { CitedPriceBook } from './receipt-queries.js';
+import type { LeafRange } from './leaf-range.js';
 import { removedEntries, type RemovedEntries } from './retention-removed.js';
 
 /** Sums over all postings of a large ledger take minutes. */
@@ -15,12 +16,6 @@ const STATEMENT_TIMEOUT_MS = 10 * 60_000;
 /** A reader that takes nothing for this long must not hold the snapshot, and with it dead rows, any longer. */
 const IDLE_TIMEOUT_MS = 5 * 60_000;
 const ROWS_PER_FETCH = 500;
-
-/** Leaves [first, end). */
-export interface LeafRange {
-  readonly first: bigint;
-  readonly end: bigint;
-}
 
 export interface AccountBalance {
   readonly account: string;

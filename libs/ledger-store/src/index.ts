@@ -7,7 +7,8 @@ export type { LeaseOutcome, LeaseRequest, PeriodUsage, ScopeUsage } from './bala
 export { Credits } from './credits.js';
 export type { LedgerStoreErrorCode, QuarantineCode } from './errors.js';
 export { ExportSnapshot } from './export-snapshot.js';
-export type { AccountBalance, LeafRange } from './export-snapshot.js';
+export type { AccountBalance } from './export-snapshot.js';
+export type { LeafRange } from './leaf-range.js';
 export type { JournalRecord } from './journal-records.js';
 export { claimLogIdentity } from './log-identity.js';
 export type { LogIdentity } from './log-identity.js';

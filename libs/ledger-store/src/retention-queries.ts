@@ -1,7 +1,7 @@
 import pg, { type ClientBase, type Pool } from 'pg';
 import type { RemovedRange } from '#libs/audit-events';
 import { monthAfter, monthOf } from '#libs/ledger';
-import type { LeafRange } from './export-snapshot.js';
+import type { LeafRange } from './leaf-range.js';
 import { removedEntries, type RemovedEntries } from './retention-removed.js';
 
 const CONNECT_TIMEOUT_MS = 5_000;

@@ -1,4 +1,4 @@
-import type { LeafRange } from './export-snapshot.js';
+import type { LeafRange } from './leaf-range.js';
 import type { Queryable } from './log-queries.js';
 
 /** Entries that are gone, and the leaf of the record that said so before. */

@@ -1,0 +1,5 @@
+/** Leaves [first, end). */
+export interface LeafRange {
+  readonly first: bigint;
+  readonly end: bigint;
+}
