@@ -147,4 +147,27 @@ describe('createHttpApp', () => {
     expect(performance.now() - startedAt).toBeLessThan(5_000);
     socket.destroy();
   });
+
+  it('answers by its route, never in Fastify’s words, who comes over an open connection while it ends', async () => {
+    const other = await createHttpApp(ThingsModule, {
+      host: '127.0.0.1',
+      port: 0,
+      logger: new Logger({ app: 'test', level: 'error', write: () => undefined }),
+      errors: { budget_spent: { status: 402, retryAfterSeconds: 9, meaning: 'Spent.' } },
+    });
+    const socket = connect(Number(new URL(other.url).port), '127.0.0.1');
+    socket.on('error', () => undefined);
+    let text = '';
+    socket.on('data', (chunk) => (text += String(chunk)));
+    const ended = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+    const half = 'GET /t/spent HTTP/1.1\r\nhost: x\r\n';
+    await new Promise<void>((written) => socket.write(half, () => written()));
+    // A request behind it on another connection: by its answer the first half has been read.
+    expect((await fetch(`${other.url}/health/live`)).status).toBe(200);
+    const closed = other.close();
+    socket.write('\r\n');
+    await Promise.all([closed, ended]);
+    expect(text).toMatch(/^HTTP\/1\.1 402 /);
+    expect(text).toContain('budget_spent');
+  });
 });

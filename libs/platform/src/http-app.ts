@@ -57,6 +57,8 @@ export async function createHttpApp(
     connectionTimeout: options.idleTimeoutMs ?? IDLE_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
     forceCloseConnections: 'idle',
+    // Who comes over an open connection while the app ends is answered by its route, which knows our words for it.
+    return503OnClosing: false,
     routerOptions: { maxParamLength: PARAM_CHARS_MAX },
     http: { maxHeaderSize: HEADER_BYTES_MAX, headersTimeout: HEADERS_TIMEOUT_MS },
   });
