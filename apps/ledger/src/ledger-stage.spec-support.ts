@@ -1,6 +1,6 @@
 // A ledger on a database and a PostgreSQL log of its own, with its HTTP face: for specs of what it answers.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { TOPICS, type EventData, type EventType } from '#libs/audit-events';
+import { TOPICS, type EventData, type EventType, type Topic } from '#libs/audit-events';
 import {
   auditLogMigrations,
   AuditWriter,
@@ -9,7 +9,14 @@ import {
 } from '#libs/audit-log';
 import { priceBookOf, type PriceBook } from '#libs/catalog';
 import { hashSecret, mintSecret, PrincipalDirectory, principalsSnapshot } from '#libs/identity';
-import { keyId, mintGenerationId, organisationId, SystemClock, workspaceId } from '#libs/kernel';
+import {
+  keyId,
+  mintGenerationId,
+  organisationId,
+  SystemClock,
+  workspaceId,
+  type Clock,
+} from '#libs/kernel';
 import { ledgerMigrations } from '#libs/ledger-store';
 import {
   createHttpApp,
@@ -40,9 +47,9 @@ export interface Answer {
 
 /** Its parts can be closed and opened again on the same data, as a process would. */
 export class LedgerStage {
-  readonly clock = new SystemClock();
   readonly auditorKey = mintSecret();
   readonly callerKey = mintSecret();
+  readonly adminKey = mintSecret();
   readonly book: PriceBook = priceBookOf([{ id: 'acme.one.eu.default', price: PRICE }]);
   readonly #principals = new InProcessSnapshotSource<PrincipalDirectory>();
   readonly #writers: AuditWriter[] = [];
@@ -53,17 +60,22 @@ export class LedgerStage {
     readonly database: FreshDatabase,
     readonly log: AppendLog,
     readonly signer: NoteSigner,
+    readonly clock: Clock,
   ) {}
 
   /** With databases migrated and the log open, which is in PostgreSQL unless said otherwise; no ledger runs yet. */
-  static async open(openLog?: () => Promise<AppendLog>): Promise<LedgerStage> {
+  static async open(
+    openLog?: (databaseUrl: string) => Promise<AppendLog>,
+    clock: Clock = new SystemClock(),
+  ): Promise<LedgerStage> {
     const database = await freshDatabase();
     const url = database.ownerUrl;
     await runMigrations({ url, migrations: auditLogMigrations, tableName: 'audit_log_migrations' });
     await runMigrations({ url, migrations: ledgerMigrations, tableName: 'ledger_migrations' });
-    const log = await (openLog?.() ?? PostgresAppendLog.open({ url: database.appUrl }));
+    const log = await (openLog?.(database.appUrl) ??
+      PostgresAppendLog.open({ url: database.appUrl }));
     const signer = parseSignerKey(generateKey('localhost/audit/spec').signerKey);
-    const stage = new LedgerStage(database, log, signer);
+    const stage = new LedgerStage(database, log, signer, clock);
     stage.#publishPrincipals();
     return stage;
   }
@@ -128,8 +140,8 @@ export class LedgerStage {
     await this.database.drop();
   }
 
-  async writer(app: string): Promise<AuditWriter> {
-    const made = new AuditWriter({ log: this.log, topic: TOPICS.audit, app, clock: this.clock });
+  async writer(app: string, topic: Topic = TOPICS.audit): Promise<AuditWriter> {
+    const made = new AuditWriter({ log: this.log, topic, app, clock: this.clock });
     await made.start();
     this.#writers.push(made);
     return made;
@@ -187,7 +199,7 @@ export class LedgerStage {
   }
 
   #publishPrincipals(): void {
-    const key = (id: string, secret: string, role: 'auditor' | 'inference') => ({
+    const key = (id: string, secret: string, role: 'auditor' | 'inference' | 'admin') => ({
       id: keyId(id),
       workspaceId: workspaceId('ws-1'),
       label: id,
@@ -221,6 +233,7 @@ export class LedgerStage {
           keys: [
             key('key-1', this.callerKey, 'inference'),
             key('key-2', this.auditorKey, 'auditor'),
+            key('key-3', this.adminKey, 'admin'),
           ],
         }),
       ),

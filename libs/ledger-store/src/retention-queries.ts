@@ -171,9 +171,8 @@ export class RetentionQueries {
         if (last === undefined) break;
         const { rowCount } = await client.query(
           `update ledger.generation g
-           set opened = null, refused = null, dispatched = '{}', closes = '{}', removed_by = $2
-           where g.id = any($1::text[]) and g.status <> 'open'
-             and (g.removed_by is null or g.opened is not null or g.closes <> '{}')
+           set removed_by = $2
+           where g.id = any($1::text[]) and g.status <> 'open' and g.removed_by is null
              and not (g.price_book is not null and g.closed_at is not null and g.rated_at is null)
              and not exists (select from ledger.legal_hold h where ledger.covers(h, g, g.received_at))`,
           [rows.map((r) => r.id), leafIndex.toString()],
