@@ -1,4 +1,5 @@
 import type { Pool } from 'pg';
+import { monthAfter } from '#libs/ledger';
 import { customerOf } from './statement-queries.js';
 
 /** An invoice as its record says it. Amounts are decimal strings of pico-USD. */
@@ -80,6 +81,18 @@ export class InvoiceQueries {
       [month, size.toString()],
     );
     return rows[0]?.closed ?? false;
+  }
+
+  /** True while something that is to be posted into the month, or one before, waits for its price book. */
+  async awaitsPrices(month: string): Promise<boolean> {
+    const { rows } = await this.pool.query<{ waits: boolean }>(
+      `select exists (select from ledger.generation
+         where price_book is not null and closed_at is not null and rated_at is null
+           and (closed_at < $1 or (status = 'recovered' and received_at < $1))
+           and coalesce(state->'close'->>'openFrom', '') <= $2) as waits`,
+      [`${monthAfter(month)}-01T00:00:00.000Z`, month],
+    );
+    return rows[0]?.waits ?? false;
   }
 
   /** Oldest first. */

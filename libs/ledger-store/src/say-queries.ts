@@ -30,11 +30,15 @@ export class SayQueries {
     return closed === null ? (first ?? undefined) : monthAfter(closed);
   }
 
-  /** True while something that ended before then still waits for its price book. */
+  /**
+   * True while something that happened before then still waits for its price book: at its end, or, where nobody saw that,
+   * when it was received.
+   */
   async unratedBefore(time: Date): Promise<boolean> {
     const { rows } = await this.pool.query<{ waits: boolean }>(
       `select exists (select from ledger.generation
-         where price_book is not null and closed_at is not null and rated_at is null and closed_at < $1) as waits`,
+         where price_book is not null and closed_at is not null and rated_at is null
+           and (closed_at < $1 or (status = 'recovered' and received_at < $1))) as waits`,
       [time],
     );
     return rows[0]?.waits ?? false;

@@ -224,6 +224,26 @@ describe('a month', () => {
     });
     expect(await announceAll()).toBe(0);
   }, 60_000);
+
+  it('waits for what nobody saw end and has no price yet, though its end was noted in the next', async () => {
+    const month = monthOf(new Date(stage.clock.nowMs() - 100 * DAY_MS).toISOString());
+    const turnMs = Date.parse(`${monthAfter(month)}-01T00:00:00.000Z`);
+    const [last, noted] = [-5_000, 5_000].map((ms) => new Date(turnMs + ms).toISOString());
+    const turn = new ThenClock(stage.clock.nowMs() - turnMs - 5_000);
+    const writer = await open(TOPICS.audit, 'ingress', turn);
+    const known = stage.newId();
+    const versions = { ...openedData(known).versions, priceBook: stage.book.version };
+    const priced = openedData(known, { versions, receivedAt: last! });
+    await stage.say(writer, 'custos.generation.opened.v1', known, priced);
+    const ended = closedData(known, { at: last! });
+    await stage.say(writer, 'custos.generation.closed.v1', known, ended);
+    const id = stage.newId();
+    const unpriced = openedData(id, { receivedAt: last! });
+    await stage.say(writer, 'custos.generation.opened.v1', id, unpriced);
+    const recovered = closedData(id, { at: noted!, status: 'recovered' });
+    await stage.say(writer, 'custos.generation.closed.v1', id, recovered);
+    expect(await announceAll()).toBe(0);
+  }, 60_000);
 });
 
 describe('credit', () => {

@@ -63,6 +63,8 @@ export class InvoiceIssuer {
       if (!(await this.#maySpeak())) return numbers;
       const { size, root } = await statements.checkpoint();
       if (size <= leafIndex) return numbers;
+      // A record that was read just before its month closed may wait for its price: then the month is not complete.
+      if (await statements.invoices.awaitsPrices(period)) continue;
       const { organisations, issued } = await statements.invoices.due(period);
       for (const [i, organisation] of organisations.entries()) {
         if (this.#stopping.signal.aborted) return numbers;
