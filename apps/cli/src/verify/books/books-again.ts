@@ -17,6 +17,8 @@ export type EntryReader = (leaf: number) => Promise<Buffer | undefined>;
 interface Standing {
   state: GenerationState;
   openedLeaf: number;
+  /** Leaves that closed or corrected it: its journals name one of these. */
+  causes: readonly number[];
 }
 
 /**
@@ -55,10 +57,17 @@ export class BooksAgain implements BooksSoFar {
     return this.#standing.size + this.#settled.size;
   }
 
-  /** Closed here, opened where we have no entries. */
-  isClosedOnly(generationId: string): boolean {
+  /** Closed or corrected here, and opened or closed where we have no entries. */
+  lacksBeginning(generationId: string): boolean {
     const state = this.#standing.get(generationId)?.state;
-    return state?.close !== undefined && state.opening === undefined;
+    return state !== undefined && (state.opening === undefined || state.close === undefined);
+  }
+
+  /** Whether this leaf closed or corrected the generation: no other can cause a journal of it. */
+  isCause(generationId: string, leaf: number): boolean {
+    const settled = this.#settled.get(generationId);
+    if (settled) return settled.closedLeaf === leaf;
+    return this.#standing.get(generationId)?.causes.includes(leaf) ?? false;
   }
 
   /** Its amounts cannot be worked out: the price book is not here. */
@@ -99,11 +108,13 @@ export class BooksAgain implements BooksSoFar {
     const state = booking.generation ?? known?.state;
     if (state === undefined) return [];
     const openedLeaf = booking.effect === 'opened' ? leaf : (known?.openedLeaf ?? leaf);
+    const isCause = booking.effect === 'closed' || booking.effect === 'corrected';
+    const causes = [...(known?.causes ?? []), ...(isCause ? [leaf] : [])];
     if (booking.awaits !== undefined) this.#awaiting.add(generationId);
     if (isDone(state)) {
       this.#settled.set(generationId, openedLeaf, Number(state.close?.leafIndex ?? openedLeaf));
       this.#standing.delete(generationId);
-    } else this.#standing.set(generationId, { state, openedLeaf });
+    } else this.#standing.set(generationId, { state, openedLeaf, causes });
     return booking.settled?.journals ?? [];
   }
 
@@ -129,7 +140,8 @@ export class BooksAgain implements BooksSoFar {
       const version = event.type === 'custos.generation.opened.v1' && event.data.versions.priceBook;
       if (version) await this.shelf.load(version);
       const { generation: state } = bookLeaf({ index: BigInt(leaf), event }, this, this.#terms);
-      if (state) this.#standing.set(generationId, { state, openedLeaf: place.openedLeaf });
+      const { openedLeaf, closedLeaf } = place;
+      if (state) this.#standing.set(generationId, { state, openedLeaf, causes: [closedLeaf] });
     }
   }
 

@@ -24,6 +24,7 @@ export function journalRecord(value: unknown): JournalRecord | undefined {
   if (!isMatch(id, NATURAL) || !isMatch(leafIndex, NATURAL) || typeof kind !== 'string')
     return undefined;
   if (generationId !== undefined && typeof generationId !== 'string') return undefined;
+  if (said['reverses'] != null && !isMatch(said['reverses'], NATURAL)) return undefined;
   if (!Array.isArray(postings) || postings.length > POSTINGS_MAX) return undefined;
   const read: { account: string; amountPicoUsd: bigint }[] = [];
   for (const posting of postings as unknown[]) {

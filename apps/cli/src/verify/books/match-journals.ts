@@ -75,6 +75,9 @@ export class JournalMatch {
       if (journal.reverses === undefined || !this.#expected.has(journal.reverses)) continue;
       this.#expected.delete(journal.reverses);
       this.#expected.delete(journal.id);
+      this.findings.notCovered(
+        'journals that are missing together with the one that takes each back: they add up to nothing',
+      );
     }
   }
 

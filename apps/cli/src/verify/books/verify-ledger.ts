@@ -88,12 +88,13 @@ class LedgerAudit {
 
   /** What depends on leaves that are not here is not judged. */
   #excuse(journal: JournalRecord): string | undefined {
-    const { generationId = '', said } = journal;
+    const { generationId = '', leafIndex, said } = journal;
     // The missing price book has been reported.
     if (this.#books.awaitsPrices(generationId))
       return 'amounts of generations without a price book';
+    if (!this.#books.isCause(generationId, Number(leafIndex))) return undefined;
     // Also at the end of a whole log: books are read after the checkpoint that they are exported under.
-    if (this.#books.isClosedOnly(generationId))
+    if (this.#books.lacksBeginning(generationId))
       return 'amounts of generations that were opened outside these leaves';
     const reverses = said['reverses'];
     if (typeof reverses === 'string' && BigInt(reverses) / 2n < BigInt(this.#firstLeaf))

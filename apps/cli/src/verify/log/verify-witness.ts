@@ -34,7 +34,7 @@ export const WITNESS: Mode = {
   },
 };
 
-/** The policy that comes with an export. Its log must be the one whose key the verifier holds. */
+/** The policy that comes with an export, as far as it is about the log whose key the verifier holds. */
 async function ownPolicy(
   source: ExportSource | undefined,
   key: NoteVerifier | undefined,
@@ -47,8 +47,8 @@ async function ownPolicy(
   findings.notCovered('whether these are witnesses to trust: the policy is the log’s own');
   try {
     const policy = parsePolicy(bytes.toString('utf8'));
-    const { logs } = policy;
-    if (logs.length === 1 && logs[0]?.verifier.verifierKey === key.verifierKey) return policy;
+    const logs = policy.logs.filter(({ verifier }) => verifier.verifierKey === key.verifierKey);
+    if (logs.length > 0) return { ...policy, logs };
     findings.fault('altered', place, 'it names other logs than the one of the given key');
   } catch (error) {
     if (!(error instanceof TransparencyError)) throw error;
@@ -77,8 +77,7 @@ export function judgeQuorum(
     const { checkpoint, cosignatures } = openCheckpoint(note, policy);
     const { origin, size } = checkpoint;
     const said = cosignatures.map(
-      ({ name, timeSeconds }) =>
-        `${name} at ${new Date(Number(timeSeconds) * 1_000).toISOString()}`,
+      ({ name, timeSeconds }) => `${name} at ${timeText(timeSeconds ?? 0n)}`,
     );
     Object.assign(findings.checked, {
       origin,
@@ -90,4 +89,10 @@ export function judgeQuorum(
     if (!(error instanceof TransparencyError)) throw error;
     findings.fault('unsigned', place, error.message);
   }
+}
+
+/** Later than any calendar of JavaScript (the year 275760), it is shown as it was signed. */
+function timeText(seconds: bigint): string {
+  const time = new Date(Number(seconds) * 1_000);
+  return Number.isNaN(time.getTime()) ? `second ${seconds}` : time.toISOString();
 }

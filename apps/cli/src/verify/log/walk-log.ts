@@ -57,14 +57,13 @@ class LogWalk {
     }
     await this.#walk(tree, base?.head ?? head);
     this.#judge.finish();
-    const clean = findings.faultCount === before;
-    if (!base && clean)
+    if (!base && findings.faultCount === before)
       findings.fault(
         'altered',
         main.place,
         'the tiles agree with each other and make up another tree than the one that was signed',
       );
-    if (base) await this.#growth(base, [main, ...statements], clean);
+    if (base) await this.#growth(base, [main, ...statements]);
     const { firstLeaf, endLeaf } = this.walked;
     findings.checked['origin'] = head.origin;
     findings.checked['size'] = head.size;
@@ -162,7 +161,6 @@ class LogWalk {
   async #growth(
     { head: base, tree }: { readonly head: SignedHead; readonly tree: TileTree },
     statements: readonly Statement[],
-    clean: boolean,
   ): Promise<void> {
     const { findings, previous } = this.log;
     const growth = new GrowthCheck(tree, base);
@@ -183,8 +181,7 @@ class LogWalk {
       if (holds) compared += 1;
       else if (holds === undefined)
         findings.notCovered('earlier checkpoints whose proofs need tiles that are not sound');
-      else if (clean)
-        findings.fault('equivocated', place, `no beginning of the signed tree of ${base.size}`);
+      else findings.fault('equivocated', place, `no beginning of the signed tree of ${base.size}`);
     }
     findings.checked['earlierCheckpoints'] = compared;
   }

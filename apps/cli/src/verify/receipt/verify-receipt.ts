@@ -31,6 +31,7 @@ export const RECEIPT: Mode = {
     const check = new ReceiptCheck(receipt, file, findings);
     if (options.policy !== undefined)
       judgeQuorum(receipt.checkpoint, readPolicy(options.policy), { file }, findings);
+    else findings.notCovered('witnesses: a policy of who must have signed is needed (--policy)');
     const proved = check.proveEvents(options.key);
     check.checkStory(proved);
     await check.checkAmounts(proved, options.books);
