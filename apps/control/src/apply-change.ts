@@ -11,6 +11,7 @@ import {
 import { applyCorrectionChange } from './corrections/correction-change.js';
 import { applyCreditChange } from './credits/credit-change.js';
 import { applyFactChange } from './facts/fact-change.js';
+import { applyHoldChange } from './holds/hold-change.js';
 
 /** Lets a recorded change take effect in the state tables. Runs in the transaction that marks it as applied. */
 export async function applyChange(manager: EntityManager, change: Change): Promise<void> {
@@ -77,6 +78,14 @@ export async function applyChange(manager: EntityManager, change: Change): Promi
     case 'correction.approved':
     case 'correction.withdrawn':
       await applyCorrectionChange(manager, change);
+      return;
+    case 'hold.proposed':
+    case 'hold.withdrawn':
+    case 'hold.set':
+    case 'hold.lift_proposed':
+    case 'hold.lift_withdrawn':
+    case 'hold.lifted':
+      await applyHoldChange(manager, change);
       return;
     case 'credit.bought':
       await applyCreditChange(manager, change);

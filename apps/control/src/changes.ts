@@ -2,6 +2,7 @@ import type { DecidedChange, RecordedChange } from '#libs/audit-log';
 import { correctionRecord, type CorrectionChange } from './corrections/correction-change.js';
 import { creditRecord, type CreditChange } from './credits/credit-change.js';
 import type { FactChange } from './facts/fact-change.js';
+import { holdRecord, isBindingHold, type HoldChange } from './holds/hold-change.js';
 import type { FactDefaults, LimitScope, Role, Workspace } from '#libs/identity';
 import type { LimitReset } from '#libs/kernel';
 
@@ -15,6 +16,7 @@ export type Change =
   | FactChange
   | CorrectionChange
   | CreditChange
+  | HoldChange
   | {
       readonly kind: 'organisation.created';
       readonly id: string;
@@ -71,6 +73,7 @@ const HASH_PREFIX_CHARS = 12;
 export function recordOf({ seq, decidedAt, actor, change }: DecidedChange<Change>): RecordedChange {
   if (change.kind === 'correction.approved') return correctionRecord(change);
   if (change.kind === 'credit.bought') return creditRecord(change);
+  if (isBindingHold(change)) return holdRecord(change);
   const { kind, id, ...rest } = change;
   const values: Record<string, unknown> = { ...rest, changeId: seq };
   if ('secretSha256' in rest) {

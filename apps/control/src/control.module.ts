@@ -23,6 +23,9 @@ import { CreditsController } from './credits/credits.controller.js';
 import { DecideFactHandler } from './facts/decide-fact.js';
 import { FactsController } from './facts/facts.controller.js';
 import { ProposeFactHandler } from './facts/propose-fact.js';
+import { DecideHoldHandler } from './holds/decide-hold.js';
+import { HoldsController } from './holds/holds.controller.js';
+import { ProposeHoldHandler } from './holds/propose-hold.js';
 import { AdminGuard, ApproverGuard, ControlInternalGuard, EitherGuard } from './guards.js';
 import { Outbox } from './outbox.js';
 import { SnapshotsController } from './snapshots.controller.js';
@@ -46,6 +49,7 @@ export class ControlModule {
         CorrectionsController,
         CreditsController,
         FactsController,
+        HoldsController,
         NotThereController,
         SnapshotsController,
       ],
@@ -64,9 +68,11 @@ export class ControlModule {
         CreateWorkspaceHandler,
         DecideCorrectionHandler,
         DecideFactHandler,
+        DecideHoldHandler,
         DisableApiKeyHandler,
         ProposeCorrectionHandler,
         ProposeFactHandler,
+        ProposeHoldHandler,
         SetLimitHandler,
       ],
       exports: [ControlPlane],

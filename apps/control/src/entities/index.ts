@@ -1,6 +1,7 @@
 import { CorrectionEntity } from '../corrections/correction.entity.js';
 import { CreditEntity } from '../credits/credit.entity.js';
 import { CustomerFactEntity } from '../facts/customer-fact.entity.js';
+import { LegalHoldEntity } from '../holds/legal-hold.entity.js';
 import { ApiKeyEntity } from './api-key.entity.js';
 import { OrganisationEntity } from './organisation.entity.js';
 import { PriceBookEntity } from './price-book.entity.js';
@@ -13,6 +14,7 @@ export const CONTROL_ENTITIES = [
   CorrectionEntity,
   CreditEntity,
   CustomerFactEntity,
+  LegalHoldEntity,
   OrganisationEntity,
   PriceBookEntity,
   WorkspaceEntity,

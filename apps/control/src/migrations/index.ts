@@ -5,6 +5,7 @@ import { FactVersions1763720200003 } from './1763720200003-fact-versions.js';
 import { LimitResets1763720200004 } from './1763720200004-limit-resets.js';
 import { OrganisationLedger1763720200005 } from './1763720200005-organisation-ledger.js';
 import { Money1763720200006 } from './1763720200006-money.js';
+import { LegalHolds1763720200007 } from './1763720200007-legal-holds.js';
 
 /** In order. For `runMigrations` with `schema: 'control'`. */
 export const controlMigrations: readonly (new () => MigrationInterface)[] = [
@@ -14,4 +15,5 @@ export const controlMigrations: readonly (new () => MigrationInterface)[] = [
   LimitResets1763720200004,
   OrganisationLedger1763720200005,
   Money1763720200006,
+  LegalHolds1763720200007,
 ];

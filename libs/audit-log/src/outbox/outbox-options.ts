@@ -10,19 +10,26 @@ export interface DecidedChange<Change> {
   readonly change: Change;
 }
 
-/** A change as the log is told: most are said alike; those that the ledger posts from have a shape of their own. */
+/** A change as the log is told: most are said alike; those that the ledger goes by have a shape of their own. */
 export type RecordedChange =
   | {
       readonly type: EventType & `custos.${'control' | 'pricebook' | 'policy'}.${string}`;
       readonly data: ControlChange;
     }
   | {
-      [T in 'custos.ledger.correction.v1' | 'custos.ledger.credit.v1']: {
+      [T in OwnShape]: {
         readonly type: T;
         readonly subject: string;
         readonly data: EventData[T];
       };
-    }['custos.ledger.correction.v1' | 'custos.ledger.credit.v1'];
+    }[OwnShape];
+
+/** What the ledger posts from, or keeps by. */
+type OwnShape =
+  | 'custos.ledger.correction.v1'
+  | 'custos.ledger.credit.v1'
+  | 'custos.legal_hold.set.v1'
+  | 'custos.legal_hold.lifted.v1';
 
 export interface OutboxOptions<Change, State> {
   readonly database: DataSource;

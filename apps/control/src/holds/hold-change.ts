@@ -1,0 +1,102 @@
+import type { EntityManager } from 'typeorm';
+import type { LegalHoldScope } from '#libs/audit-events';
+import { LegalHoldEntity } from './legal-hold.entity.js';
+
+interface Said {
+  readonly id: string;
+  readonly ledgerId: string;
+  readonly by: string;
+  readonly at: string;
+}
+
+/** How holds change. Only an approved beginning and an approved end bind the ledger. */
+export type HoldChange =
+  | (Said & {
+      readonly kind: 'hold.proposed';
+      readonly scope: LegalHoldScope;
+      readonly matter: string;
+      readonly reason: string;
+    })
+  | (Said & { readonly kind: 'hold.withdrawn' })
+  | (Said & {
+      readonly kind: 'hold.set';
+      readonly scope: LegalHoldScope;
+      readonly matter: string;
+      readonly reason: string;
+      readonly author: string;
+    })
+  | (Said & { readonly kind: 'hold.lift_proposed'; readonly reason: string })
+  | (Said & { readonly kind: 'hold.lift_withdrawn' })
+  | (Said & { readonly kind: 'hold.lifted'; readonly reason: string; readonly author: string });
+
+type Binding = Extract<HoldChange, { kind: 'hold.set' | 'hold.lifted' }>;
+
+export const isBindingHold = (change: { readonly kind: string }): change is Binding =>
+  change.kind === 'hold.set' || change.kind === 'hold.lifted';
+
+/** What the ledger folds. */
+export function holdRecord(change: Binding) {
+  const { id, at, author, by, reason } = change;
+  const said = { holdId: id, at, author, approver: by, reason };
+  return change.kind === 'hold.set'
+    ? {
+        type: 'custos.legal_hold.set.v1' as const,
+        subject: id,
+        data: { ...said, matter: change.matter, scope: change.scope },
+      }
+    : { type: 'custos.legal_hold.lifted.v1' as const, subject: id, data: said };
+}
+
+export async function applyHoldChange(manager: EntityManager, change: HoldChange): Promise<void> {
+  const { id, by } = change;
+  const at = new Date(change.at);
+  switch (change.kind) {
+    case 'hold.proposed':
+      await manager.insert(LegalHoldEntity, {
+        id,
+        ledgerId: change.ledgerId,
+        scope: change.scope,
+        matter: change.matter,
+        reason: change.reason,
+        status: 'proposed',
+        author: by,
+        proposedAt: at,
+      });
+      return;
+    case 'hold.withdrawn':
+      await manager.update(
+        LegalHoldEntity,
+        { id, status: 'proposed' },
+        { status: 'withdrawn', decidedBy: by, decidedAt: at },
+      );
+      return;
+    case 'hold.set':
+      await manager.update(
+        LegalHoldEntity,
+        { id, status: 'proposed' },
+        { status: 'in-force', decidedBy: by, decidedAt: at },
+      );
+      return;
+    case 'hold.lift_proposed':
+      await manager.update(
+        LegalHoldEntity,
+        { id, status: 'in-force' },
+        { status: 'lifting', liftAuthor: by, liftReason: change.reason },
+      );
+      return;
+    case 'hold.lift_withdrawn':
+      await manager.update(
+        LegalHoldEntity,
+        { id, status: 'lifting' },
+        { status: 'in-force', liftAuthor: null, liftReason: null },
+      );
+      return;
+    case 'hold.lifted':
+      await manager.update(
+        LegalHoldEntity,
+        { id, status: 'lifting' },
+        { status: 'lifted', liftedBy: by, liftedAt: at },
+      );
+      return;
+  }
+}
