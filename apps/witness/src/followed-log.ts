@@ -122,12 +122,15 @@ export class FollowedLog {
   ): Promise<void> {
     const { memory, logger } = this.tools;
     const key = opened.verified[0]!.keyHash.toString(16).padStart(8, '0');
-    const evidence = `${key}-${size}-${rootHash.toString('hex').slice(0, 16)}.checkpoint`;
-    if (!(await memory.keepEvidence(evidence, signedPart(opened)))) return;
-    const level = finding === 'two_roots_for_one_size' ? 'error' : 'warn';
-    logger[level](`witness.${finding}`, {
+    const convicts = finding === 'two_roots_for_one_size';
+    const name = `${size}-${rootHash.toString('hex').slice(0, 16)}.checkpoint`;
+    const evidence = await memory.keepEvidence(`${finding}-${key}`, name, signedPart(opened));
+    // Of what anybody can send, only what is new and kept is worth a line.
+    if (evidence === 'known' || (evidence === 'full' && !convicts)) return;
+    logger[convicts ? 'error' : 'warn'](`witness.${finding}`, {
       origin: this.origin,
       size: size.toString(),
+      root: rootHash.toString('base64'),
       seenSize: this.seen.size.toString(),
       evidence,
     });

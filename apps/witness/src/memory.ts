@@ -3,8 +3,11 @@ import { createHash } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** Evidence is kept for people; a log that floods us with its own contradictions does not fill the disk. */
-const EVIDENCE_FILES_MAX = 200;
+/**
+ * Evidence is kept for people; a log that floods us with its own contradictions does not fill the disk. Counted for each
+ * kind and key: a bad proof around a true checkpoint can come from anybody, and must not crowd out what convicts a log.
+ */
+const EVIDENCE_FILES_MAX = 100;
 
 /** A folder with the newest cosigned checkpoint of every log, and what logs signed that they should not have. */
 export class Memory {
@@ -30,12 +33,15 @@ export class Memory {
     await writeDurably(this.folder, fileOf(origin), note);
   }
 
-  /** Keeps a checkpoint that its log signed and that does not fit what this witness has seen. False: not kept. */
-  async keepEvidence(name: string, note: string): Promise<boolean> {
-    const kept = await readdir(this.#evidence);
-    if (kept.includes(name) || kept.length >= EVIDENCE_FILES_MAX) return false;
-    await writeDurably(this.#evidence, name, note);
-    return true;
+  /** Keeps a checkpoint that its log signed and that does not fit what this witness has seen, beside others of its kind. */
+  async keepEvidence(kind: string, name: string, note: string): Promise<'kept' | 'known' | 'full'> {
+    const files = await readdir(this.#evidence);
+    const file = `${kind}-${name}`;
+    if (files.includes(file)) return 'known';
+    if (files.filter((known) => known.startsWith(`${kind}-`)).length >= EVIDENCE_FILES_MAX)
+      return 'full';
+    await writeDurably(this.#evidence, file, note);
+    return 'kept';
   }
 }
 

@@ -253,6 +253,23 @@ describe('a log that forks with its own key', () => {
     expect((await witness.post(await honest.request(20, 40))).status).toBe(200);
   });
 
+  test('is convicted also where somebody has sent many true checkpoints with bad proofs before', async () => {
+    const witness = await stage.start();
+    const honest = MemoryLog.grown(key, 240);
+    expect((await witness.post(await honest.request(0, 20))).status).toBe(200);
+    // No key is needed for this: checkpoints are public.
+    for (let size = 21; size <= 240; size++) {
+      const body = addCheckpointBody(20, [strayHash('none')], honest.checkpoint(size));
+      expect((await witness.post(body)).status).toBe(422);
+    }
+    const forked = MemoryLog.grown(key, 20, { at: 15, name: 'other' });
+    expect(await witness.post(await forked.request(20, 20))).toEqual(conflictAt(20));
+    const names = await readdir(join(stage.folder, 'evidence'));
+    const convicting = names.filter((name) => name.startsWith('two_roots_for_one_size-'));
+    expect(convicting).toHaveLength(1);
+    expect(names.length).toBeLessThan(200);
+  });
+
   const logVerifier = () => parseVerifierKey(key.verifierKey);
 });
 
