@@ -63,6 +63,10 @@ describe('an invoice in the books', () => {
     ['no whole cents', { payablePicoUsd: '12345000000000' }],
     ['more than half a cent a line', { payablePicoUsd: '12370000000000' }],
     ['less than half a cent a line', { payablePicoUsd: '12320000000000' }],
+    [
+      'more than a posting can hold, over as many lines',
+      { payablePicoUsd: `1${'0'.repeat(20)}`, lines: Number.MAX_SAFE_INTEGER },
+    ],
   ])('posts nothing under the name of rounding that asks for %s', (_what, changes) => {
     const one = books();
     expect(one.take({ index: 9n, event: event(changes) })).toEqual([]);

@@ -10,6 +10,9 @@ export interface BookedInvoice {
   readonly journal?: Journal;
 }
 
+/** More lines than any invoice has; half a cent of each is far below what a posting can hold. */
+const LINES_MAX = 100_000_000;
+
 /** One invoice per organisation and month. */
 export const invoiceKey = (organisationId: string, period: string): string =>
   `${period}/${organisationId}`;
@@ -28,7 +31,7 @@ export function bookInvoice(
   if (books.hasInvoice(key)) return { effect: 'repeated' };
   const payable = BigInt(said.payablePicoUsd);
   const difference = payable - BigInt(said.exactPicoUsd);
-  const most = (BigInt(said.lines) * PICO_USD_PER_CENT) / 2n;
+  const most = (BigInt(Math.min(said.lines, LINES_MAX)) * PICO_USD_PER_CENT) / 2n;
   if (payable % PICO_USD_PER_CENT !== 0n || difference > most || -difference > most)
     return { effect: 'unusable' };
   if (difference === 0n) return { effect: 'invoiced', invoice: { key, said } };

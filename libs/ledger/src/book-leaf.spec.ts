@@ -8,6 +8,7 @@ import type {
   LedgerCorrection,
 } from '#libs/audit-events';
 import type { Price } from '#libs/catalog';
+import { bookDue } from './book-due.js';
 import { BooksInMemory } from './books-in-memory.js';
 import type { Journal } from './journal.js';
 
@@ -236,6 +237,114 @@ describe('in any interleaving of partitions', () => {
         expect(new Set(journals.map((j) => j.id)).size).toBe(journals.length);
         for (const { postings } of journals)
           expect(postings.reduce((sum, p) => sum + BigInt(p.amountPicoUsd), 0n)).toBe(0n);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe('the months, in any interleaving of partitions', () => {
+  const [NOVEMBER, DECEMBER, JANUARY] = [
+    AT,
+    '2026-12-20T10:00:00.000Z',
+    '2027-01-20T10:00:00.000Z',
+  ];
+  const closed = (wseq: number, period: string, next: Readonly<Record<string, number>>) =>
+    say(
+      'custos.ledger.period_closed.v1',
+      'ledger',
+      wseq,
+      {
+        period,
+        at: AT,
+        logId: 'log-1',
+        through: Object.entries(next).map(([topic, n]) => ({
+          topic,
+          partition: 0,
+          next: n.toString(),
+        })),
+      },
+      period === '2026-11' ? '2026-12-04T00:00:00.000Z' : '2027-01-04T00:00:00.000Z',
+    );
+  const credits = { 'control-2': 1, 'control-3': 1 };
+  const other = { ...opened().event, wseq: 2, id: 'ingress.2' } as CustosEvent;
+  Object.assign(other, { data: { ...other.data, generationId: 'gen-2' } });
+  const records = [
+    opened(),
+    close(),
+    // Said in December of what was used in November, and corrected before anybody read that.
+    { event: other },
+    close({ generationId: 'gen-2', at: NOVEMBER }, 3, 'ingress', DECEMBER),
+    correction(1, { amount: { customerPicoUsd: '5' } }, NOVEMBER),
+    correction(2, { usage: [{ attempt: 1, usage }] }, DECEMBER),
+    correction(3, { amount: { customerPicoUsd: '7' } }, JANUARY),
+    correction(4, { generationId: 'gen-2', number: 1, amount: { customerPicoUsd: '9' } }, JANUARY),
+    credit('control-2'),
+    credit('control-3'),
+    closed(0, '2026-11', { ...credits, ingress: 2, control: 2 }),
+    closed(1, '2026-12', { ...credits, ingress: 4, control: 3 }),
+  ];
+  const writers = [...new Set(records.map((r) => r.event.writer))];
+
+  const inOrder = fc.shuffledSubarray(records, { minLength: records.length }).map((order) => {
+    const next = new Map(writers.map((w) => [w, 0]));
+    // Within one writer, here a partition of its own, the order is the log's.
+    return order.map(({ event: { writer } }) => {
+      const own = records.filter((r) => r.event.writer === writer);
+      const i = next.get(writer) ?? 0;
+      next.set(writer, i + 1);
+      return own[i]!;
+    });
+  });
+  const bookAt = (leaves: readonly Said[], pricesKnown = true): readonly Journal[] => {
+    const books = new BooksInMemory(pricesKnown ? terms : { pricesOf: () => undefined });
+    const journals = leaves.flatMap(({ event }, i) => {
+      const place = {
+        logId: 'log-1',
+        topic: event.writer,
+        partition: 0,
+        offset: BigInt(event.wseq),
+      };
+      return books.take({ index: BigInt(i), event, place });
+    });
+    if (pricesKnown) return journals;
+    // The price book comes last of all.
+    return [
+      ...journals,
+      ...['gen-1', 'gen-2'].flatMap((id) => {
+        const state = books.generation(id);
+        return state === undefined ? [] : (bookDue(state, terms).settled?.journals ?? []);
+      }),
+    ];
+  };
+  const byMonth = (journals: readonly Journal[]) =>
+    Object.fromEntries(
+      ['2026-11', '2026-12', '2027-01'].map((month) => [
+        month,
+        balance(journals.filter((j) => j.period === month)),
+      ]),
+    );
+  const said = (journals: readonly Journal[]) =>
+    journals.map((j) => `${j.period} ${j.kind} ${JSON.stringify(j.postings)}`).sort();
+
+  it.each([
+    ['its close is read', true],
+    ['its price book comes', false],
+  ])('a correction that is read before %s is posted as if it had come later', (_, known) => {
+    const expected = bookAt(records);
+    expect(byMonth(expected)).toMatchObject({
+      '2026-11': { 'customer:org:receivable': '5', 'customer:org:prepaid': '-1000' },
+      '2026-12': { 'customer:org:receivable': '895' },
+      '2027-01': { 'customer:org:receivable': '-884' },
+    });
+    fc.assert(
+      fc.property(inOrder, (order) => {
+        const journals = bookAt(order, known);
+        expect(said(journals)).toEqual(said(expected));
+        expect(new Set(journals.map((j) => j.id)).size).toBe(journals.length);
+        const standing = new Set(journals.map((j) => j.id));
+        for (const { reverses } of journals)
+          if (reverses !== undefined) expect(standing.has(reverses)).toBe(true);
       }),
       { numRuns: 300 },
     );

@@ -1,5 +1,6 @@
 import type { CustosEvent } from '#libs/audit-events';
-import { bookLeaf, type Booking, type BooksSoFar, type Leaf, type Terms } from './book-leaf.js';
+import type { Terms } from './book-due.js';
+import { bookLeaf, type Booking, type BooksSoFar, type Leaf } from './book-leaf.js';
 import type { Journal } from './journal.js';
 import type { GenerationState } from './life-cycle.js';
 import type { ClosedPeriod } from './period.js';

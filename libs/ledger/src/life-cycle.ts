@@ -67,6 +67,8 @@ export interface GenerationState {
   /** The close in force. */
   readonly close?: Close;
   readonly correction?: Correction;
+  /** Corrections before it that were read before anything was booked: each is posted in its turn, and then forgotten. */
+  readonly overtaken?: readonly Correction[];
   readonly booked?: Booked;
 }
 
@@ -187,7 +189,11 @@ export function fold(
         ...(usage !== undefined && { usage }),
         ...(amount !== undefined && { amount }),
       };
-      return { effect: 'corrected', state: { ...state, correction } };
+      const overtaken =
+        state.booked === undefined && state.correction !== undefined
+          ? { overtaken: [...(state.overtaken ?? []), state.correction] }
+          : {};
+      return { effect: 'corrected', state: { ...state, correction, ...overtaken } };
     }
     case 'custos.ledger.cost_differed.v1':
       return { state, effect: 'said' };

@@ -1,5 +1,6 @@
 import type { CustosEvent } from '#libs/audit-events';
-import { bookLeaf, type BooksSoFar, type Terms } from '../book-leaf.js';
+import type { Terms } from '../book-due.js';
+import { bookLeaf, type BooksSoFar } from '../book-leaf.js';
 import { isGenerationEvent, type GenerationState } from '../life-cycle.js';
 import type { RatedAttempt } from '../settle.js';
 
@@ -24,10 +25,11 @@ export function ratingHistory(
     if (!isGenerationEvent(event)) continue;
     const booking = bookLeaf({ index: leafIndex, event }, books, terms);
     state = booking.generation ?? state;
-    for (const journal of booking.settled?.journals ?? []) {
+    const { settled } = booking;
+    for (const journal of settled?.journals ?? []) {
       const rated =
         journal.reverses === undefined
-          ? booking.settled?.settlement.attempts
+          ? settled?.ratings.get(journal.id)
           : ratings.get(journal.reverses);
       if (rated !== undefined) ratings.set(journal.id, rated);
     }
