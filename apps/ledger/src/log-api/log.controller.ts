@@ -10,6 +10,7 @@ import {
 import type { LedgerAppErrorCode } from '../ledger.errors.js';
 import { EntriesGuard } from '../ledger.guards.js';
 import { Ledger } from '../ledger.js';
+import { minimumIndex } from '../retention/minimum-index.js';
 
 /** A tile never changes: whoever has it, partial ones too, has it for good. */
 const FOR_EVER = 'max-age=31536000, immutable';
@@ -33,6 +34,15 @@ export class LogController {
       .header('content-type', 'text/plain; charset=utf-8')
       .header('cache-control', 'no-cache')
       .send(latest.note);
+  }
+
+  /** Of tlog-tiles: every entry from here on is there. 0 until something was removed under a retention policy. */
+  @Get('minimum-index')
+  async minimumIndex(@Res() reply: FastifyReply): Promise<void> {
+    await reply
+      .header('content-type', 'text/plain; charset=utf-8')
+      .header('cache-control', 'no-cache')
+      .send(`${minimumIndex(await this.ledger.kept.removed())}\n`);
   }
 
   @Get('tile/entries/*')

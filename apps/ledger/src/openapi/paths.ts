@@ -204,6 +204,19 @@ export const AUDIT_PATHS = {
       },
     },
   },
+  '/log/minimum-index': {
+    get: {
+      operationId: 'getMinimumIndex',
+      summary: 'Every entry from here on is there; 0 until something was removed.',
+      ...open,
+      responses: {
+        '200': {
+          description: 'A decimal number.',
+          content: { 'text/plain': { schema: { type: 'string' } } },
+        },
+      },
+    },
+  },
   '/log/tile/{tilePath}': {
     get: {
       operationId: 'getTile',

@@ -5,6 +5,7 @@ import type { AgedPart } from '#libs/ledger-store';
 import { parseRequest } from '#libs/platform';
 import { AdminGuard, AuditorOrAdminGuard } from '../ledger.guards.js';
 import { Ledger } from '../ledger.js';
+import { minimumIndex } from './minimum-index.js';
 import type { RetentionOutcome } from './retention.js';
 
 const applied = z.strictObject({ plan: z.string().regex(/^sha256:[0-9a-f]{64}$/) });
@@ -43,8 +44,7 @@ export class RetentionController {
             held: plan.held.map(told),
           }
         : null,
-      // Of tlog-tiles: every entry from here on is there; of those below some may be.
-      minimumIndex: removed.reduce((max, r) => (r.end > max ? r.end : max), 0n).toString(),
+      minimumIndex: minimumIndex(removed),
       removed: removed.map(({ first, end, recordLeaf, ...rest }) => ({
         firstLeaf: first.toString(),
         endLeaf: end.toString(),

@@ -1,7 +1,7 @@
 import type { NoteVerifier } from '#libs/transparency';
 import type { Findings } from '../report.js';
 import { FILE_BYTES_MAX, type ExportSource } from '../source/export-source.js';
-import { MANIFEST, readManifest, type Manifest } from '../source/manifest.js';
+import { countOf, MANIFEST, readManifest, type Manifest } from '../source/manifest.js';
 import { CHECKPOINT, findTwoRoots, readHistory, type Statement } from './signed-history.js';
 import { readHead, type SignedHead } from './signed-head.js';
 
@@ -58,7 +58,7 @@ export async function openLog(log: LogToWalk): Promise<OpenedLog | undefined> {
   const walked = {
     head,
     ...(manifest && { manifest }),
-    firstLeaf: manifest?.firstLeaf ?? 0,
+    firstLeaf: manifest?.firstLeaf ?? (await minimumIndex(source, head)),
     endLeaf: manifest?.endLeaf ?? head.size,
   };
   const main = { head, place: { file: CHECKPOINT } };
@@ -66,6 +66,16 @@ export async function openLog(log: LogToWalk): Promise<OpenedLog | undefined> {
   const statements = [...others, ...(log.previous ? [log.previous] : [])];
   findTwoRoots([main, ...statements], findings);
   return { walked, main, statements };
+}
+
+/**
+ * Below it a running log has let entries go under its retention policy (tlog-tiles: pruning). What it says is believed in
+ * one way only: what lies below is reported as not covered.
+ */
+async function minimumIndex(source: ExportSource, head: SignedHead): Promise<number> {
+  const bytes = await source.read('minimum-index', FILE_BYTES_MAX.note);
+  const index = countOf(bytes?.toString('utf8').trim());
+  return index === undefined ? 0 : Math.min(index, head.size);
 }
 
 async function soundManifest(log: LogToWalk, head: SignedHead): Promise<Manifest | undefined> {
