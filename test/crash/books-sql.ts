@@ -12,10 +12,10 @@ export const LEASES_OF_THE_DEAD = `
   select count(*)::int as n from ledger.lease l join ledger.writer_high_water w using (writer)
   where l.state = 'open' and (w.retired or w.stopped)`;
 
-/** Six missed heartbeats, by the log's own time. */
+/** Two missed heartbeats, by the log's own time. */
 export const SILENT_WRITERS = `
   select writer from ledger.writer_high_water where not stopped and not retired and wseq >= 0
-    and last_seen_at < (select max(last_seen_at) from ledger.writer_high_water) - interval '12 s'`;
+    and last_seen_at < (select max(last_seen_at) from ledger.writer_high_water) - interval '5 s'`;
 
 export const GENERATIONS = `
   select g.id, g.status, g.amount_pico::text as amount,
@@ -24,8 +24,11 @@ export const GENERATIONS = `
        from ledger.journal j where j.generation_id = g.id)::int as journals,
     coalesce(g.state -> 'close' -> 'attempts', '[]') as attempts,
     (select coalesce(json_agg(json_build_object(
-         'requestId', d -> 'data' -> 'attempt' ->> 'requestId', 'at', d ->> 'recordedAt')), '[]')
-       from unnest(array_append(g.dispatched, g.opened)) as d where d is not null) as authorised
+         'requestId', convert_from(e.bytes, 'UTF8')::json -> 'data' -> 'attempt' ->> 'requestId',
+         'at', to_char(l.recorded_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))), '[]')
+       from unnest(g.leaves) as x(leaf_index)
+       join ledger.leaf l on l.leaf_index = x.leaf_index join ledger.entry e on e.leaf_index = x.leaf_index
+       where l.effect in ('opened', 'dispatched')) as authorised
   from ledger.generation g`;
 
 /** One row for each sum that differs from the costs of all generations. */

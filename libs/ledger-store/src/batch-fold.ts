@@ -7,10 +7,7 @@ import {
   type Booking,
   type GenerationEvent,
   type Leaf,
-  type LeafPlace,
-  type Noted,
 } from '#libs/ledger';
-import { leafHash } from '#libs/transparency';
 import { BooksWork, type LoadedBooks } from './books-work.js';
 import type { DecodedRecord } from './decode-records.js';
 import type { QuarantineCode } from './errors.js';
@@ -78,7 +75,7 @@ export class BatchFold {
     const effect =
       refused ??
       (read.ok
-        ? this.#effectOf(read.event, source, index, record.offset, recordedAt)
+        ? this.#effectOf(read.event, source, index, record.offset)
         : this.#setAside(index, 'unreadable', null, read.fault));
     this.leaves.push({
       index,
@@ -86,7 +83,7 @@ export class BatchFold {
       offset: record.offset,
       type: envelope?.type ?? null,
       generationId: read.ok && isGenerationEvent(read.event) ? read.event.data.generationId : null,
-      hash: leafHash(record.value),
+      hash: record.leafHash,
       recordedAt,
       effect,
     });
@@ -135,18 +132,10 @@ export class BatchFold {
     return undefined;
   }
 
-  #effectOf(
-    event: CustosEvent,
-    source: Source,
-    index: bigint,
-    offset: bigint,
-    recordedAt: string,
-  ): string {
+  #effectOf(event: CustosEvent, source: Source, index: bigint, offset: bigint): string {
     const { topic, partition } = source;
     const place = { logId: this.books.logId, topic, partition, offset };
-    const leaf = { topic, partition, offset: offset.toString(), index: index.toString() };
-    if (isGenerationEvent(event))
-      return this.#foldGeneration({ index, event, place }, event, leaf, recordedAt);
+    if (isGenerationEvent(event)) return this.#foldGeneration({ index, event, place }, event);
     const kept = this.retention.take(event, index);
     if (kept !== undefined) return kept;
     const booking = bookLeaf({ index, event, place }, this.books, this.context);
@@ -205,12 +194,7 @@ export class BatchFold {
     }
   }
 
-  #foldGeneration(
-    sealed: Leaf,
-    event: GenerationEvent,
-    leaf: LeafPlace,
-    recordedAt: string,
-  ): string {
+  #foldGeneration(sealed: Leaf, event: GenerationEvent): string {
     const { generationId } = event.data;
     let work = this.generations.get(generationId);
     if (work === undefined) {
@@ -222,39 +206,30 @@ export class BatchFold {
     const { opening } = booking.generation ?? work.state;
     if (effect === 'opened' && opening !== undefined) this.limits.place(generationId, opening);
     this.#note(work, booking);
-    work.leaves.push(leaf.index);
+    work.leaves.push(sealed.index.toString());
     this.changed.add(generationId);
-    this.#keepDocument(work, event, { eventId: event.id, writer: event.writer, recordedAt, leaf });
+    this.#keep(work, event, sealed.index);
     return effect;
   }
 
-  #keepDocument(
-    work: GenerationWork,
-    event: GenerationEvent,
-    noted: Omit<Noted<never>, 'data'>,
-  ): void {
+  #keep(work: GenerationWork, event: GenerationEvent, index: bigint): void {
     switch (event.type) {
       case 'custos.generation.opened.v1':
-        work.opened ??= { ...noted, data: event.data };
+        work.opened ??= event.data;
         break;
       case 'custos.generation.refused.v1':
-        work.refused ??= { ...noted, data: event.data };
-        break;
-      case 'custos.attempt.dispatched.v1':
-        work.dispatched.push({ ...noted, data: event.data });
+        work.refused ??= event.data;
         break;
       case 'custos.generation.closed.v1':
-        work.closes.push({ ...noted, data: event.data });
         if (work.state.close?.eventId === event.id) {
           work.closedAt = event.data.at;
           work.lastByteAt = event.data.lastByteAt ?? null;
         }
         break;
-      case 'custos.generation.progress.v1':
-      case 'custos.ledger.correction.v1':
-        break;
       case 'custos.ledger.cost_differed.v1':
-        this.books.said(event.data, BigInt(noted.leaf.index));
+        this.books.said(event.data, index);
+        break;
+      default:
         break;
     }
   }
@@ -283,8 +258,6 @@ const emptyWork = (id: string): GenerationWork => ({
   settled: undefined,
   opened: undefined,
   refused: undefined,
-  dispatched: [],
-  closes: [],
   leaves: [],
   closedAt: null,
   lastByteAt: null,

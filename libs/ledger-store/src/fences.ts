@@ -47,12 +47,12 @@ export async function lockFences(
 }
 
 /** What is new behind the fences. Throws `log_gap` where records between are missing. */
-export function beyondFences(
-  records: readonly LogRecord[],
+export function beyondFences<R extends LogRecord>(
+  records: readonly R[],
   sources: ReadonlyMap<string, Source>,
-): { readonly fresh: LogRecord[]; readonly ends: FenceMove[] } {
+): { readonly fresh: R[]; readonly ends: FenceMove[] } {
   const next = new Map<Source, bigint>();
-  const fresh: LogRecord[] = [];
+  const fresh: R[] = [];
   for (const record of records) {
     const source = sources.get(placeOf(record.topic, record.partition))!;
     const expected = next.get(source) ?? source.next;

@@ -5,6 +5,8 @@ export { Checkpoints } from './checkpoints.js';
 export type { CheckpointBody, PublishedCheckpoint } from './checkpoints.js';
 export type { LeaseOutcome, LeaseRequest, PeriodUsage, ScopeUsage } from './balances.js';
 export { Credits } from './credits.js';
+export { decodeRecords } from './decode-records.js';
+export type { DecodedRecord } from './decode-records.js';
 export type { LedgerStoreErrorCode, QuarantineCode } from './errors.js';
 export { ExportSnapshot } from './export-snapshot.js';
 export type { AccountBalance } from './export-snapshot.js';

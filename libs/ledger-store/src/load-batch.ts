@@ -196,8 +196,6 @@ export const workOf = (row: GenerationRow): GenerationWork => ({
   settled: row.settled ?? undefined,
   opened: undefined,
   refused: undefined,
-  dispatched: [],
-  closes: [],
   leaves: [],
   closedAt: row.closed_at?.toISOString() ?? null,
   lastByteAt: row.last_byte_at?.toISOString() ?? null,

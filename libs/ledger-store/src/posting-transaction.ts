@@ -1,7 +1,7 @@
 import type { ClientBase } from 'pg';
 import type { LogRecord } from '#libs/audit-events';
 import { BatchFold } from './batch-fold.js';
-import { decodeRecord } from './decode-records.js';
+import { decodeRecord, type DecodedRecord } from './decode-records.js';
 import { beyondFences, lockFences, moveFences, placeOf } from './fences.js';
 import {
   loadBooks,
@@ -44,14 +44,14 @@ export class PostingTransaction {
   /**
    * Takes a batch of records into the books, once: leaves, trails, postings, holds and the fence change in one
    * transaction. What lies before the fence is dropped. Throws `log_gap` when records between fence and batch are
-   * missing, `fence_moved` when another sequencer was faster; then nothing has changed.
+   * missing, `fence_moved` when another sequencer was faster; then nothing has changed. Records may be decoded already.
    */
-  async applyBatch(records: readonly LogRecord[]): Promise<Applied> {
+  async applyBatch(records: readonly (LogRecord | DecodedRecord)[]): Promise<Applied> {
     return this.#inTransaction(async (settling) => {
       const sources = await lockFences(this.client, this.logId, records);
       const { fresh, ends } = beyondFences(records, sources);
       if (fresh.length === 0) return NOTHING;
-      const decoded = fresh.map(decodeRecord);
+      const decoded = fresh.map((r) => ('read' in r ? r : decodeRecord(r)));
       const tree = await lockTree(this.client);
       const { size } = tree;
       const generations = await loadGenerations(this.client, decoded);

@@ -1,10 +1,5 @@
-import type {
-  AttemptDispatched,
-  GenerationClosed,
-  GenerationOpened,
-  GenerationRefused,
-} from '#libs/audit-events';
-import type { GenerationState, Journal, Noted, SettledNote } from '#libs/ledger';
+import type { GenerationOpened, GenerationRefused } from '#libs/audit-events';
+import type { GenerationState, Journal, SettledNote } from '#libs/ledger';
 import type { QuarantineCode } from './errors.js';
 
 /** One partition's fence. */
@@ -41,14 +36,14 @@ export interface WriterRow {
   dirty: boolean;
 }
 
-/** A generation while a batch works on it; the documents are only those that this batch adds. */
+/** A generation while a batch works on it. */
 export interface GenerationWork {
   state: GenerationState;
   settled: SettledNote | undefined;
-  opened: Noted<GenerationOpened> | undefined;
-  refused: Noted<GenerationRefused> | undefined;
-  readonly dispatched: Noted<AttemptDispatched>[];
-  readonly closes: Noted<GenerationClosed>[];
+  /** What opened or refused it, where this batch has the record. */
+  opened: GenerationOpened | undefined;
+  refused: GenerationRefused | undefined;
+  /** Leaves that this batch adds. */
   readonly leaves: string[];
   /** Times of the close in force, once one was read in this batch or loaded. */
   closedAt: string | null;

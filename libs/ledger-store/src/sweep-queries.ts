@@ -69,7 +69,10 @@ export class SweepQueries {
       estimate: string | null;
     }>(
       `select g.id, g.writer, g.state,
-         g.opened -> 'data' -> 'plan' -> 'requirements' ->> 'inputTokensEstimate' as estimate
+         (select convert_from(e.bytes, 'UTF8')::json -> 'data' -> 'plan' -> 'requirements' ->> 'inputTokensEstimate'
+          from unnest(g.leaves) as x(leaf_index)
+          join ledger.leaf l on l.leaf_index = x.leaf_index join ledger.entry e on e.leaf_index = x.leaf_index
+          where l.effect = 'opened' limit 1) as estimate
        from ledger.generation g
        where g.status = 'open' and (g.writer = any($1::text[]) or exists (
          select from ledger.writer_high_water w

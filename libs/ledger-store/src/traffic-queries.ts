@@ -9,7 +9,6 @@ import {
   type GenerationRefused,
   type HealthRecorded,
 } from '#libs/audit-events';
-import type { Noted } from '#libs/ledger';
 import { CITED_DIGEST, CITES_DIGEST } from './cited-records.js';
 
 /** Rows per round trip: a page of opened generations is some 2 MB. */
@@ -60,17 +59,27 @@ export class TrafficQueries {
       const { rows } = await this.pool.query<{
         id: string;
         received: string;
-        opened: Noted<GenerationOpened> | null;
-        refused: Noted<GenerationRefused> | null;
+        bytes: Buffer | null;
       }>(
         // As text: a timestamp of JavaScript would cut the microseconds that the order goes by.
-        `select id, received_at::text as received, opened, refused from ledger.generation
-         where ${where.join(' and ')} order by received_at, id limit ${PAGE_ROWS}`,
+        `select g.id, g.received_at::text as received, first.bytes
+         from (select id, received_at, leaves, removed_by from ledger.generation
+               where ${where.join(' and ')} order by received_at, id limit ${PAGE_ROWS}) g
+         left join lateral (
+           select e.bytes from unnest(g.leaves) as x(leaf_index)
+           join ledger.leaf l on l.leaf_index = x.leaf_index
+           join ledger.entry e on e.leaf_index = x.leaf_index
+           where g.removed_by is null and l.effect in ('opened', 'refused')
+           order by l.effect limit 1) first on true
+         order by g.received_at, g.id`,
         values,
       );
-      for (const { opened, refused } of rows) {
-        if (opened) yield { opened: opened.data };
-        else if (refused) yield { refused: refused.data };
+      for (const { bytes } of rows) {
+        const said = bytes && decodeEvent(bytes);
+        if (!said?.ok) continue;
+        const { type, data } = said.event;
+        if (type === 'custos.generation.opened.v1') yield { opened: data };
+        else if (type === 'custos.generation.refused.v1') yield { refused: data };
       }
       const last = rows.at(-1);
       if (last === undefined || rows.length < PAGE_ROWS) return;

@@ -7,6 +7,7 @@ import {
   type TrailPosting,
 } from '#libs/ledger';
 import { readCursor, writeCursor } from './cursor.js';
+import { documentsOf, NO_DOCUMENTS } from './generation-documents.js';
 
 export interface TrailFilter {
   /** By time of receipt: from inclusive, to exclusive. RFC 3339. */
@@ -36,7 +37,7 @@ export interface TrailPage {
   readonly nextCursor: string | null;
 }
 
-interface DocumentRow extends Omit<TrailDocuments, 'postings' | 'settled' | 'removed'> {
+interface TrailRow extends Pick<TrailDocuments, 'state'> {
   readonly id: string;
   readonly received_at: Date | null;
   readonly posted_at: Date | null;
@@ -50,7 +51,7 @@ interface DocumentRow extends Omit<TrailDocuments, 'postings' | 'settled' | 'rem
   readonly policy_digest: string | null;
 }
 
-const SELECT = `select id, received_at, posted_at, state, opened, refused, dispatched, closes, settled,
+const SELECT = `select id, received_at, posted_at, state, settled,
     organisation_id, workspace_id, key_id, model, removed_by, r.at as removed_at, r.policy_digest
   from ledger.generation left join ledger.retention r on r.leaf_index = removed_by`;
 
@@ -59,7 +60,7 @@ export class TrailQueries {
   constructor(private readonly pool: Pool) {}
 
   async trail(generationId: string): Promise<Trail | undefined> {
-    const { rows } = await this.pool.query<DocumentRow>({
+    const { rows } = await this.pool.query<TrailRow>({
       name: 'ledger.trail',
       text: `${SELECT} where id = $1`,
       values: [generationId],
@@ -91,7 +92,7 @@ export class TrailQueries {
       const { receivedAt, id } = readCursor(filter.cursor);
       where.push(`(received_at, id) < ($${values.push(receivedAt)}, $${values.push(id)})`);
     }
-    const { rows } = await this.pool.query<DocumentRow>(
+    const { rows } = await this.pool.query<TrailRow>(
       `${SELECT} where ${where.join(' and ')} order by received_at desc, id desc
        limit $${values.push(filter.limit + 1)}`,
       values,
@@ -117,16 +118,19 @@ export class TrailQueries {
     } while (cursor !== undefined);
   }
 
-  async #trails(rows: readonly DocumentRow[]): Promise<readonly Trail[]> {
-    const postings = await this.#postings(rows.filter((r) => r.posted_at).map((r) => r.id));
+  async #trails(rows: readonly TrailRow[]): Promise<readonly Trail[]> {
+    const [documents, postings] = await Promise.all([
+      documentsOf(
+        this.pool,
+        rows.filter((r) => r.removed_by === null).map((r) => r.id),
+      ),
+      this.#postings(rows.filter((r) => r.posted_at).map((r) => r.id)),
+    ]);
     return rows.map((row) => {
-      const { state, opened, refused, dispatched, closes, settled, posted_at } = row;
+      const { state, settled, posted_at } = row;
       return assembleTrail({
         state,
-        dispatched,
-        closes,
-        ...(opened && { opened }),
-        ...(refused && { refused }),
+        ...(documents.get(row.id) ?? NO_DOCUMENTS),
         ...(settled && {
           settled: { ...settled, ...(posted_at && { postedAt: posted_at.toISOString() }) },
         }),
@@ -188,7 +192,7 @@ export class TrailQueries {
   }
 }
 
-function removedOf(row: DocumentRow): Pick<TrailDocuments, 'removed'> {
+function removedOf(row: TrailRow): Pick<TrailDocuments, 'removed'> {
   if (row.removed_by === null) return {};
   return {
     removed: {

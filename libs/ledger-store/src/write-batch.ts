@@ -155,28 +155,38 @@ async function insertJournals(
   });
 }
 
-/** Documents are sent once, when their record is read; a later batch leaves them as they are. */
+/**
+ * The records themselves are not written again: whoever wants them reads the leaves that the row names. States go as one
+ * binary parameter that is cut at the server, as entries do.
+ */
 async function upsertGenerations(client: ClientBase, batch: BatchFold): Promise<void> {
-  if (batch.changed.size === 0) return;
-  const rows: object[] = [];
+  const rows: GenerationRow[] = [];
   const posted = new Set(batch.journals.map((j) => j.generationId));
   for (const id of batch.changed) {
     const work = batch.generations.get(id);
     if (work !== undefined) rows.push(generationRow(work, posted.has(id)));
   }
+  if (rows.length === 0) return;
+  const documents = new Documents();
+  const states = rows.map((r) => documents.add(r.state));
+  const settled = rows.map((r) => documents.add(r.settled));
   await client.query({
     name: 'ledger.upsert_generations',
     text: `insert into ledger.generation as g (id, status, organisation_id, workspace_id, key_id, model, provider, writer,
-        price_book, received_at, closed_at, last_byte_at, rated_at, posted_at, amount_pico, state, opened, refused,
-        dispatched, closes, settled, leaves, refusal_code, policies, destinations)
+        price_book, received_at, closed_at, last_byte_at, rated_at, posted_at, amount_pico, refusal_code,
+        policies, destinations, leaves, state, settled)
       select id, status, organisation_id, workspace_id, key_id, model, provider, writer, price_book, received_at,
-        closed_at, last_byte_at, rated_at, case when posts then clock_timestamp() end, amount_pico, state, opened,
-        refused, dispatched, closes, settled, leaves, refusal_code, policies, destinations
-      from json_to_recordset($1::json) as r(id text, status text, organisation_id text, workspace_id text, key_id text,
-        model text, provider text, writer text, price_book text, received_at timestamptz, closed_at timestamptz,
-        last_byte_at timestamptz, rated_at timestamptz, posts boolean, amount_pico numeric, state json, opened json,
-        refused json, dispatched json[], closes json[], settled json, leaves bigint[],
-        refusal_code text, policies text[], destinations text[])
+        closed_at, last_byte_at, rated_at, case when posts then clock_timestamp() end, amount_pico, refusal_code,
+        string_to_array(policies, E'\\n'), string_to_array(destinations, E'\\n'), string_to_array(leaves, ' ')::bigint[],
+        convert_from(substring($24::bytea from state_at for state_length), 'UTF8')::json,
+        convert_from(substring($24::bytea from settled_at for settled_length), 'UTF8')::json
+      from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+        $9::text[], $10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::timestamptz[], $14::boolean[],
+        $15::numeric[], $16::text[], $17::text[], $18::text[], $19::text[], $20::integer[], $21::integer[],
+        $22::integer[], $23::integer[])
+        as r(id, status, organisation_id, workspace_id, key_id, model, provider, writer, price_book, received_at,
+          closed_at, last_byte_at, rated_at, posts, amount_pico, refusal_code, policies, destinations, leaves,
+          state_at, state_length, settled_at, settled_length)
       on conflict (id) do update set
         status = excluded.status,
         organisation_id = coalesce(g.organisation_id, excluded.organisation_id),
@@ -192,49 +202,87 @@ async function upsertGenerations(client: ClientBase, batch: BatchFold): Promise<
         rated_at = coalesce(excluded.rated_at, g.rated_at),
         posted_at = coalesce(excluded.posted_at, g.posted_at),
         amount_pico = coalesce(excluded.amount_pico, g.amount_pico),
-        state = excluded.state,
-        opened = coalesce(g.opened, excluded.opened),
-        refused = coalesce(g.refused, excluded.refused),
-        dispatched = g.dispatched || excluded.dispatched,
-        closes = g.closes || excluded.closes,
-        settled = coalesce(excluded.settled, g.settled),
-        leaves = g.leaves || excluded.leaves,
         refusal_code = coalesce(g.refusal_code, excluded.refusal_code),
         policies = case when g.policies = '{}' then excluded.policies else g.policies end,
-        destinations = excluded.destinations`,
-    values: [JSON.stringify(rows)],
+        destinations = excluded.destinations,
+        leaves = g.leaves || excluded.leaves,
+        state = excluded.state,
+        settled = coalesce(excluded.settled, g.settled)`,
+    values: [
+      rows.map((r) => r.id),
+      rows.map((r) => r.status),
+      rows.map((r) => r.organisationId),
+      rows.map((r) => r.workspaceId),
+      rows.map((r) => r.keyId),
+      rows.map((r) => r.model),
+      rows.map((r) => r.provider),
+      rows.map((r) => r.writer),
+      rows.map((r) => r.priceBook),
+      rows.map((r) => r.receivedAt),
+      rows.map((r) => r.closedAt),
+      rows.map((r) => r.lastByteAt),
+      rows.map((r) => r.ratedAt),
+      rows.map((r) => r.posts),
+      rows.map((r) => r.amountPico),
+      rows.map((r) => r.refusalCode),
+      rows.map((r) => r.policies),
+      rows.map((r) => r.destinations),
+      rows.map((r) => r.leaves),
+      states.map((d) => d?.at),
+      states.map((d) => d?.length),
+      settled.map((d) => d?.at),
+      settled.map((d) => d?.length),
+      documents.bytes(),
+    ],
   });
 }
 
-function generationRow(work: GenerationWork, posts: boolean): object {
+/** JSON documents behind one another, each found by its place. */
+class Documents {
+  readonly #pieces: Buffer[] = [];
+  #end = 0;
+
+  add(document: object | undefined): { readonly at: number; readonly length: number } | undefined {
+    if (document === undefined) return undefined;
+    const piece = Buffer.from(JSON.stringify(document), 'utf8');
+    this.#pieces.push(piece);
+    this.#end += piece.length;
+    return { at: this.#end - piece.length + 1, length: piece.length };
+  }
+
+  bytes(): Buffer {
+    return Buffer.concat(this.#pieces);
+  }
+}
+
+type GenerationRow = ReturnType<typeof generationRow>;
+
+/** Lists as lines: no id of a policy, provider or region has a line break. */
+function generationRow(work: GenerationWork, posts: boolean) {
   const { state, settled } = work;
-  const head = work.opened?.data ?? work.refused?.data;
+  const head = work.opened ?? work.refused;
   return {
     id: state.id,
     status: state.status,
-    organisation_id: head?.organisationId,
-    workspace_id: head?.workspaceId,
-    key_id: head?.keyId,
+    organisationId: head?.organisationId,
+    workspaceId: head?.workspaceId,
+    keyId: head?.keyId,
     model: head?.model,
     provider: providerOf(work),
     writer: state.opening?.writer,
-    price_book: state.opening?.priceBook,
-    received_at: head?.receivedAt,
-    closed_at: work.closedAt ?? undefined,
-    last_byte_at: work.lastByteAt ?? undefined,
-    rated_at: settled?.ratedAt,
+    priceBook: state.opening?.priceBook,
+    receivedAt: head?.receivedAt,
+    closedAt: work.closedAt ?? undefined,
+    lastByteAt: work.lastByteAt ?? undefined,
+    ratedAt: settled?.ratedAt,
     posts,
-    amount_pico: settled?.customerPicoUsd,
+    amountPico: settled?.customerPicoUsd,
+    refusalCode: work.refused?.code,
+    policies: [...new Set(head?.decision?.reasons.map((r) => r.id))].join('\n'),
+    destinations: [...new Set(state.attempts.map((a) => `${a.provider}/${a.region}`))].join('\n'),
+    leaves: work.leaves.join(' '),
     state,
-    opened: work.opened,
-    refused: work.refused,
-    dispatched: work.dispatched,
-    closes: work.closes,
     settled,
-    leaves: work.leaves,
-    refusal_code: work.refused?.data.code,
-    policies: [...new Set(head?.decision?.reasons.map((r) => r.id))],
-    destinations: [...new Set(state.attempts.map((a) => `${a.provider}/${a.region}`))],
   };
 }
 

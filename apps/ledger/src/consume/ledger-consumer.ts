@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClientBase, Pool } from 'pg';
-import type { LogRecord } from '#libs/audit-events';
 import type { AppendLog, Position } from '#libs/audit-log';
 import type { Clock } from '#libs/kernel';
 import {
+  decodeRecords,
   PostingTransaction,
   PriceBooks,
   SweepQueries,
+  type DecodedRecord,
   type SettleContext,
 } from '#libs/ledger-store';
 import { describeError, type Logger } from '#libs/platform';
@@ -193,13 +194,7 @@ export class LedgerConsumer {
       this.#role = 'leader';
       logger.info('ledger.leading', { log: log.id, partitions: from.length });
       await this.settleLate();
-      const signal = AbortSignal.any([this.#stopping.signal, lock.lost]);
-      await log.consume({
-        from,
-        maxRecords: BATCH_RECORDS_MAX,
-        signal,
-        onBatch: (records) => this.#apply(records),
-      });
+      await this.#follow(from, AbortSignal.any([this.#stopping.signal, lock.lost]));
       if (this.#haltReason !== '') return;
       if (!this.#stopping.signal.aborted) throw new Error('the sequencer’s connection was lost');
     } finally {
@@ -211,7 +206,32 @@ export class LedgerConsumer {
     }
   }
 
-  async #apply(records: readonly LogRecord[]): Promise<void> {
+  /**
+   * One batch ahead: while the database posts one, the next is read and decoded. A batch that fails ends the reading, and
+   * none after it is applied.
+   */
+  async #follow(from: readonly Position[], signal: AbortSignal): Promise<void> {
+    const failed = new AbortController();
+    let posted = Promise.resolve();
+    try {
+      await this.options.log.consume({
+        from,
+        maxRecords: BATCH_RECORDS_MAX,
+        signal: AbortSignal.any([signal, failed.signal]),
+        onBatch: async (records) => {
+          const before = posted;
+          const decoding = decodeRecords(records);
+          posted = before.then(async () => this.#apply(await decoding));
+          posted.catch((error: unknown) => failed.abort(error));
+          await before;
+        },
+      });
+    } finally {
+      await posted;
+    }
+  }
+
+  async #apply(records: readonly DecodedRecord[]): Promise<void> {
     const posting = this.#posting;
     if (posting === undefined) throw new Error('not the leader');
     const { clock, metrics, logger } = this.options;
