@@ -178,6 +178,7 @@ describe('a correction', () => {
         subject: generationId,
         data: {
           correctionId: id,
+          organisationId: 'org-default',
           generationId,
           number: 1,
           author: 'key:key-admin',

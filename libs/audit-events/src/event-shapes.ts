@@ -235,6 +235,7 @@ export const EVENT_SHAPES: Readonly<Record<EventType, Check>> = {
       reason: text,
     },
     {
+      organisationId: name,
       usage: list(object({ attempt: ordinal, usage })),
       amount: object(
         { customerPicoUsd: picoUsd },

@@ -8,6 +8,8 @@ import type { UsageData } from './generation-records.js';
 export interface LedgerCorrection {
   readonly correctionId: string;
   readonly generationId: string;
+  /** Whose generation it was taken for: of another's it has no effect. Absent in records of before it was said. */
+  readonly organisationId?: string;
   /** Counted from 1 within the generation: the highest is in force, whichever is read first, and replaces the others. */
   readonly number: number;
   readonly at: string;

@@ -187,6 +187,21 @@ describe('a correction', () => {
     ]);
   });
 
+  it.each([
+    ['after', [opened(), close()], []],
+    ['before', [], [opened(), close()]],
+  ])('of what is another organisation’s has no effect, read %s it', (_when, first, then) => {
+    const amount = { customerPicoUsd: '0' };
+    const foreign = correction(2, { organisationId: 'org-2', amount });
+    const own = correction(1, { organisationId: 'org', amount: { customerPicoUsd: '7' } });
+    expect(balance(book([...first, foreign, ...then]))).toMatchObject({
+      'customer:org:receivable': '300',
+    });
+    expect(balance(book([...first, own, foreign, ...then]))).toMatchObject({
+      'customer:org:receivable': '7',
+    });
+  });
+
   it('of an amount that no posting can hold charges nothing', () => {
     const journals = book([
       opened(),

@@ -30,7 +30,12 @@ export interface Close extends Fact {
 
 /** The correction in force. */
 export interface Correction
-  extends Fact, Pick<LedgerCorrection, 'number' | 'author' | 'reason' | 'usage' | 'amount'> {}
+  extends
+    Fact,
+    Pick<
+      LedgerCorrection,
+      'organisationId' | 'number' | 'author' | 'reason' | 'usage' | 'amount'
+    > {}
 
 /** What stands in the books for this generation now. */
 export interface Booked {
@@ -81,7 +86,10 @@ export type Effect =
   | 'closed'
   /** A further close, or an operator's correction, that takes the place of what is in force: reversal and new journal. */
   | 'corrected'
-  /** Changes nothing: the sweeper's close, where the writer's own is known; a correction before the one in force. */
+  /**
+   * Changes nothing: the sweeper's close, where the writer's own is known; a correction before the one in force, or one
+   * that takes the generation for another organisation's.
+   */
   | 'superseded'
   /** The ledger's own word about it: noted, never rated. */
   | 'said'
@@ -124,7 +132,7 @@ export function fold(
       return {
         effect: 'opened',
         state: {
-          ...state,
+          ...ownCorrections(state, d.organisationId),
           opening: {
             writer: event.writer,
             organisationId: d.organisationId,
@@ -177,7 +185,9 @@ export function fold(
       };
     }
     case 'custos.ledger.correction.v1': {
-      const { number, author, reason, usage, amount } = event.data;
+      const { organisationId, number, author, reason, usage, amount } = event.data;
+      if (state.opening !== undefined && !isOf(event.data, state.opening.organisationId))
+        return { state, effect: 'superseded' };
       const inForce = state.correction?.number ?? 0;
       if (number <= inForce)
         return { state, effect: number === inForce ? 'repeated' : 'superseded' };
@@ -186,6 +196,7 @@ export function fold(
         number,
         author,
         reason,
+        ...(organisationId !== undefined && { organisationId }),
         ...(usage !== undefined && { usage }),
         ...(amount !== undefined && { amount }),
       };
@@ -198,6 +209,22 @@ export function fold(
     case 'custos.ledger.cost_differed.v1':
       return { state, effect: 'said' };
   }
+}
+
+const isOf = ({ organisationId }: { readonly organisationId?: string }, whose: string): boolean =>
+  organisationId === undefined || organisationId === whose;
+
+/** Whose generation it is says its opening: corrections that were read before and meant another's are forgotten. */
+function ownCorrections(state: GenerationState, organisationId: string): GenerationState {
+  const { correction, overtaken = [], ...rest } = state;
+  if (correction === undefined) return state;
+  const own = [...overtaken, correction].filter((c) => isOf(c, organisationId));
+  const last = own.pop();
+  return {
+    ...rest,
+    ...(last !== undefined && { correction: last }),
+    ...(own.length > 0 && { overtaken: own }),
+  };
 }
 
 function withAttempt(attempts: readonly AttemptRef[], added: AttemptRef): readonly AttemptRef[] {

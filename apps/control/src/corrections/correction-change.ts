@@ -31,6 +31,7 @@ export const correctionRecord = (
   data: {
     correctionId: change.id,
     generationId: change.generationId,
+    organisationId: change.organisationId,
     number: change.number,
     at: change.at,
     author: change.author,
