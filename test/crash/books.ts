@@ -26,6 +26,9 @@ export interface BookedGeneration {
   readonly authorised: readonly { readonly requestId: string; readonly at: string }[];
 }
 
+/** One statement's rows. */
+export type Rows = <Row extends object>(text: string) => Promise<Row[]>;
+
 export class Books {
   readonly #pool: pg.Pool;
 
@@ -44,6 +47,18 @@ export class Books {
 
   async rows<Row extends object>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
     return (await this.#pool.query<Row>(text, [...values])).rows;
+  }
+
+  /** Several questions of one snapshot. */
+  async atOneMoment<T>(ask: (rows: Rows) => Promise<T>): Promise<T> {
+    const client = await this.#pool.connect();
+    try {
+      await client.query('begin isolation level repeatable read read only');
+      return await ask(async (text) => (await client.query(text)).rows);
+    } finally {
+      await client.query('rollback').catch(() => undefined);
+      client.release();
+    }
   }
 
   /** Returns once the whole log is in the books, nothing is open and nothing held; says what is, when that does not come. */

@@ -8,6 +8,8 @@ const EVERY_MS = 100;
 export class BudgetWatch {
   readonly breaches: string[] = [];
   samples = 0;
+  /** Largest share of a limit that was spoken for, of all keys and looks. */
+  fullest = 0;
   readonly #ended: Promise<void>;
   readonly #stop = new AbortController();
 
@@ -34,6 +36,7 @@ export class BudgetWatch {
       for (const { id, spoken } of rows) {
         this.samples += 1;
         const limit = limits.find((candidate) => candidate.id === id)!.picoUsd;
+        this.fullest = Math.max(this.fullest, Number(spoken) / Number(limit));
         if (BigInt(spoken) > limit) this.breaches.push(`${id}: ${spoken} of ${limit}`);
       }
       await sleep(EVERY_MS, undefined, { signal }).catch(() => undefined);

@@ -53,6 +53,7 @@ export async function runCampaign(
       traffic,
       chance: chance.branch('kills'),
       ingressPartition: () => partitionInUse(books),
+      retiredIngresses: () => retiredIngresses(books),
     };
     const checks = new Checks(scene, books, watch, tally);
     const meter = await killAndCheck(options, scene, checks, tally);
@@ -113,6 +114,15 @@ async function partitionInUse(books: Books): Promise<number> {
     select s.partition from ledger.writer_high_water w join ledger.source_offset s on s.id = w.source_id
     where w.app = 'ingress' order by w.last_seen_at desc limit 1`);
   return row!.partition;
+}
+
+async function retiredIngresses(books: Books): Promise<number> {
+  const [row] = await books
+    .rows<{ n: number }>(
+      `select count(*)::int as n from ledger.writer_high_water where app = 'ingress' and retired`,
+    )
+    .catch(() => []);
+  return row?.n ?? 0;
 }
 
 function medians(

@@ -90,7 +90,14 @@ describe('the meter', () => {
   });
 
   it('finds an answer that costs something else than told, has no trail, or is an internal error', () => {
-    const told = { status: 200, generationId: id, whole: true, costUsd: 0.0003, code: undefined };
+    const told = {
+      status: 200,
+      generationId: id,
+      whole: true,
+      content: true,
+      costUsd: 0.0003,
+      code: undefined,
+    };
     const books = new Map([[id, booked()]]);
     expect(compareTold([told], books)).toEqual([]);
     expect(compareTold([{ ...told, costUsd: 0.0002 }], books)).not.toEqual([]);

@@ -13,6 +13,8 @@ import { rebuildTree } from './tree.js';
 
 const INSTANT_WITHIN_MS = 90_000;
 const SWEPT_WITHIN_MS = 60_000;
+/** Longer than the silence that is asked for (books-sql). */
+const SILENT_AFTER_MS = 6_000;
 const FAULTS_SHOWN = 20;
 
 export class Checks {
@@ -65,12 +67,15 @@ export class Checks {
     const log = await readWholeLog(house);
     const found = examine(log);
     this.tally.blame(when, found.faults.slice(0, FAULTS_SHOWN));
-    this.tally.blame(when, await this.#dispatchedFirst(found.authorisedAtMs));
+    this.tally.blame(
+      when,
+      (await this.#dispatchedFirst(found.authorisedAtMs)).slice(0, FAULTS_SHOWN),
+    );
     this.tally.blame(when, await rebuildFromLog(this.books, log, chance));
     this.tally.blame(when, await rebuildTree(this.books));
     this.tally.tell(
       `the log: ${log.records.length} records of ${found.writers} writers, ${found.repeated} repeated; ` +
-        `${this.watch.samples} looks at budgets`,
+        `${this.watch.samples} looks at budgets, the fullest at ${(this.watch.fullest * 100).toFixed(1)} %`,
     );
     return log.records.length;
   }
@@ -83,6 +88,8 @@ export class Checks {
         const silent = await this.books.rows<{ writer: string }>(SILENT_WRITERS);
         const leases = await this.books.leasesOfTheDead();
         seen = { silent: silent.map(({ writer }) => writer), leases };
+        // Who was killed just now is not silent yet.
+        if (this.tally.sinceKillMs < SILENT_AFTER_MS) return undefined;
         return silent.length === 0 && leases === 0 ? true : undefined;
       },
       SWEPT_WITHIN_MS,

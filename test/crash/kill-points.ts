@@ -5,7 +5,7 @@ import type { Chance } from './chance.js';
 import type { House } from './house.js';
 import { MESSAGE_POINTS } from './message-points.js';
 import { FROZEN_POINTS, SERVER_POINTS } from './server-points.js';
-import { atRandom, EVERYWHERE, together, type KillPoint } from './strike.js';
+import { asGhost, atRandom, EVERYWHERE, together, type KillPoint } from './strike.js';
 
 /** So many of the deck are looked at for one that can be struck now. */
 const LOOKED_AT = 6;
@@ -18,6 +18,13 @@ const RANDOM_POINTS: readonly KillPoint[] = [
     logs: EVERYWHERE,
     weight: 2,
     strike: (scene) => atRandom(scene, ['ingress']),
+  },
+  {
+    name: 'ingress: stopped until it is retired, then goes on',
+    needs: 'ingress',
+    logs: EVERYWHERE,
+    weight: 1,
+    strike: asGhost,
   },
   {
     name: 'ledger: at random',

@@ -1,5 +1,6 @@
-// What a point of a campaign is, and the three ways to kill: at an exact message on a wire, at random, several at once.
+// What a point of a campaign is, and the ways to kill: at an exact message on a wire, at random, several at once, as a ghost.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { eventually } from '../support/gateway.js';
 import type { Chance } from './chance.js';
 import type { House, LogKind, Member } from './house.js';
 import type { Held, Passing, Tap } from './tap.js';
@@ -9,6 +10,10 @@ import type { Traffic } from './traffic.js';
 const MOMENT_WITHIN_MS = 20_000;
 /** A moment of nobody's choosing. */
 export const RANDOM_SPREAD_MS = 600;
+/** Its silence, a sweep, and what comes in between on a busy machine. */
+const RETIRED_WITHIN_MS = 40_000;
+/** Long enough for running streams to end and new requests to come. */
+const GHOST_MS = 2_000;
 export const EVERYWHERE: readonly LogKind[] = ['postgres', 'kafka'];
 
 export interface Scene {
@@ -17,6 +22,8 @@ export interface Scene {
   readonly chance: Chance;
   /** The partition that an ingress alive writes to. */
   ingressPartition(): Promise<number>;
+  /** Writers of ingresses that a sweeper has retired so far. */
+  retiredIngresses(): Promise<number>;
 }
 
 export interface Struck {
@@ -84,4 +91,24 @@ export async function together({ house }: Scene, app: string): Promise<Struck> {
   const members = house.all(app);
   await Promise.all(members.map((member) => house.kill(member)));
   return { killed: members.map(({ name }) => name), atMoment: true };
+}
+
+/**
+ * Stopped until its writer has been retired, then let go on as if nothing had been, and killed a while later: for that while
+ * it is a ghost that still has clients, leases and a log to write to.
+ */
+export async function asGhost(scene: Scene): Promise<Struck> {
+  const { house, chance } = scene;
+  const member = chance.pick(house.all('ingress'));
+  const before = await scene.retiredIngresses();
+  member.process.signal('SIGSTOP');
+  const retired = await eventually(
+    async () => (await scene.retiredIngresses()) > before || undefined,
+    RETIRED_WITHIN_MS,
+  ).catch(() => false);
+  member.process.signal('SIGCONT');
+  await sleep(GHOST_MS);
+  const alive = member.process.runs;
+  if (alive) await house.kill(member);
+  return { killed: alive ? [member.name] : [], atMoment: retired };
 }

@@ -8,10 +8,16 @@ export class Tally {
   readonly missed: string[] = [];
   readonly faults: string[] = [];
   readonly #beganAtMs = performance.now();
+  #killedAtMs = performance.now();
 
   constructor(private readonly say: (line: string) => void) {}
 
+  get sinceKillMs(): number {
+    return performance.now() - this.#killedAtMs;
+  }
+
   struck(point: string, { killed, atMoment }: Struck): void {
+    this.#killedAtMs = performance.now();
     this.kills += killed.length;
     this.byPoint[point] = (this.byPoint[point] ?? 0) + killed.length;
     if (!atMoment) this.missed.push(point);

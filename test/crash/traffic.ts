@@ -22,6 +22,8 @@ export interface Told {
   readonly status: number;
   readonly generationId: string | undefined;
   readonly whole: boolean;
+  /** Some words of an answer came. */
+  readonly content: boolean;
   readonly costUsd: number | undefined;
   readonly code: string | undefined;
 }
@@ -32,9 +34,18 @@ export interface Limit {
   readonly picoUsd: bigint;
 }
 
+interface LimitedKey extends Limit {
+  readonly secret: string;
+}
+
 interface Wish extends Asked {
   readonly leavesAfterMs?: number;
 }
+
+const AMPLE_USD = '50';
+/** Some fifty requests. */
+const TIGHT_USD = '0.002';
+const REFUSALS_PER_KEY = 15;
 
 /** Endpoints that fail now and then; `order` makes them the first choice. The numbers of requests decide which ones fail. */
 const FAULTS = [
@@ -48,6 +59,9 @@ const words = (count: number): string =>
 
 export class Traffic {
   readonly told: Told[] = [];
+  /** Of all keys so far. */
+  readonly limits: Limit[];
+  #spent = 0;
   readonly #lanes: Promise<void>[] = [];
   #going = true;
   #underWay = 0;
@@ -57,18 +71,19 @@ export class Traffic {
 
   private constructor(
     private readonly house: House,
-    private readonly keys: readonly string[],
-    readonly limits: readonly Limit[],
-  ) {}
+    private readonly unlimited: string,
+    private readonly ample: LimitedKey,
+    private tight: LimitedKey,
+  ) {
+    this.limits = [ample, tight];
+  }
 
   /** Makes keys with limits, sets the faults, and begins. */
   static async start(house: House, chance: Chance): Promise<Traffic> {
     for (const fault of FAULTS) await house.fault(fault);
-    const unlimited = house.keys.apiKey;
-    const ample = await keyWithLimit(house, '50');
-    const tight = await keyWithLimit(house, '0.02');
-    const secrets = [unlimited, ample.secret, ample.secret, tight.secret];
-    const traffic = new Traffic(house, secrets, [ample, tight]);
+    const ample = await keyWithLimit(house, AMPLE_USD);
+    const tight = await keyWithLimit(house, TIGHT_USD);
+    const traffic = new Traffic(house, house.keys.apiKey, ample, tight);
     await traffic.#keysWork([ample.secret, tight.secret]);
     traffic.resume(chance);
     return traffic;
@@ -99,11 +114,15 @@ export class Traffic {
 
   async #lane(chance: Chance): Promise<void> {
     while (this.#going) {
-      const { leavesAfterMs, ...asked } = wish(chance);
-      const caller = {
-        v1: `${chance.pick(this.house.ingressUrls)}/v1`,
-        apiKey: chance.pick(this.keys),
-      };
+      const { secret } = chance.pick([
+        this.tight,
+        this.ample,
+        this.ample,
+        { secret: this.unlimited },
+      ]);
+      const onTight = secret === this.tight.secret;
+      const { leavesAfterMs, ...asked } = onTight ? smallWish(chance) : wish(chance);
+      const caller = { v1: `${chance.pick(this.house.ingressUrls)}/v1`, apiKey: secret };
       const leave = new AbortController();
       const timer =
         leavesAfterMs === undefined ? undefined : setTimeout(() => leave.abort(), leavesAfterMs);
@@ -118,29 +137,53 @@ export class Traffic {
     }
   }
 
-  #note({ status, generationId, whole, cost, error, raw }: Answered): void {
+  #note({ status, generationId, whole, text, cost, error, raw }: Answered): void {
     this.told.push({
       status,
       generationId,
       whole,
+      content: text !== '',
       costUsd: cost,
       // One without a code of ours is nothing that a client should ever see: the whole of it is shown.
       code: error && (error.metadata?.custos_code ?? `no code: ${raw.slice(0, 300)}`),
     });
+    if (error?.metadata?.custos_code === 'budget_exceeded') this.#spend();
     if (status !== 200 || !whole) return;
     this.#served += 1;
     this.onWhole?.();
+  }
+
+  /** A budget that is spent is followed by a new one, so that there is always one about to be. */
+  #spend(): void {
+    this.#spent += 1;
+    if (this.#spent !== REFUSALS_PER_KEY) return;
+    keyWithLimit(this.house, TIGHT_USD)
+      .then((key) => {
+        this.limits.push(key);
+        this.tight = key;
+      })
+      // Control is dead at this moment: the next refusals try again.
+      .catch(() => undefined)
+      .finally(() => (this.#spent = 0));
   }
 
   async #keysWork(keys: readonly string[]): Promise<void> {
     for (const v1 of this.house.ingressUrls.map((url) => `${url}/v1`))
       for (const apiKey of keys)
         await eventually(
-          async () => ((await complete({ v1, apiKey })).status === 200 ? true : undefined),
+          async () =>
+            (await complete({ v1, apiKey }, { more: { max_tokens: 8 } })).status === 200 ||
+            undefined,
           30_000,
           () => 'a new key does not work',
         );
   }
+}
+
+/** Worst case and cost are near each other: a budget fills up to its last hold. */
+function smallWish(chance: Chance): Wish {
+  const count = chance.between(30, 60);
+  return { stream: chance.next() < 0.75, content: words(count), more: { max_tokens: count + 4 } };
 }
 
 /** What a client asks for next. */
@@ -164,10 +207,7 @@ function wish(chance: Chance): Wish {
   return { stream, content: words(chance.between(1, 120)), more };
 }
 
-async function keyWithLimit(
-  house: House,
-  limitUsd: string,
-): Promise<Limit & { readonly secret: string }> {
+async function keyWithLimit(house: House, limitUsd: string): Promise<LimitedKey> {
   const response = await fetch(`${house.member('control').process.url}/admin/v1/keys`, {
     method: 'POST',
     headers: {

@@ -7,19 +7,22 @@ import {
   parseCheckpoint,
   TILE_WIDTH,
 } from '#libs/transparency';
-import type { Books } from './books.js';
+import type { Books, Rows } from './books.js';
 
 const FAULTS_SHOWN = 10;
 
 /** What of the stored tree does not follow from the entries; empty is right. */
-export async function rebuildTree(books: Books): Promise<readonly string[]> {
+export const rebuildTree = (books: Books): Promise<readonly string[]> =>
+  books.atOneMoment(faultsOf);
+
+async function faultsOf(rowsOf: Rows): Promise<readonly string[]> {
   const faults: string[] = [];
-  const entries = await books.rows<{ bytes: Buffer; hash: Buffer }>(
+  const entries = await rowsOf<{ bytes: Buffer; hash: Buffer }>(
     `select e.bytes, l.leaf_hash as hash from ledger.entry e join ledger.leaf l using (leaf_index) order by leaf_index`,
   );
   const rootAt = new Map<string, Buffer>();
   const subtrees = new Map<string, Buffer>();
-  const signed = await books.rows<{ size: string; root: Buffer; body: string }>(
+  const signed = await rowsOf<{ size: string; root: Buffer; body: string }>(
     'select size, root, body from ledger.checkpoint order by size',
   );
   const asked = new Set(signed.map(({ size }) => size));
@@ -36,13 +39,13 @@ export async function rebuildTree(books: Books): Promise<readonly string[]> {
       if (asked.has(tree.size.toString())) rootAt.set(tree.size.toString(), tree.root());
     });
   }
-  const [state] = await books.rows<{ size: string; frontier: Buffer[] }>(
+  const [state] = await rowsOf<{ size: string; frontier: Buffer[] }>(
     'select size, frontier from ledger.tree_state',
   );
   const stored = new CompactRange(BigInt(state!.size), state!.frontier);
   if (stored.size !== tree.size || !stored.root().equals(tree.root()))
     faults.push(`the frontier of ${stored.size} is not that of ${tree.size} entries`);
-  const nodes = await books.rows<{ place: string; hash: Buffer }>(
+  const nodes = await rowsOf<{ place: string; hash: Buffer }>(
     `select level || '/' || node_index as place, hash from ledger.node`,
   );
   if (nodes.length !== subtrees.size)

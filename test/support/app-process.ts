@@ -98,6 +98,11 @@ export class AppProcess {
     );
   }
 
+  /** Stops it where it stands, as a host does that is suspended, or lets it go on. */
+  signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
+    this.#child?.kill(signal);
+  }
+
   async kill9(): Promise<void> {
     await this.#end('SIGKILL');
   }
