@@ -9,7 +9,7 @@ import {
   cpuFigure,
   eventFigure,
   firstTokenFigure,
-  lagFigure,
+  lagFigures,
   latencyFigure,
   memoryFigure,
   startFigure,
@@ -23,7 +23,8 @@ import { readOptions, type BenchOptions } from './options.js';
 import { canPin, moveSelf } from './pinning.js';
 import { policyFigures } from './policy.js';
 import { describeProfile, profileWhile } from './profile.js';
-import { billingLag } from './rated-load.js';
+import { ledgerFigures } from './ledger/ledger-figures.js';
+import { billingLag, HIGH } from './rated-load.js';
 import { figuresTable, samplesTable, writeReport } from './report.js';
 import { residentOfStandalone, timeOfNpmStart } from './standalone.js';
 import { preflight, type Target } from './targets.js';
@@ -64,7 +65,16 @@ class Bench {
     if (parts.has('start')) await this.#orNote('npm start', () => this.#npmStart());
     if (parts.has('policy'))
       await this.#orNote('policy', async () => void this.#figures.push(...(await policyFigures())));
+    if (parts.has('ledger')) await this.#orNote('ledger', () => this.#ledger());
     await this.#report();
+  }
+
+  async #ledger(): Promise<void> {
+    if (!this.options.isolate) moveSelf('both');
+    const { generations } = this.options.effort;
+    const { figures, samples } = await ledgerFigures(this.folder, generations, say);
+    this.#figures.push(...figures);
+    this.#samples.push({ title: `Samples, the ledger alone, ${generations} generations`, samples });
   }
 
   async #standalone(): Promise<void> {
@@ -138,14 +148,12 @@ class Bench {
       }
       if (parts.has('lag')) {
         say(`${log}: billing lag`);
-        const { lagMs, generations, residentMb } = await billingLag(
-          this.load,
-          gateway,
-          effort.lagMs,
-        );
+        const usual = await billingLag(this.load, gateway, effort.lagMs);
+        const high = await billingLag(this.load, gateway, effort.lagMs, HIGH);
         this.#figures.push(
-          lagFigure(lagMs, generations, log),
-          memoryFigure('ingress', residentMb, `highest seen, ${log} log`),
+          ...lagFigures(usual, log),
+          memoryFigure('ingress', usual.residentMb, `highest seen, ${log} log`),
+          ...lagFigures(high, log),
         );
       }
     } finally {

@@ -13,10 +13,24 @@ export interface Effort {
   /** Requests that each target answers before it is measured: V8 compiles what is hot only after thousands. */
   readonly warmUpRequests: number;
   readonly lagMs: number;
+  /** That the ledger alone works off. */
+  readonly generations: number;
 }
 
-export const FULL: Effort = { rounds: 7, windowMs: 2_500, warmUpRequests: 40_000, lagMs: 20_000 };
-export const QUICK: Effort = { rounds: 3, windowMs: 1_200, warmUpRequests: 15_000, lagMs: 6_000 };
+export const FULL: Effort = {
+  rounds: 7,
+  windowMs: 2_500,
+  warmUpRequests: 40_000,
+  lagMs: 20_000,
+  generations: 1_000_000,
+};
+export const QUICK: Effort = {
+  rounds: 3,
+  windowMs: 1_200,
+  warmUpRequests: 15_000,
+  lagMs: 6_000,
+  generations: 100_000,
+};
 
 /** Closed records ride with the next batch; they belong to the window that made them. */
 const AFTERMATH_MS = 100;

@@ -1,7 +1,16 @@
 import { parseArgs } from 'node:util';
 import { FULL, QUICK, type Effort } from './measures.js';
 
-export const PARTS = ['cpu', 'latency', 'streams', 'lag', 'standalone', 'start', 'policy'] as const;
+export const PARTS = [
+  'cpu',
+  'latency',
+  'streams',
+  'lag',
+  'standalone',
+  'start',
+  'policy',
+  'ledger',
+] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface BenchOptions {
@@ -19,12 +28,13 @@ export interface BenchOptions {
   readonly isolate: boolean;
 }
 
-export const USAGE = `npm run bench -- [--quick] [--only cpu,latency,streams,lag,standalone,start,policy]
+export const USAGE = `npm run bench -- [--quick] [--only cpu,latency,streams,lag,standalone,start,policy,ledger]
                  [--log postgres|kafka|both] [--out docs/benchmarks.md] [--profile cpu] [--keep] [--isolate]
-                 [--ingress-flags=<flags>]
+                 [--generations <n>] [--ingress-flags=<flags>]
 
   --quick    short rounds, for looking, not for quoting
   --only     some figures; printed, not written, unless --out is given
+  --generations  that the ledger alone works off: a million, or 100,000 with --quick
   --log      which audit log; both where Java 17 and Maven are found
   --profile  runs the ingress under load with the CPU profiler and prints where the time goes
   --isolate  PostgreSQL, Kafka and the other processes on the load's core alone, in place of both
@@ -44,6 +54,7 @@ export function readOptions(argv: readonly string[]): BenchOptions {
       profile: { type: 'string' },
       isolate: { type: 'boolean', default: false },
       'ingress-flags': { type: 'string' },
+      generations: { type: 'string' },
       keep: { type: 'boolean', default: false },
     },
   });
@@ -52,11 +63,16 @@ export function readOptions(argv: readonly string[]): BenchOptions {
     if (!PARTS.some((part) => part === name)) throw new Error(`no figure ${name}\n\n${USAGE}`);
   if (!['postgres', 'kafka', 'both'].includes(values.log)) throw new Error(USAGE);
   if (values.profile !== undefined && values.profile !== 'cpu') throw new Error(USAGE);
+  const generations = values.generations === undefined ? undefined : Number(values.generations);
+  if (generations !== undefined && !(generations >= 1_000)) throw new Error(USAGE);
   const tried = values.isolate || values['ingress-flags'] !== undefined;
   const whole = only === undefined && values.log === 'both' && !values.quick && !tried;
   return {
     quick: values.quick,
-    effort: values.quick ? QUICK : FULL,
+    effort: {
+      ...(values.quick ? QUICK : FULL),
+      ...(generations !== undefined && { generations }),
+    },
     parts: new Set(PARTS.filter((part) => only === undefined || only.includes(part))),
     logs: [
       ...(values.log === 'kafka' ? [] : (['PostgreSQL'] as const)),
