@@ -33,8 +33,10 @@ import { Sweeper, type KnownDead } from './sweep/sweeper.js';
 import { TimeStamper } from './time-stamp/time-stamper.js';
 import { Cosignatures } from './witness/cosignatures.js';
 
-/** Queries of auditors and leases of writers; the sequencer has a connection of its own. */
+/** Leases of writers and what keeps the books; the sequencer has a connection of its own. */
 const POOL_MAX = 8;
+/** Auditors and whoever reads the open log wait for each other, never the data plane for them. */
+const READERS_MAX = 6;
 const STATEMENT_TIMEOUT_MS = 15_000;
 /** A ledger further behind than this is not ready: budgets would be judged by stale books. */
 const LAG_RECORDS_MAX = 100_000n;
@@ -91,6 +93,7 @@ export class Ledger {
   readonly #sweeper: Sweeper;
   readonly #announcer: Announcer | undefined;
   readonly #pool: Pool;
+  readonly #readers: Pool;
   #closing: Promise<void> | undefined;
 
   constructor(private readonly options: LedgerOptions) {
@@ -100,15 +103,20 @@ export class Ledger {
       applicationName: 'custos ledger',
       statementTimeoutMs: STATEMENT_TIMEOUT_MS,
     });
-    this.trails = new TrailQueries(this.#pool);
+    this.#readers = openPool(databaseUrl, {
+      max: READERS_MAX,
+      applicationName: 'custos ledger readers',
+      statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+    });
+    this.trails = new TrailQueries(this.#readers);
     this.destinations = new Destinations(catalog, () => clock.nowMs());
     this.balances = new Balances(this.#pool);
     this.credits = new Credits(this.#pool);
     this.allowance = new LedgerAllowance(this.balances, principals, clock);
-    this.receipts = new ReceiptQueries(this.#pool);
+    this.receipts = new ReceiptQueries(this.#readers);
     this.tree = new TransparencyLog({
       ledgerId: options.ledgerId ?? MAIN_LEDGER,
-      pool: this.#pool,
+      pool: this.#readers,
       log,
       logger,
       signer: options.logSigner,
@@ -116,7 +124,7 @@ export class Ledger {
       checkpointMs: options.checkpointMs,
     });
     this.exporter = new Exporter(databaseUrl, this.tree, clock);
-    this.kept = new RetentionQueries(this.#pool, databaseUrl);
+    this.kept = new RetentionQueries(this.#readers, databaseUrl);
     this.consumer = new LedgerConsumer({
       databaseUrl,
       pool: this.#pool,
@@ -141,7 +149,7 @@ export class Ledger {
       hot,
     });
     checkpointer.onPublished(() => this.cosignatures.wake());
-    this.timeStamps = new TimeStamps(this.#pool);
+    this.timeStamps = new TimeStamps(this.#readers);
     const { url: tsaUrl, intervalMs = 0 } = options.tsa ?? {};
     this.#stamper =
       tsaUrl === undefined
@@ -159,7 +167,7 @@ export class Ledger {
           });
     this.statements = new Statements({
       databaseUrl,
-      pool: this.#pool,
+      pool: this.#readers,
       tree: this.tree,
       ledgerId: options.ledgerId ?? MAIN_LEDGER,
       principals,
@@ -244,7 +252,7 @@ export class Ledger {
     await this.#stamper?.stop();
     await this.cosignatures.stop();
     await this.consumer.stop();
-    await this.#pool.end();
+    await Promise.all([this.#pool.end(), this.#readers.end()]);
   }
 
   /**
