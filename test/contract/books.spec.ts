@@ -131,8 +131,15 @@ describe('a correction', () => {
     expect(await balance()).toMatchObject({
       'customer:org-1:receivable': PRICE.outputPicoUsdPerToken.toString(),
     });
-    const { rows } = await client.query(`select kind from ledger.journal`);
-    expect(rows).toEqual([{ kind: 'correction' }]);
+    // As if the close had been read first: the ids follow from the leaves, 0 of the correction, 4 of the close.
+    const { rows } = await client.query(
+      `select id, kind, reverses from ledger.journal order by id`,
+    );
+    expect(rows).toEqual([
+      { id: '0', kind: 'correction', reverses: null },
+      { id: '1', kind: 'reversal', reverses: '8' },
+      { id: '8', kind: 'usage', reverses: null },
+    ]);
   });
 
   it('of what waits for its price book is posted with it, once that is there', async () => {
