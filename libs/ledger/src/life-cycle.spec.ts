@@ -98,6 +98,14 @@ describe('the life of a generation', () => {
     expect(foldAll([opened, own, swept]).effects).toEqual(['opened', 'closed', 'superseded']);
   });
 
+  it('of two sweepers that saw it differently the same is believed, whichever is read first', () => {
+    const other = closedBy('ledger-2', 0, { status: 'recovered', attempts: [completed(ID)] });
+    const { state } = foldAll([opened, swept, other]);
+    expect(foldAll([opened, other, swept]).state).toEqual(state);
+    expect(foldAll([other, swept, opened]).state).toEqual(state);
+    expect(foldAll([opened, other, swept, own]).state).toEqual(foldAll([opened, swept, own]).state);
+  });
+
   it('a second opening or refusal is a repetition', () => {
     expect(foldAll([opened, opened]).effects).toEqual(['opened', 'repeated']);
   });

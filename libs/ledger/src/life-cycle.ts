@@ -111,7 +111,7 @@ export const isGenerationEvent = (event: CustosEvent): event is GenerationEvent 
 /**
  * One step of a generation's life. Total and pure; records may come in any interleaving of partitions and the end is
  * the same, because each fact lands in its own place: of two closes the writer's own beats the sweeper's `recovered`, of
- * two corrections the one with the higher number, whichever is read first. Redelivered records must be dropped before
+ * two sweepers' the one with the lower id stands, of two corrections the one with the higher number, whichever is first. Redelivered records must be dropped before
  * (by writer and wseq). `openFrom`: the first month that the record may post into.
  */
 export function fold(
@@ -178,7 +178,8 @@ export function fold(
       };
       const inForce = state.close;
       if (inForce !== undefined && close.status === 'recovered')
-        return { state, effect: 'superseded' };
+        if (inForce.status !== 'recovered' || inForce.eventId <= close.eventId)
+          return { state, effect: 'superseded' };
       return {
         effect: inForce === undefined ? 'closed' : 'corrected',
         state: { ...state, status: close.status, close },
