@@ -63,15 +63,27 @@ export class Checkpoints {
     return rows.map(published)[0];
   }
 
-  /** Newest first, of sizes from `atLeast` on and below `below`, at most `max`. */
+  /** Newest first, of sizes from `atLeast` on and below `below`, at most `max`; `cosigned`: by one witness at least. */
   async newest(
     max: number,
-    bounds: { readonly atLeast?: bigint; readonly below?: bigint } = {},
+    bounds: {
+      readonly atLeast?: bigint;
+      readonly below?: bigint;
+      readonly cosigned?: boolean;
+    } = {},
   ): Promise<readonly PublishedCheckpoint[]> {
     const { rows } = await this.pool.query<Row>({
       name: 'ledger.checkpoints_newest',
-      text: `${SELECT} and n.size >= $2 and ($3::bigint is null or n.size < $3) order by n.size desc limit $1`,
-      values: [max, (bounds.atLeast ?? 0n).toString(), bounds.below?.toString() ?? null],
+      text: `${SELECT} and n.size >= $2 and ($3::bigint is null or n.size < $3)
+          and (not $4::boolean or exists (
+            select from ledger.cosignature s where s.ledger_id = n.ledger_id and s.size = n.size))
+        order by n.size desc limit $1`,
+      values: [
+        max,
+        (bounds.atLeast ?? 0n).toString(),
+        bounds.below?.toString() ?? null,
+        bounds.cosigned ?? false,
+      ],
     });
     return rows.map(published);
   }

@@ -13,7 +13,7 @@ import { bringUpOlderLeaves } from './bring-up.js';
 import { Checkpointer, type Leading } from './checkpointer.js';
 import type { LogPolicy } from './log-policy.js';
 
-/** Checkpoints looked at for one that the policy accepts: a quarter of an hour of them, one a second. */
+/** Checkpoints with a cosignature looked at for one that the policy accepts: many hours of rounds that came to nothing. */
 const LOOK_BACK_MAX = 1_000;
 
 export interface TransparencyLogOptions {
@@ -91,7 +91,11 @@ export class TransparencyLog {
   async believed(): Promise<PublishedCheckpoint | undefined> {
     const after = this.#believed?.size ?? 0n;
     const alone = this.policy.parsed.quorum === 'none';
-    const newer = await this.checkpoints.newest(alone ? 1 : LOOK_BACK_MAX, { atLeast: after + 1n });
+    const newer = await this.checkpoints.newest(alone ? 1 : LOOK_BACK_MAX, {
+      atLeast: after + 1n,
+      // While witnesses are away checkpoints go on: the last that they signed may be days back.
+      cosigned: !alone,
+    });
     this.#believed = newer.find(({ note }) => this.policy.accepts(note)) ?? this.#believed;
     return this.#believed;
   }
