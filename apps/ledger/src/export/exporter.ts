@@ -8,6 +8,8 @@ import { tar } from './tar.js';
 
 /** Each holds a connection and a snapshot for as long as its reader takes. */
 const EXPORTS_MAX = 2;
+/** The database ends a snapshot that is idle for so long; a place must not be held for a reader who has gone to sleep. */
+const STALL_MS = 5 * 60_000;
 /** Small pieces are gathered: an archive of millions of lines must not be millions of writes. */
 const CHUNK_BYTES = 64 * 1024;
 
@@ -19,6 +21,7 @@ export class Exporter {
     private readonly databaseUrl: string,
     private readonly tree: TransparencyLog,
     private readonly clock: Clock,
+    private readonly stallMs = STALL_MS,
   ) {}
 
   /**
@@ -36,7 +39,9 @@ export class Exporter {
       const snapshot = await ExportSnapshot.open(this.databaseUrl);
       const files = exportFiles(snapshot, this.tree, checkpoint, question);
       const chunks = gathered(tar(files, this.clock.nowMs()));
-      return Readable.from(chunks, { objectMode: false }).once('close', () => {
+      const taken = whileTaken(chunks, this.stallMs, () => stream.destroy());
+      const stream: Readable = Readable.from(taken, { objectMode: false });
+      return stream.once('close', () => {
         this.#running--;
         void snapshot.close();
       });
@@ -45,6 +50,28 @@ export class Exporter {
       throw error;
     }
   }
+}
+
+/** Calls `stop` where nobody takes the next chunk for so long, the first one included. */
+function whileTaken(
+  chunks: AsyncIterable<Uint8Array>,
+  stallMs: number,
+  stop: () => void,
+): AsyncGenerator<Uint8Array> {
+  const waiting = (): NodeJS.Timeout => setTimeout(stop, stallMs).unref();
+  let timer = waiting();
+  return (async function* () {
+    clearTimeout(timer);
+    try {
+      for await (const chunk of chunks) {
+        timer = waiting();
+        yield chunk;
+        clearTimeout(timer);
+      }
+    } finally {
+      clearTimeout(timer);
+    }
+  })();
 }
 
 async function* gathered(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
