@@ -291,11 +291,16 @@ describe('custos verify log', () => {
     it.each([
       ['smaller', fork, 500],
       ['as large', fork, SIZE],
-      ['larger', [...leaves, Buffer.from('gone')], SIZE + 1],
     ])('is caught by a kept checkpoint that is %s', async (_name, other, size) => {
       const kept = join(folder, 'kept');
       writeFileSync(kept, checkpointOf(other, key, size));
       expect(await verifyLog('--previous', kept)).toMatchObject({ code: 1, reason: 'equivocated' });
+    });
+
+    it('is not what an older export is called: it is incomplete', async () => {
+      const kept = join(folder, 'kept');
+      writeFileSync(kept, checkpointOf([...leaves, Buffer.from('later')], key, SIZE + 1));
+      expect(await verifyLog('--previous', kept)).toMatchObject({ code: 1, reason: 'incomplete' });
     });
 
     it('holds with a kept checkpoint of the same history', async () => {

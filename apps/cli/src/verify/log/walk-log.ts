@@ -169,7 +169,11 @@ class LogWalk {
       const { head, place } = statement;
       if (head.size > base.size) {
         if (statement === previous)
-          findings.fault('equivocated', place, `the log had ${head.size} leaves, now ${base.size}`);
+          findings.fault(
+            'incomplete',
+            place,
+            `it is of ${head.size} leaves, of which ${base.size} are here: hand over a later state, or leaves were taken back`,
+          );
         else if (statement === statements[0])
           findings.fault('removed', place, `the tiles are those of ${base.size} leaves`);
         else findings.notCovered('checkpoints of larger trees than this one');
