@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { JsonObject } from './json.js';
 import { isObject } from './json.js';
 import { fitClasses, type UsageClasses } from './usage-classes.js';
@@ -22,7 +23,7 @@ export interface AskedTool {
 
 /** The answer, cut into the pieces that are streamed. One piece is one output token. */
 export interface Answer {
-  /** Unique per request. */
+  /** Unique per request, and says nothing of it: the audit log keeps it. */
   readonly id: string;
   readonly model: string;
   readonly createdSeconds: number;
@@ -64,7 +65,7 @@ export function answer(
   const pieces = truncated ? wanted.slice(0, limit) : wanted;
   const inputTokens = countInputTokens(asked);
   return {
-    id: `${sha256.slice(0, 20)}${n.toString(36)}`,
+    id: `${randomBytes(10).toString('hex')}${n.toString(36)}`,
     model: asked.model,
     createdSeconds: Math.floor(Date.now() / 1000),
     pieces,
