@@ -22,9 +22,10 @@ export interface LogKeySettings {
  */
 export async function openLogKey(settings: LogKeySettings): Promise<NoteSigner> {
   const { CUSTOS_LOG_SIGNING_KEY: text, CUSTOS_LOG_SIGNING_KEY_FILE: file } = settings;
-  if (text !== undefined) return signerOf(text, 'CUSTOS_LOG_SIGNING_KEY');
-  if (file !== undefined) return signerOf(await readKey(file), 'CUSTOS_LOG_SIGNING_KEY_FILE');
   const id = settings.CUSTOS_LEDGER_ID;
+  if (text !== undefined) return ownOf(id, signerOf(text, 'CUSTOS_LOG_SIGNING_KEY'));
+  if (file !== undefined)
+    return ownOf(id, signerOf(await readKey(file), 'CUSTOS_LOG_SIGNING_KEY_FILE'));
   const isMain = id === MAIN_LEDGER;
   const path = join(settings.CUSTOS_DATA_DIR, isMain ? 'log-signing.key' : `log-signing.${id}.key`);
   await makeKey(
@@ -41,6 +42,18 @@ function signerOf(text: string, variable: string): NoteSigner {
   // Never the parser's message: it might quote the key.
   throw new ConfigError([
     { variable, problem: 'is not a C2SP signer key (PRIVATE+KEY+<origin>+<id>+<key>) for notes' },
+  ]);
+}
+
+/** One key for two ledgers would sign two histories under one origin, and each witness would convict it. */
+function ownOf(ledgerId: string, signer: NoteSigner): NoteSigner {
+  const [, named = MAIN_LEDGER] = /\/audit\/([^/]+)\/[^/]+$/.exec(signer.name) ?? [];
+  if (named === ledgerId) return signer;
+  throw new ConfigError([
+    {
+      variable: 'CUSTOS_LEDGER_ID',
+      problem: `is ${ledgerId}, and the signing key's name is that of the ledger ${named} (<host>/audit/<ledger>/<any>; without <ledger> it is ${MAIN_LEDGER}'s)`,
+    },
   ]);
 }
 
