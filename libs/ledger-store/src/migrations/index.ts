@@ -3,6 +3,7 @@ import { LedgerId1763700009500 } from './1763700009500-ledger-id.js';
 import { PostingsOneByOne1763700009600 } from './1763700009600-postings-one-by-one.js';
 import { LedgerTables1763700001000 } from './1763700001000-ledger-tables.js';
 import { LedgerRules1763700002000 } from './1763700002000-ledger-rules.js';
+import { BalancedByKey1763700009950 } from './1763700009950-balanced-by-key.js';
 import { DocumentsFromLeaves1763700009900 } from './1763700009900-documents-from-leaves.js';
 import { Books1763700004000 } from './1763700004000-books.js';
 import { Budgets1763700005000 } from './1763700005000-budgets.js';
@@ -25,4 +26,5 @@ export const ledgerMigrations = [
   PostingsOneByOne1763700009600,
   PolicyReads1763700008000,
   DocumentsFromLeaves1763700009900,
+  BalancedByKey1763700009950,
 ] as const;
