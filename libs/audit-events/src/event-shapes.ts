@@ -2,9 +2,11 @@ import {
   anything,
   count,
   digest,
+  distinct,
   either,
   finite,
   flag,
+  foreign,
   label,
   list,
   map,
@@ -25,6 +27,8 @@ import type { EventType } from './types.js';
 
 // One shape per type of types.ts, in its order. What a record is found or paid by is a `name`, other words labels.
 const labels = list(label);
+/** What a client asked for, in its own words. */
+const foreigns = list(foreign);
 const principal = { organisationId: name, workspaceId: name, keyId: name };
 const attempt = {
   number: ordinal,
@@ -35,11 +39,11 @@ const attempt = {
   simulated: flag,
 };
 const facts = object({
-  dataClass: label,
-  dataTags: labels,
-  subjectRegions: labels,
-  purpose: label,
-  want: map(either(flag, labels)),
+  dataClass: foreign,
+  dataTags: foreigns,
+  subjectRegions: foreigns,
+  purpose: foreign,
+  want: map(either(flag, foreigns)),
 });
 const reason = object({ id: name, reason: text, law: text, layer: label });
 const decision = object({
@@ -74,10 +78,13 @@ const plan = object(
 const hold = object({
   at: time,
   amountPicoUsd: picoUsd,
-  leases: list(
-    object(
-      { leaseId: name, scope: oneOf('key', 'workspace', 'organisation'), id: name },
-      { period: name },
+  leases: distinct(
+    'scope',
+    list(
+      object(
+        { leaseId: name, scope: oneOf('key', 'workspace', 'organisation'), id: name },
+        { period: name },
+      ),
     ),
   ),
 });
@@ -111,7 +118,7 @@ const attemptOutcome = object(
     usageAt: time,
     endedAt: time,
     upstreamStatus: count,
-    upstreamId: label,
+    upstreamId: foreign,
     usage,
   },
 );
@@ -134,7 +141,7 @@ export const EVENT_SHAPES: Readonly<Record<EventType, Check>> = {
       generationId: name,
       receivedAt: time,
       wire: oneOf('openai-chat', 'anthropic-messages'),
-      requestedModel: label,
+      requestedModel: foreign,
       model: name,
       stream: flag,
       requestBytes: count,
@@ -162,7 +169,7 @@ export const EVENT_SHAPES: Readonly<Record<EventType, Check>> = {
       ...principal,
       generationId: name,
       receivedAt: time,
-      requestedModel: label,
+      requestedModel: foreign,
       model: label,
       at: time,
       httpStatus: count,
@@ -191,7 +198,7 @@ export const EVENT_SHAPES: Readonly<Record<EventType, Check>> = {
       status: oneOf(...GENERATION_OUTCOMES),
       attempts: list(attemptOutcome),
     },
-    { code: label, finishReason: label, lastByteAt: time },
+    { code: label, finishReason: foreign, lastByteAt: time },
   ),
   'custos.decision.recorded.v1': object(
     {

@@ -12,32 +12,51 @@ const is =
 
 /** Ids, names, codes: short, never free text. The ceiling keeps content from being carried in one. */
 const NAME_CHARACTERS_MAX = 512;
-const RFC3339_MS = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+/** No text of a database can hold it: a record of ours that has one in a column's value could never be folded. */
+const NUL = '\0';
+/** Years from 1 on, as databases count them. */
+const RFC3339_MS = /^(?!0000)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 const PICO_USD = /^(0|[1-9]\d{0,30})$/;
 const DIGEST = /^[a-z0-9-]{1,32}:[A-Za-z0-9+/=_-]{1,128}$/;
 
 export const name = is(
   'a name',
-  (v) => typeof v === 'string' && v.length > 0 && v.length <= NAME_CHARACTERS_MAX,
+  (v) =>
+    typeof v === 'string' && v.length > 0 && v.length <= NAME_CHARACTERS_MAX && !v.includes(NUL),
 );
 /** As a name, but may be empty where there is nothing to say. */
-export const label = is('a label', (v) => typeof v === 'string' && v.length <= NAME_CHARACTERS_MAX);
+export const label = is(
+  'a label',
+  (v) => typeof v === 'string' && v.length <= NAME_CHARACTERS_MAX && !v.includes(NUL),
+);
+/** A label in the words of a client or a provider: no record of ours is set aside for what they put into it. */
+export const foreign = is(
+  'a label',
+  (v) => typeof v === 'string' && v.length <= NAME_CHARACTERS_MAX,
+);
 /** A sentence of ours (a policy's reason, a change): may be empty. */
-export const text = is('text', (v) => typeof v === 'string' && v.length <= 4_096);
+export const text = is(
+  'text',
+  (v) => typeof v === 'string' && v.length <= 4_096 && !v.includes(NUL),
+);
 export const flag = is('a boolean', (v) => typeof v === 'boolean');
 export const finite = is('a number', (v) => typeof v === 'number' && Number.isFinite(v));
 export const count = is('a count', (v) => Number.isSafeInteger(v) && (v as number) >= 0);
 export const ordinal = is('counted from 1', (v) => Number.isSafeInteger(v) && (v as number) >= 1);
 export const time = is(
   'a time',
-  (v) =>
-    typeof v === 'string' && v.length === 24 && RFC3339_MS.test(v) && !Number.isNaN(Date.parse(v)),
+  (v) => typeof v === 'string' && v.length === 24 && RFC3339_MS.test(v) && isOnCalendar(v),
 );
+/** JavaScript reads the 30th of February as the 2nd of March; others do not read it at all. */
+function isOnCalendar(v: string): boolean {
+  const ms = Date.parse(v);
+  return !Number.isNaN(ms) && (v.slice(8, 10) < '29' || new Date(ms).toISOString() === v);
+}
 const MONTH = /^\d{4}-(0[1-9]|1[0-2])$/;
 /** A month of the UTC calendar: `2026-11`. */
 export const month = is('a month', (v) => typeof v === 'string' && MONTH.test(v));
-/** A place in a partition, as a decimal string. */
-export const offset = is('an offset', (v) => typeof v === 'string' && /^\d{1,19}$/.test(v));
+/** A place in a partition, as a decimal string: below 2^63. */
+export const offset = is('an offset', (v) => typeof v === 'string' && /^\d{1,18}$/.test(v));
 /** Non-negative integer pico-USD as a decimal string. */
 export const picoUsd = is(
   'an amount in pico-USD',
@@ -64,6 +83,19 @@ export const list =
       const fault = of(value[i]);
       if (fault !== undefined) return `[${i}]${fault}`;
     }
+    return undefined;
+  };
+
+/** A list of objects of which no two have the same value in this member. */
+export const distinct =
+  (member: string, all: Check): Check =>
+  (value) => {
+    const fault = all(value);
+    if (fault !== undefined) return fault;
+    const items = value as readonly Readonly<Record<string, unknown>>[];
+    for (let i = 1; i < items.length; i++)
+      for (let j = 0; j < i; j++)
+        if (items[i]![member] === items[j]![member]) return `[${i}].${member}: there twice`;
     return undefined;
   };
 

@@ -56,7 +56,8 @@ async function insertQuarantine(client: ClientBase, { quarantine }: BatchFold): 
       quarantine.map((q) => q.leafIndex.toString()),
       quarantine.map((q) => q.code),
       quarantine.map((q) => q.generationId),
-      quarantine.map((q) => q.detail),
+      // It may quote a record, which can hold what no column can.
+      quarantine.map((q) => q.detail.replaceAll('\0', '\ufffd')),
     ],
   );
 }
