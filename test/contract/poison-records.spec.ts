@@ -117,6 +117,22 @@ describe('the ledger goes on after a record with', () => {
     expect(rows).toEqual([{ amount_pico: COST.toString() }]);
   });
 
+  it.each([
+    ['a NUL', '\0'],
+    ['half a pair', '\ud83d'],
+  ])('%s in an id that a provider gave, and its state can be asked', async (_what, upstreamId) => {
+    const tape = new Tape();
+    tape.open('ingress-1', id);
+    const attempts = [{ ...completed(id), upstreamId }];
+    tape.close('ingress-1', id, { attempts, finishReason: upstreamId });
+    await posting.applyBatch(tape.records);
+    const { rows } = await client.query(
+      `select state->'attempts'->0->>'provider' as provider, state->'booked'->>'journalId' as booked
+       from ledger.generation`,
+    );
+    expect(rows).toEqual([{ provider: 'acme', booked: '2' }]);
+  });
+
   it.each(['type', 'writer', 'subject'])('a NUL in its %s', async (member) => {
     const tape = new Tape();
     const { value } = tape.open('stranger', id);

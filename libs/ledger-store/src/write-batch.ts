@@ -238,6 +238,17 @@ async function upsertGenerations(client: ClientBase, batch: BatchFold): Promise<
   });
 }
 
+/**
+ * JSON that the database can look into: of an escape for NUL or for half a surrogate pair, in an id that a provider gave,
+ * it would say at every later question that it is none. The records keep what was said.
+ */
+const askable = (json: string): string =>
+  /\\u(?:0000|d[89a-f])/.test(json)
+    ? JSON.stringify(JSON.parse(json), (_key, value: unknown) =>
+        typeof value === 'string' ? value.replaceAll('\0', '\ufffd').toWellFormed() : value,
+      )
+    : json;
+
 /** JSON documents behind one another, each found by its place. */
 class Documents {
   readonly #pieces: Buffer[] = [];
@@ -245,7 +256,7 @@ class Documents {
 
   add(document: object | undefined): { readonly at: number; readonly length: number } | undefined {
     if (document === undefined) return undefined;
-    const piece = Buffer.from(JSON.stringify(document), 'utf8');
+    const piece = Buffer.from(askable(JSON.stringify(document)), 'utf8');
     this.#pieces.push(piece);
     this.#end += piece.length;
     return { at: this.#end - piece.length + 1, length: piece.length };
