@@ -1,5 +1,5 @@
 // Exports made to deceive or to break the verifier: what an attacker would hand over.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
@@ -124,6 +124,32 @@ describe('a checkpoint', () => {
     const lines = [newLogKey('other.example/log'), key].map((k) => `log ${k.verifierKey}\n`);
     writeFileSync(join(folder, 'policy'), `${lines.join('')}quorum none\n`);
     expect(await withKey('witness')).toMatchObject({ code: 0 });
+  });
+});
+
+describe('an archive with other things than files in it', () => {
+  beforeEach(() => stageExport(folder, { key, leaves }));
+
+  it.each(['checkpoint', 'checkpoints.jsonl', 'manifest.json', 'tile/0/000.p'])(
+    'is named, and neither hangs the verifier nor fills its memory: %s',
+    async (file) => {
+      rmSync(join(folder, file), { recursive: true });
+      symlinkSync('/dev/zero', join(folder, file));
+      expect(await withKey('log')).toMatchObject({ code: 1 });
+    },
+  );
+
+  it('has no history where that is a folder', async () => {
+    rmSync(join(folder, 'checkpoints.jsonl'));
+    mkdirSync(join(folder, 'checkpoints.jsonl'));
+    expect(await withKey('log')).toMatchObject({ code: 0, checked: { earlierCheckpoints: 0 } });
+  });
+
+  it('is not begun where the file of the key is broken', async () => {
+    const file = join(folder, 'bootstrap.json');
+    writeFileSync(file, '{ "logVerifierKey": ');
+    jest.spyOn(process.stderr, 'write').mockReturnValue(true);
+    expect(await runVerify(['log', folder, '--key', file])).toBe(2);
   });
 });
 

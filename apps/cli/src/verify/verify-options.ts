@@ -76,8 +76,7 @@ function verifierKeyOf(given: string): NoteVerifier {
   if (!text.includes('+')) {
     text = fileText(given).trim();
     if (text.startsWith('{')) {
-      const parsed: unknown = JSON.parse(text);
-      const held = (parsed as Readonly<Record<string, unknown>>)[KEY_FILE_MEMBER];
+      const held = (jsonOf(text, given) as Readonly<Record<string, unknown>>)[KEY_FILE_MEMBER];
       if (typeof held !== 'string') throw new UsageError(`${given} has no ${KEY_FILE_MEMBER}`);
       text = held;
     }
@@ -90,6 +89,14 @@ function verifierKeyOf(given: string): NoteVerifier {
     throw new UsageError(`--key: ${error.message}`);
   }
   throw new UsageError('--key takes the key of a log, not of a witness');
+}
+
+function jsonOf(text: string, file: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new UsageError(`${file} is neither a key nor JSON`);
+  }
 }
 
 /** `@file` keeps a secret out of the list of processes. */

@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { open, stat, type FileHandle } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SourceFault, type ExportSource } from './export-source.js';
 
@@ -11,37 +11,43 @@ export class DirectorySource implements ExportSource {
 
   async read(path: string, maxBytes: number): Promise<Buffer | undefined> {
     const file = join(this.name, path);
-    let handle: FileHandle | undefined;
-    try {
-      handle = await open(file);
-      const { size } = await handle.stat();
-      // Looked at before it is read: a file of any size may lie there.
-      if (size <= maxBytes) return await handle.readFile();
-    } catch (cause) {
-      if (isAbsent(cause)) return undefined;
-      throw new SourceFault('unreadable', `${file} cannot be read`, { cause });
-    } finally {
-      await handle?.close();
-    }
-    throw new SourceFault('unreadable', `${file} is over ${maxBytes} bytes`);
+    const size = await plainSize(file);
+    if (size === undefined) return undefined;
+    // Looked at before it is read: a file of any size may lie there.
+    if (size > maxBytes) throw new SourceFault('unreadable', `${file} is over ${maxBytes} bytes`);
+    return await readFile(file).catch((cause: unknown) => unreadable(file, cause));
   }
 
   async stream(path: string): Promise<AsyncIterable<Uint8Array> | undefined> {
     const file = join(this.name, path);
-    try {
-      await (await open(file)).close();
-    } catch (cause) {
-      if (isAbsent(cause)) return undefined;
-      throw new SourceFault('unreadable', `${file} cannot be read`, { cause });
-    }
-    return createReadStream(file, { highWaterMark: 1 << 18 });
+    return (await plainSize(file)) === undefined ? undefined : piecesOf(file);
   }
 }
 
 export const isDirectory = async (path: string): Promise<boolean> =>
   (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
 
-const isAbsent = (error: unknown): boolean => {
-  const code = (error as NodeJS.ErrnoException).code;
-  return code === 'ENOENT' || code === 'ENOTDIR' || code === 'EISDIR';
-};
+/** Bytes of a file; undefined where there is none, or a folder. An archive may hold a pipe, or a link to a device: no end. */
+async function plainSize(file: string): Promise<number | undefined> {
+  try {
+    const found = await stat(file);
+    if (found.isFile()) return found.size;
+    if (found.isDirectory()) return undefined;
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    return code === 'ENOENT' || code === 'ENOTDIR' ? undefined : unreadable(file, cause);
+  }
+  return unreadable(file, new Error('it is no plain file'));
+}
+
+async function* piecesOf(file: string): AsyncGenerator<Uint8Array> {
+  try {
+    yield* createReadStream(file, { highWaterMark: 1 << 18 }) as AsyncIterable<Uint8Array>;
+  } catch (cause) {
+    unreadable(file, cause);
+  }
+}
+
+function unreadable(file: string, cause: unknown): never {
+  throw new SourceFault('unreadable', `${file} cannot be read`, { cause });
+}

@@ -39,7 +39,7 @@ export class UrlSource implements ExportSource {
 
   async stream(path: string): Promise<AsyncIterable<Uint8Array> | undefined> {
     const response = await this.#get(path);
-    return response && bodyOf(response);
+    return response && piecesOf(response, path);
   }
 
   async #get(path: string): Promise<Response | undefined> {
@@ -63,6 +63,14 @@ export class UrlSource implements ExportSource {
       }
     }
     throw new SourceFault('unreadable', `${url.href} cannot be read`, { cause: last });
+  }
+}
+
+async function* piecesOf(response: Response, path: string): AsyncGenerator<Uint8Array> {
+  try {
+    yield* bodyOf(response);
+  } catch (cause) {
+    throw new SourceFault('unreadable', `${path}: the answer broke off`, { cause });
   }
 }
 
