@@ -91,4 +91,11 @@ async function makeKey(dataDir: string, path: string, origin: string): Promise<v
   } finally {
     await unlink(draft);
   }
+  // The database holds to the first key for ever: its name must survive a loss of power before it is claimed there.
+  const directory = await open(dataDir, 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
 }
