@@ -124,15 +124,16 @@ export class FollowedLog {
     const key = opened.verified[0]!.keyHash.toString(16).padStart(8, '0');
     const convicts = finding === 'two_roots_for_one_size';
     const name = `${size}-${rootHash.toString('hex').slice(0, 16)}.checkpoint`;
-    const evidence = await memory.keepEvidence(`${finding}-${key}`, name, signedPart(opened));
+    const kind = `${finding}-${key}`;
+    const kept = await memory.keepEvidence(kind, name, signedPart(opened));
     // Of what anybody can send, only what is new and kept is worth a line.
-    if (evidence === 'known' || (evidence === 'full' && !convicts)) return;
+    if (kept === 'known' || (kept === 'full' && !convicts)) return;
     logger[convicts ? 'error' : 'warn'](`witness.${finding}`, {
       origin: this.origin,
       size: size.toString(),
       root: rootHash.toString('base64'),
       seenSize: this.seen.size.toString(),
-      evidence,
+      ...(kept === 'kept' && { evidence: `${kind}-${name}` }),
     });
   }
 }
