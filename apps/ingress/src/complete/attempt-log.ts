@@ -1,6 +1,7 @@
 import type { AttemptOutcome, UsageData } from '#libs/audit-events';
 import type { GenerationId } from '#libs/kernel';
 import type { AttemptEnd, AttemptFailure } from '#libs/providers';
+import { upstreamIdOf } from './foreign-words.js';
 import type { PlannedCandidate } from './run-parts.js';
 import { attemptRef, iso, usageData } from './records.js';
 
@@ -86,7 +87,8 @@ export class AttemptLog {
     attempt.outcome = outcome;
     attempt.endedAt = iso(atMs);
     if (status !== undefined) attempt.upstreamStatus = status;
-    if (end?.upstreamId !== undefined) attempt.upstreamId = end.upstreamId;
+    const upstreamId = upstreamIdOf(end?.upstreamId);
+    if (upstreamId !== undefined) attempt.upstreamId = upstreamId;
     if (end) {
       attempt.usage = usageData(end, this.inputTokensEstimate);
       attempt.usageAt = iso(atMs);

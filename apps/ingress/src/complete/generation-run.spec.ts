@@ -7,10 +7,15 @@ import {
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import type { EventData, GenerationClosed } from '#libs/audit-events';
+import {
+  decodeEvent,
+  WriterChain,
+  type EventData,
+  type GenerationClosed,
+} from '#libs/audit-events';
 import type { AppendReceipt, EventAppender } from '#libs/audit-log';
 import type { Endpoint, Model } from '#libs/catalog';
-import { endpointId, mintGenerationId, SystemClock } from '#libs/kernel';
+import { endpointId, mintGenerationId, SystemClock, writerId } from '#libs/kernel';
 import {
   Dispatcher,
   type AttemptEnd,
@@ -302,6 +307,27 @@ describe('GenerationRun', () => {
       attempts: [{ outcome: 'cancelled', usage: { basis: 'counted', outputTokens: 1 } }],
     });
   });
+
+  it.each([
+    ['long', 'x'.repeat(100_000)],
+    ['prose', 'the answer to your question is'],
+    ['a NUL', 'up\0'],
+  ])(
+    'is closed by a readable record though the provider’s words are no words: %s',
+    async (_, said) => {
+      await open(true);
+      const { observer } = dispatcher.sent[0]!;
+      observer.onDispatched(Date.now());
+      observer.onEvents(event('hel'));
+      observer.onEnd({ ...END, upstreamId: said, finishReason: said });
+      const [closed] = audit.closed();
+      expect(closed).toMatchObject({ attempts: [{ outcome: 'completed', usage: END.usage }] });
+      expect(JSON.stringify(closed)).not.toContain(JSON.stringify(said).slice(1, -1));
+      const chain = new WriterChain(writerId('w'));
+      const { bytes } = chain.next('custos.generation.closed.v1', id, Date.now(), closed!);
+      expect(decodeEvent(bytes).ok).toBe(true);
+    },
+  );
 
   it('counts the input as the provider told it, where it told it before the answer', async () => {
     const { leave } = await open(true);

@@ -22,6 +22,7 @@ import {
 import { ClientStream } from './client-stream.js';
 import { failureRefusal } from './failure-refusal.js';
 import { AttemptLog, OUTCOME_OF } from './attempt-log.js';
+import { finishReasonOf } from './foreign-words.js';
 import type { PlannedCandidate, RunContext, RunParts, RunView, TendLimits } from './run-parts.js';
 import { attemptRef, countedTokens, iso } from './records.js';
 import { sendJson } from './send-json.js';
@@ -363,9 +364,10 @@ export class GenerationRun implements AttemptObserver, RunView {
     return { ...soFar, contentDeltas: this.#contentDeltas, contentBytes: this.#contentBytes };
   }
 
-  #close(status: GenerationOutcome, code?: string, finishReason?: string): void {
+  #close(status: GenerationOutcome, code?: string, reasonSaid?: string): void {
     if (this.#ended) return;
     this.#ended = true;
+    const finishReason = finishReasonOf(reasonSaid);
     const nowIso = iso(this.ctx.clock.nowMs());
     // Ended while its record was under way: the attempt that the record authorises was never sent.
     if (this.#attempts.number === 0) this.#attempts.begin(this.parts.candidates[0]!, undefined);
