@@ -1,7 +1,9 @@
 // What can be called, at which price, and what is known of who runs it: models, providers, endpoints,
 // price books, facts with source and expiry. Pure: reads no file, knows no clock.
+export { catalogText } from './canonical-catalog.js';
 export { CATALOG_FILE_NAMES } from './catalog-format.js';
 export type { CatalogFileName } from './catalog-format.js';
+export { CatalogShelf } from './catalog-shelf.js';
 export { CatalogError } from './errors.js';
 export type { CatalogErrorCode } from './errors.js';
 export {

@@ -1,5 +1,5 @@
-import { canonicalJson, endpointId, sha256 } from '#libs/kernel';
-import type { Json } from '#libs/kernel';
+import { endpointId, sha256 } from '#libs/kernel';
+import { canonicalRecords } from './canonical-catalog.js';
 import { parseCatalogFiles } from './catalog-format.js';
 import type {
   CatalogFileName,
@@ -41,7 +41,7 @@ export function loadCatalog(read: (name: CatalogFileName) => string): Catalog {
     if (!byModel.has(id)) throw invalid('a model has no endpoint', id);
   const names = namesOf(records.models, models);
   return {
-    version: versionOf(records),
+    version: sha256(canonicalRecords(records)),
     priceBook: priceBookOf(endpoints),
     endpoints,
     models,
@@ -186,17 +186,6 @@ function namesOf(
     }
   }
   return names;
-}
-
-function versionOf(records: CatalogRecords): string {
-  return sha256(
-    canonicalJson({
-      endpoints: records.endpoints.toSorted(byIdOf) as Json,
-      facts: records.facts.map((row) => canonicalJson(row as unknown as Json)).toSorted(),
-      models: records.models.toSorted(byIdOf) as unknown as Json,
-      providers: records.providers.toSorted(byIdOf) as unknown as Json,
-    }),
-  );
 }
 
 const byIdOf = (a: { readonly id: string }, b: { readonly id: string }): number =>
