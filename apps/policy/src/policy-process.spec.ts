@@ -2,10 +2,12 @@ import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import pg from 'pg';
 import { ConfigError, Lifecycle, Logger } from '#libs/platform';
 import { PolicyReader } from '#libs/policy';
 import { freshDatabase, type FreshDatabase } from '../../../test/support/postgres.js';
 import { startPolicy } from './policy-process.js';
+import { builtIn } from './policy-stage.spec-support.js';
 import { readPolicyConfig } from './policy.config.js';
 
 const TOKEN = 'internal-token-of-the-spec';
@@ -57,6 +59,14 @@ describe('the policy engine as a process of its own', () => {
       await lifecycle.shutdown('restart');
     }
     expect(versions.size).toBe(1);
+    const client = new pg.Client({ connectionString: database.appUrl });
+    await client.connect();
+    try {
+      const { rows } = await client.query('select version from policy.catalog_version');
+      expect(rows).toEqual([{ version: builtIn().version }]);
+    } finally {
+      await client.end();
+    }
     expect((await stat(join(dataDir, 'policy-signing.jwk'))).mode & 0o777).toBe(0o600);
   });
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { TOPICS } from '#libs/audit-events';
 import { openProcessLog, type AuditWriter } from '#libs/audit-log';
-import { decodeFacts, FactsDirectory, loadCatalog } from '#libs/catalog';
+import { decodeFacts, FactsDirectory, loadCatalog, type CatalogFileName } from '#libs/catalog';
 import { decodePrincipals, PrincipalDirectory } from '#libs/identity';
 import { SystemClock, type Clock } from '#libs/kernel';
 import {
@@ -47,6 +47,8 @@ export async function startPolicy(config: PolicyConfig, lifecycle: Lifecycle): P
   lifecycle.logger = logger;
   const root = packageRoot(import.meta.dirname);
   const catalogFolder = config.CUSTOS_CATALOG ?? join(root, 'libs', 'catalog', 'data');
+  const readCatalogFile = (name: CatalogFileName): string =>
+    readFileSync(join(catalogFolder, name), 'utf8');
   const folder = readPolicyDirectory(config.CUSTOS_POLICY_DIR ?? join(root, 'policies'));
   const keyFile = config.CUSTOS_POLICY_SIGNING_KEY_FILE;
   const signer =
@@ -70,7 +72,7 @@ export async function startPolicy(config: PolicyConfig, lifecycle: Lifecycle): P
   const customerFacts = poll('facts', (json) => new FactsDirectory(decodeFacts(json)));
   const service = new PolicyService({
     customerFacts,
-    catalog: loadCatalog((name) => readFileSync(join(catalogFolder, name), 'utf8')),
+    catalog: loadCatalog(readCatalogFile),
     bundles: new InProcessSnapshotSource<PolicyInForce>(),
     clock,
   });
@@ -95,6 +97,7 @@ export async function startPolicy(config: PolicyConfig, lifecycle: Lifecycle): P
       writer,
       signer,
       folder,
+      readCatalogFile,
       logger,
       health,
       internalToken: config.CUSTOS_INTERNAL_TOKEN,

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { EventData, EventType } from '#libs/audit-events';
 import type { AppendReceipt, EventAppender } from '#libs/audit-log';
-import { loadCatalog, type Catalog } from '#libs/catalog';
+import { loadCatalog, type Catalog, type CatalogFileName } from '#libs/catalog';
 import { hashSecret, mintSecret, PrincipalDirectory, principalsSnapshot } from '#libs/identity';
 import type { Role } from '#libs/identity';
 import { keyId, organisationId, SystemClock, workspaceId } from '#libs/kernel';
@@ -96,8 +96,9 @@ function principals(): InProcessSnapshotSource<PrincipalDirectory> {
   return source;
 }
 
-export const builtIn = (): Catalog =>
-  loadCatalog((name) => readFileSync(join(ROOT, 'libs', 'catalog', 'data', name), 'utf8'));
+const readCatalogFile = (name: CatalogFileName): string =>
+  readFileSync(join(ROOT, 'libs', 'catalog', 'data', name), 'utf8');
+export const builtIn = (): Catalog => loadCatalog(readCatalogFile);
 
 /** A log that acknowledges only while it is open. */
 export class GatedAppender implements EventAppender {
@@ -189,6 +190,7 @@ export class PolicyStage {
       writer: this.log,
       signer: await PolicySigner.inDataDirectory(this.dataDir),
       folder,
+      readCatalogFile,
       logger,
       effectDeadlineMs: 1_500,
       ...more,

@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { TOPICS, type Topic } from '#libs/audit-events';
 import {
   AuditWriter,
@@ -206,6 +208,7 @@ export async function startStandalone(
       writer: controlWriter,
       signer: await PolicySigner.inDataDirectory(config.CUSTOS_DATA_DIR),
       folder: policyFolder,
+      readCatalogFile: (name) => readFileSync(join(config.CUSTOS_CATALOG, name), 'utf8'),
       logger,
       health,
       ...access,

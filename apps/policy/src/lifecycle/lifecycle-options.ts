@@ -1,4 +1,5 @@
 import type { EventAppender } from '#libs/audit-log';
+import type { CatalogFileName } from '#libs/catalog';
 import type { HealthRegistry, Logger } from '#libs/platform';
 import type { BundleSources } from '#libs/policy';
 import type { PolicySigner } from '../policy-signer.js';
@@ -23,6 +24,8 @@ export interface LifecycleOptions {
   readonly signer: PolicySigner;
   /** The texts in the policy folder: the first bundle, and what the one in force is compared with later. */
   readonly folder: BundleSources;
+  /** Files of the catalog that the service was given: kept for ever before a bundle comes into force over it. */
+  readonly readCatalogFile: (name: CatalogFileName) => string;
   readonly logger: Logger;
   readonly health?: HealthRegistry;
   /** Absent: simulation answers 501. */

@@ -14,6 +14,7 @@ import { PolicyService } from '../policy.service.js';
 import { applyChange } from './apply-change.js';
 import { recordOf, type Change } from './changes.js';
 import { firstStart } from './first-start.js';
+import { keepCatalog } from './keep-catalog.js';
 import { LIFECYCLE_OPTIONS, type LifecycleOptions } from './lifecycle-options.js';
 import { isDistrusted, readPolicy, standingOf, type StoredPolicy } from './read-policy.js';
 import { softwareVersion } from '../software-version.js';
@@ -82,6 +83,8 @@ export class PolicyOutbox
 
   async onModuleInit(): Promise<void> {
     try {
+      // First: from the moment a bundle is published, decisions may cite this catalog.
+      await keepCatalog(this.database, this.policy.catalog, this.lifecycle.readCatalogFile);
       await this.start();
       await firstStart(this, this.folder, this.lifecycle.signer);
     } catch (error) {
