@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { CatalogShelf, type Catalog } from '#libs/catalog';
 import { DomainError } from '#libs/kernel';
 import {
   outlookOf,
@@ -94,9 +95,18 @@ async function simulateHere(options: Options): Promise<SimulationReport> {
     );
   try {
     const catalog = readCatalog(options.catalog);
-    const after = watchedDecider(await bundleNamed(options.bundle, past), catalog);
+    const simulated = await bundleNamed(options.bundle, past);
     const against = options.against ?? (await past.active()) ?? shippedFolder();
-    const before = watchedDecider(await bundleNamed(against, past), catalog);
+    const inForce = await bundleNamed(against, past);
+    const over = (c: Catalog) => ({
+      before: watchedDecider(inForce, c),
+      after: watchedDecider(simulated, c),
+    });
+    const { before, after } = over(catalog);
+    const shelf = new CatalogShelf({
+      atHand: catalog,
+      kept: (version) => past.keptCatalog(version),
+    });
     const { nowMs } = options;
     const told = await past.told();
     let skipped = 0;
@@ -110,10 +120,14 @@ async function simulateHere(options: Options): Promise<SimulationReport> {
       factsOf: async (version) => (await told.facts(version))?.facts,
       before,
       after,
+      earlier: async (version) => {
+        const kept = await shelf.of(version);
+        return kept && over(kept);
+      },
       nowMs,
       // Each with its own seed and requirements: only the rules make a difference.
-      replan: ({ plan }, permitted) =>
-        firstChoiceAgain(plan as RecordedPlanInputs | undefined, permitted, catalog.models),
+      replan: ({ plan }, permitted, { models }) =>
+        firstChoiceAgain(plan as RecordedPlanInputs | undefined, permitted, models),
     });
     if (skipped > 0)
       process.stderr.write(

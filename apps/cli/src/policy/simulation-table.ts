@@ -87,8 +87,12 @@ function notes(report: SimulationReport): string {
     said.push(
       `${report.differsFromRecord} were decided otherwise then: another bundle, catalog or date was in force`,
     );
+  if (report.onEarlierCatalog > 0)
+    said.push(
+      `${report.onEarlierCatalog} were of models that the catalog has no longer: decided over the catalog of then`,
+    );
   if (report.unknownModel > 0)
-    said.push(`${report.unknownModel} were of models that this catalog has not`);
+    said.push(`${report.unknownModel} were of models that no catalog at hand has: left out`);
   if (report.onOwnFacts > 0)
     said.push(
       `${report.onOwnFacts} were decided on what their organisation had stated of its contracts then`,

@@ -23,7 +23,7 @@ const cited = (
   const recorded: RecordedDecision = {
     digest: '',
     policyVersion: bundle.version,
-    catalogVersion: '',
+    catalogVersion: openedData('gen-1').versions.catalog,
     profile: { key: profileKey({ ...WHO, ...ATTRIBUTES }, bundle), ...ATTRIBUTES },
     facts: openedData('gen-1').facts,
     scope: 'acme/one',
@@ -56,6 +56,7 @@ describe('a verdict that a generation cites', () => {
     ['another model', cited({ model: 'acme/two' })],
     ['another model', cited({ plan: { ...plan, acrossModels: true } })],
     ['own facts', cited({ versions: { ...versions, facts: `sha256:${'7'.repeat(64)}` } })],
+    ['another catalog', cited({ versions: { ...versions, catalog: `sha256:${'7'.repeat(64)}` } })],
     ['3 were permitted', cited({ decision: { ...decision, permitted: 3 } })],
     ['says forbid', cited({ decision: { ...decision, decision: 'forbid' } })],
   ])('is shown where it is on, or says: %s', (what, wrong) => {

@@ -53,6 +53,8 @@ export function citedFor(
   if (!rangesOver(recorded.scope, generation))
     wrong.push('the verdict it cites is on another model');
 
+  if (generation.versions.catalog !== recorded.catalogVersion)
+    wrong.push('the verdict it cites is on another catalog');
   const of = generation.versions.facts ?? 'none';
   if (of !== (recorded.factsVersion ?? 'none'))
     wrong.push('the verdict it cites is on another version of the organisation’s own facts');

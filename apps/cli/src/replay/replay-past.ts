@@ -3,7 +3,6 @@ import type { Catalog, Endpoint } from '#libs/catalog';
 import type { DecidedGeneration, TrafficFilter } from '#libs/ledger-store';
 import {
   rederive,
-  type Decider,
   type PolicyBundle,
   type RecordedDecision,
   type Rederived,
@@ -11,14 +10,12 @@ import {
 } from '#libs/policy';
 import { isRecordedPlan, planAgain, type HealthSnapshot, NO_HEALTH } from '#libs/routing';
 import { citedFor } from './cited-for.js';
+import { DecidersOfThen } from './deciders-of-then.js';
 import { HealthBook } from './health-book.js';
 import type { ThePast } from './the-past.js';
-import { watchedDecider } from '../policy/watched-decider.js';
 
 /** Reasons and differences listed; all are counted. */
 const LISTED_MAX = 50;
-/** Deciders kept: a bundle is parsed in tens of milliseconds, and a period has few of them. */
-const DECIDERS_MAX = 8;
 /** Verdicts remembered, least lately cited out first; one is up to 40 KB of references. */
 const VERDICTS_MAX = 10_000;
 
@@ -56,12 +53,14 @@ type Outcome =
       readonly permitted: readonly Endpoint[];
       readonly recorded: RecordedDecision;
       readonly bundle: PolicyBundle;
+      /** Of then: its endpoints are those permitted. */
+      readonly catalog: Catalog;
     }
   | Exclude<Rederived, { readonly outcome: 'equal' }>;
 
 /** Derives decisions and plans of the past again and compares them with their records. Reads only. */
 export class ReplayPast {
-  readonly #deciders = new Map<string, Decider | undefined>();
+  readonly #deciders: DecidersOfThen;
   readonly #verdicts = new Map<string, Outcome>();
   readonly #decisions: Tally = { equal: 0, different: 0, notReplayable: 0 };
   readonly #plans: Tally = { equal: 0, different: 0, notReplayable: 0 };
@@ -71,10 +70,13 @@ export class ReplayPast {
   #onOwnFacts = 0;
   #generations = 0;
 
+  /** `catalog`: the one at hand; others are looked up as they are cited. */
   constructor(
     private readonly past: ThePast,
-    private readonly catalog: Catalog,
-  ) {}
+    catalog: Catalog,
+  ) {
+    this.#deciders = new DecidersOfThen(past, catalog, (version) => this.#letGo(version));
+  }
 
   async run(filter: TrafficFilter): Promise<ReplayReport> {
     const told = await this.past.told();
@@ -119,7 +121,7 @@ export class ReplayPast {
   }
 
   async #derive(data: RecordedDecision, saidAtMs: number, told: ToldPast): Promise<Outcome> {
-    const decider = await this.#decider(data.policyVersion);
+    const decider = await this.#deciders.of(data);
     if (decider === undefined)
       return { outcome: 'not-replayable', why: `bundle ${data.policyVersion} is not at hand` };
     const exceptions = await this.past.exceptions(data.exceptions ?? []);
@@ -128,16 +130,15 @@ export class ReplayPast {
     if (derived.outcome !== 'equal') return derived;
     if (own) this.#ownFacts.set(own.facts.version, own.derived);
     const { permitted } = derived.decision;
-    return { outcome: 'equal', permitted, recorded: data, bundle: decider.bundle };
+    const { bundle, catalog } = decider;
+    return { outcome: 'equal', permitted, recorded: data, bundle, catalog };
   }
 
-  async #decider(version: string): Promise<Decider | undefined> {
-    if (this.#deciders.has(version)) return this.#deciders.get(version);
-    const bundle = await this.past.bundle(version);
-    if (this.#deciders.size >= DECIDERS_MAX) this.#deciders.clear();
-    const decider = bundle && watchedDecider(bundle, this.catalog);
-    this.#deciders.set(version, decider);
-    return decider;
+  /** Verdicts hold endpoints, and so a whole catalog: they go out of memory with it. */
+  #letGo(catalogVersion: string): void {
+    for (const [digest, verdict] of this.#verdicts)
+      if (verdict.outcome === 'equal' && verdict.catalog.version === catalogVersion)
+        this.#verdicts.delete(digest);
   }
 
   async #replay(row: DecidedGeneration, health: HealthBook, told: ToldPast): Promise<void> {
@@ -164,13 +165,13 @@ export class ReplayPast {
       this.#decisions.equal += 1;
       if (own !== undefined) this.#onOwnFacts += 1;
     }
-    if (generation.plan) await this.#replan(generation, generation.plan, verdict.permitted, health);
+    if (generation.plan) await this.#replan(generation, generation.plan, verdict, health);
   }
 
   async #replan(
     generation: GenerationOpened | GenerationRefused,
     recorded: PlanData,
-    permitted: readonly Endpoint[],
+    { permitted, catalog }: { readonly permitted: readonly Endpoint[]; readonly catalog: Catalog },
     health: HealthBook,
   ): Promise<void> {
     const over = callable(recorded, permitted);
@@ -186,7 +187,7 @@ export class ReplayPast {
         .map((e) => e.endpoint);
       const made = planAgain(
         { budgeted, disabled, ...recorded },
-        { permitted: over, models: this.catalog.models, health: snapshot },
+        { permitted: over, models: catalog.models, health: snapshot },
       );
       return made !== undefined && isRecordedPlan(recorded, made);
     };

@@ -67,6 +67,19 @@ export class ThePast {
     return bundle;
   }
 
+  /**
+   * The text of a catalog that was decided on, by the version that decisions cite, where the policy engine keeps it here.
+   * Whoever reads it checks the version: it is the digest of these bytes.
+   */
+  async keptCatalog(version: string): Promise<Buffer | undefined> {
+    if (!(await this.#has('policy.catalog_version'))) return undefined;
+    const { rows } = await this.#pool.query<{ records: Buffer }>(
+      `select records from policy.catalog_version where version = $1`,
+      [version],
+    );
+    return rows[0]?.records;
+  }
+
   /** Version of the bundle in force now, where the policy engine keeps its bundles here. */
   async active(): Promise<string | undefined> {
     if (!(await this.#has('policy.activation'))) return undefined;

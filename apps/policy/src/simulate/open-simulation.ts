@@ -42,6 +42,13 @@ export function openSimulation(parts: SimulationParts): OpenSimulation {
     if (row) return decodeBundle({ version, ...row });
     throw new DomainError<PolicyAppErrorCode>('unknown_bundle', 'There is no such bundle.');
   };
+  const keptCatalog = async (version: string): Promise<Buffer | undefined> => {
+    const { rows } = await pool.query<{ records: Buffer }>(
+      `select records from policy.catalog_version where version = $1`,
+      [version],
+    );
+    return rows[0]?.records;
+  };
   return {
     simulate: simulateBundle({
       traffic,
@@ -54,6 +61,7 @@ export function openSimulation(parts: SimulationParts): OpenSimulation {
           },
         }),
       catalog: service.catalog,
+      keptCatalog,
       clock,
       inForce: () => service.bundle,
       onMismatch: (found) => service.foundMismatch(found),

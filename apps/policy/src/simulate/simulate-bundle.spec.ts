@@ -58,6 +58,7 @@ describe('a simulated bundle, without any recorded traffic', () => {
     const simulate = simulateBundle({
       traffic: { generations: nothing, decision: async () => undefined },
       catalog,
+      keptCatalog: async () => undefined,
       clock: new FixedClock(),
       inForce: () => inForce,
       bundleOf: async () => draft,

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Catalog } from '#libs/catalog';
+import { CatalogShelf, type Catalog } from '#libs/catalog';
 import type { Clock } from '#libs/kernel';
 import type { TrafficQueries } from '#libs/ledger-store';
 import {
@@ -22,6 +22,8 @@ export interface SimulateOptions {
   /** What the log tells of organisations, workspaces and facts as they were. */
   readonly past: () => Promise<ToldPast>;
   readonly catalog: Catalog;
+  /** The text of a catalog of the past by its version, for models that `catalog` no longer has; see `CatalogShelf`. */
+  readonly keptCatalog: (version: string) => Promise<Uint8Array | undefined>;
   readonly clock: Clock;
   /** The bundle in force, that the simulated one is compared with. */
   readonly inForce: () => PolicyBundle;
@@ -44,8 +46,13 @@ export const simulateBundle =
     const { catalog, traffic } = options;
     const { onMismatch } = options;
     const watched = onMismatch && { onMismatch };
-    const after = createDecider(await options.bundleOf(version), catalog, watched);
-    const before = createDecider(options.inForce(), catalog, watched);
+    const [simulated, inForce] = [await options.bundleOf(version), options.inForce()];
+    const over = (c: Catalog) => ({
+      before: createDecider(inForce, c, watched),
+      after: createDecider(simulated, c, watched),
+    });
+    const { before, after } = over(catalog);
+    const shelf = new CatalogShelf({ atHand: catalog, kept: options.keptCatalog });
     const nowMs = options.clock.nowMs();
     const past = await options.past();
     let leftOut = 0;
@@ -58,9 +65,13 @@ export const simulateBundle =
       }),
       before,
       after,
+      earlier: async (of) => {
+        const kept = await shelf.of(of);
+        return kept && over(kept);
+      },
       nowMs,
       factsOf: async (version) => (await past.facts(version))?.facts,
-      replan: firstChoiceOver(catalog),
+      replan: firstChoice,
       breathe: () => nextTurn(),
     });
     const outlook = await outlookOf({ before, after, nowMs, hit: rulesHit(overTraffic) });
@@ -82,7 +93,7 @@ const summaryOf = (
   moved: r.moved,
   leftWithout: r.leftWithout.length,
   neverHit: r.neverHit.length,
-  leftOut: leftOut + r.factsNotAtHand,
+  leftOut: leftOut + r.factsNotAtHand + r.unknownModel,
 });
 
 const outlookSummary = (o: BundleOutlook): BundleSimulation['summary'] => ({
@@ -92,7 +103,5 @@ const outlookSummary = (o: BundleOutlook): BundleSimulation['summary'] => ({
 });
 
 /** With each request's own seed and requirements: only the rules make a difference. */
-const firstChoiceOver =
-  (catalog: Catalog): Replan =>
-  ({ plan }, permitted) =>
-    firstChoiceAgain(plan as RecordedPlanInputs | undefined, permitted, catalog.models);
+const firstChoice: Replan = ({ plan }, permitted, { models }) =>
+  firstChoiceAgain(plan as RecordedPlanInputs | undefined, permitted, models);

@@ -1,4 +1,4 @@
-import type { Endpoint } from '#libs/catalog';
+import type { Catalog, Endpoint } from '#libs/catalog';
 
 import type { Decision } from '../types.js';
 
@@ -13,6 +13,8 @@ export interface FirstChoice {
 export interface Group {
   readonly before: Decision;
   readonly after: Decision;
+  /** That both were asked over. */
+  readonly catalog: Catalog;
   readonly samePermitted: boolean;
   /** First choices planned so far, and their means. */
   readonly planned: ChoiceMeans;

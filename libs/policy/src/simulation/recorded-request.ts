@@ -18,6 +18,8 @@ export interface RecordedRequest {
   readonly outcome: 'permit' | 'forbid';
   /** Of the bundle that decided it then. */
   readonly policyVersion: string;
+  /** Of the catalog that it was decided over; absent = the record does not say. */
+  readonly catalogVersion?: string;
   /** Of the asking organisation's own facts that it was decided on; absent = it had stated none. */
   readonly factsVersion?: string;
   /** As recorded; read only by whoever plans again. */
@@ -41,7 +43,11 @@ export interface RecordedGeneration {
   readonly keyId: string;
   readonly model: string;
   readonly facts: RecordedFacts;
-  readonly versions: { readonly policy: string; readonly facts?: string };
+  readonly versions: {
+    readonly policy: string;
+    readonly catalog?: string;
+    readonly facts?: string;
+  };
   readonly decision?: { readonly digest: string; readonly decision: 'permit' | 'forbid' };
   readonly plan?: RecordedPlan & { readonly acrossModels: boolean };
 }
@@ -69,7 +75,7 @@ export function recordedRequest(
   const { decision, plan } = generation;
   const facts = requestFacts(generation.facts);
   if (decision === undefined || facts === undefined) return undefined;
-  const own = generation.versions.facts;
+  const { facts: own, catalog } = generation.versions;
   const across = plan?.acrossModels ?? generation.model === AUTO;
   return {
     generationId: generation.generationId,
@@ -85,6 +91,7 @@ export function recordedRequest(
     scope: across || scope === AUTO ? ALL_MODELS : (scope ?? generation.model),
     outcome: decision.decision,
     policyVersion: generation.versions.policy,
+    ...(catalog !== undefined && { catalogVersion: catalog }),
     ...(own !== undefined && own !== NO_FACTS && { factsVersion: own }),
     ...(plan && { plan }),
   };

@@ -46,8 +46,10 @@ export interface SimulationReport {
   readonly moved: number;
   /** The old bundle today does not say what was recorded then (another bundle, catalog or date decided it). */
   readonly differsFromRecord: number;
-  /** Of no model that this catalog has. */
+  /** Of a model that neither this catalog has nor a kept one of then: left out. */
   readonly unknownModel: number;
+  /** Of a model that this catalog no longer has: decided again over the one of then. */
+  readonly onEarlierCatalog: number;
   /** Decided again on what their organisation had stated of its own contracts then. */
   readonly onOwnFacts: number;
   /** Left out: what their organisation had stated then is neither in the log nor kept. */

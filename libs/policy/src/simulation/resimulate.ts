@@ -18,17 +18,27 @@ const BIG = 500;
 /** Requests between two turns of the event loop. */
 const REQUESTS_PER_TURN = 256;
 
-/** Plans one recorded request again over other endpoints; undefined where none fits it. */
+/** Plans one recorded request again over other endpoints of this catalog; undefined where none fits it. */
 export type Replan = (
   request: RecordedRequest,
   permitted: readonly Endpoint[],
+  catalog: Catalog,
 ) => FirstChoice | undefined;
+
+type Asked = Pick<Decider, 'bundle' | 'catalog' | 'decideYielding'>;
 
 export interface Simulation {
   readonly recorded: AsyncIterable<RecordedRequest> | Iterable<RecordedRequest>;
   /** Both over the same catalog: what differs is then the bundles' doing alone. */
-  readonly before: Pick<Decider, 'bundle' | 'catalog' | 'decideYielding'>;
-  readonly after: Pick<Decider, 'bundle' | 'catalog' | 'decideYielding'>;
+  readonly before: Asked;
+  readonly after: Asked;
+  /**
+   * The same two bundles over a catalog of the past, where it was kept: for requests of a model that the catalog at hand
+   * no longer has. All others are asked over the one at hand, as they would be now.
+   */
+  readonly earlier?: (
+    catalogVersion: string,
+  ) => Promise<{ readonly before: Asked; readonly after: Asked } | undefined>;
   /** The instant at which both are asked: expired facts are expired for both. */
   readonly nowMs: number;
   /**
@@ -48,21 +58,28 @@ export interface Simulation {
  */
 export async function resimulate(simulation: Simulation): Promise<SimulationReport> {
   const { after, before, nowMs } = simulation;
-  const groups = new Groups(simulation);
+  const eras = new Eras(simulation);
   const tallies = new Tallies(before.bundle, after.bundle, after.catalog, nowMs);
   let seen = 0;
   for await (const request of simulation.recorded) {
-    const group = groups.known(request) ?? (await groups.decide(request));
+    const groups = eras.ofNow(request) ?? (await eras.ofThen(request));
+    const group =
+      groups === undefined
+        ? 'unknown-model'
+        : (groups.known(request) ?? (await groups.decide(request)));
     if (group === 'unknown-model') tallies.unknownModel += 1;
     else if (group === 'facts-not-at-hand') tallies.factsNotAtHand += 1;
-    else tallies.add(request, group, choicesOf(request, group, simulation));
+    else {
+      if (groups !== eras.atHand) tallies.onEarlierCatalog += 1;
+      tallies.add(request, group, choicesOf(request, group, simulation));
+    }
     seen += 1;
     if (seen % REQUESTS_PER_TURN === 0) await simulation.breathe?.();
   }
   return tallies.report({
     at: new Date(nowMs).toISOString(),
     requests: seen,
-    groups: groups.decided,
+    groups: eras.decided,
   });
 }
 
@@ -72,15 +89,15 @@ function choicesOf(
   group: Group,
   { replan }: Simulation,
 ): { readonly choices: Choices | undefined; readonly extrapolated: boolean } {
-  const { planned, before, after } = group;
+  const { planned, before, after, catalog } = group;
   if (group.samePermitted || replan === undefined)
     return { choices: undefined, extrapolated: false };
   const size = Math.max(before.permitted.length, after.permitted.length);
   if (planned.count >= (size > BIG ? PLANS_PER_BIG_GROUP : PLANS_PER_GROUP))
     return { choices: planned.last, extrapolated: true };
   const choices: Choices = {
-    before: before.permitted.length > 0 ? replan(request, before.permitted) : undefined,
-    after: after.permitted.length > 0 ? replan(request, after.permitted) : undefined,
+    before: before.permitted.length > 0 ? replan(request, before.permitted, catalog) : undefined,
+    after: after.permitted.length > 0 ? replan(request, after.permitted, catalog) : undefined,
   };
   planned.count += 1;
   planned.beforePicoUsd += choices.before?.costPicoUsd ?? 0n;
@@ -106,6 +123,53 @@ class Questions {
     }
     // A purpose that one of the two does not read may still be read by the other.
     return `${profile}\n${factsKey(facts, before.bundle)}\n${factsKey(facts, after.bundle)}\n${scope}\n${factsVersion}`;
+  }
+}
+
+/** Catalogs of the past asked over at a time: requests come in order of time, so few are in use at any moment. */
+const EARLIER_MAX = 2;
+
+/** Groups over the catalog at hand, and over those of the past that requests of lost models need. */
+class Eras {
+  readonly atHand: Groups;
+  readonly #earlier = new Map<string, Groups>();
+  #let = 0;
+
+  constructor(private readonly simulation: Simulation) {
+    this.atHand = new Groups(simulation);
+  }
+
+  /** Distinct questions asked of each bundle. */
+  get decided(): number {
+    let decided = this.atHand.decided + this.#let;
+    for (const groups of this.#earlier.values()) decided += groups.decided;
+    return decided;
+  }
+
+  /** Undefined where the catalog at hand has nothing of what was asked for. */
+  ofNow({ scope }: RecordedRequest): Groups | undefined {
+    return endpointsOf(scope, this.simulation.after.catalog).length > 0 ? this.atHand : undefined;
+  }
+
+  /** Undefined where that catalog was never kept. */
+  async ofThen({ catalogVersion: version }: RecordedRequest): Promise<Groups | undefined> {
+    const { after, earlier } = this.simulation;
+    if (version === undefined || version === after.catalog.version) return undefined;
+    let groups = this.#earlier.get(version);
+    if (groups === undefined) {
+      const deciders = await earlier?.(version);
+      if (deciders === undefined) return undefined;
+      groups = new Groups({ ...this.simulation, ...deciders });
+    }
+    this.#earlier.delete(version);
+    this.#earlier.set(version, groups);
+    if (this.#earlier.size > EARLIER_MAX)
+      for (const [longest, { decided }] of this.#earlier) {
+        this.#earlier.delete(longest);
+        this.#let += decided;
+        break;
+      }
+    return groups;
   }
 }
 
@@ -151,6 +215,7 @@ class Groups {
     const group: Group = {
       before: was,
       after: is,
+      catalog: after.catalog,
       samePermitted: sameEndpoints(was.permitted, is.permitted),
       planned: { count: 0, beforePicoUsd: 0n, afterPicoUsd: 0n, last: undefined },
     };

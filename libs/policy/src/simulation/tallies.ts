@@ -19,6 +19,7 @@ type Change = 'newlyRefused' | 'newlyAllowed' | 'moved' | undefined;
 export class Tallies {
   unknownModel = 0;
   factsNotAtHand = 0;
+  onEarlierCatalog = 0;
   #onOwnFacts = 0;
   readonly #total: Mutable<Counts> = none();
   #differsFromRecord = 0;
@@ -26,7 +27,7 @@ export class Tallies {
   readonly #models = new Dimension();
   readonly #providers = new Dimension();
   readonly #countries = new Dimension();
-  readonly #countryNames = new Map<Endpoint, string>();
+  readonly #countryNames = new WeakMap<Endpoint, string>();
   readonly #cost = {
     compared: 0,
     before: 0n,
@@ -66,10 +67,10 @@ export class Tallies {
     const { workspaceId } = request.profile;
     this.#workspaces.add(workspaceId, change);
     this.#models.add(request.scope, change);
-    const chosen = was || is ? this.#chosen(request, choices) : undefined;
+    const chosen = was || is ? this.#chosen(request, group, choices) : undefined;
     if (chosen) {
       this.#providers.add(chosen.providerId, change);
-      this.#countries.add(this.#countryOf(chosen), change);
+      this.#countries.add(this.#countryOf(chosen, group), change);
     }
     this.#amounts(request, group, choices, extrapolated, was, is);
     this.#rulesOf(group, change);
@@ -92,6 +93,7 @@ export class Tallies {
       moved,
       differsFromRecord: this.#differsFromRecord,
       unknownModel: this.unknownModel,
+      onEarlierCatalog: this.onEarlierCatalog,
       onOwnFacts: this.#onOwnFacts,
       factsNotAtHand: this.factsNotAtHand,
       byWorkspace: this.#workspaces.rows(),
@@ -108,18 +110,22 @@ export class Tallies {
   }
 
   /** Where it went, or would go: the endpoint that stands for the request in the tables. */
-  #chosen(request: RecordedRequest, choices: Choices | undefined): Endpoint | undefined {
+  #chosen(
+    request: RecordedRequest,
+    { catalog }: Group,
+    choices: Choices | undefined,
+  ): Endpoint | undefined {
     const planned = choices?.before ?? choices?.after;
     if (planned) return planned.endpoint;
     const first = request.plan?.candidates[0]?.endpoint;
-    return first === undefined ? undefined : this.catalog.endpoint(first);
+    return first === undefined ? undefined : catalog.endpoint(first);
   }
 
   /** As rules read it: an expired fact is not established. */
-  #countryOf(endpoint: Endpoint): string {
+  #countryOf(endpoint: Endpoint, { catalog }: Group): string {
     let country = this.#countryNames.get(endpoint);
     if (country === undefined) {
-      const { hq = '?' } = endpointFacts(endpoint, this.catalog, this.nowMs);
+      const { hq = '?' } = endpointFacts(endpoint, catalog, this.nowMs);
       country = `${hq}/${endpoint.region}`;
       this.#countryNames.set(endpoint, country);
     }
