@@ -2,7 +2,7 @@
 // budgets that suffice and under one that does not. It remembers what each client was told.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseUsd } from '#libs/kernel';
-import { complete, type Answered, type Asked } from '../support/completions.js';
+import { complete, completeOrNothing, type Answered, type Asked } from '../support/completions.js';
 import { eventually } from '../support/gateway.js';
 import type { Chance } from './chance.js';
 import type { House } from './house.js';
@@ -62,6 +62,7 @@ export class Traffic {
   /** Of all keys so far. */
   readonly limits: Limit[];
   #spent = 0;
+  #renewal: Promise<void> = Promise.resolve();
   readonly #lanes: Promise<void>[] = [];
   #going = true;
   #underWay = 0;
@@ -98,7 +99,7 @@ export class Traffic {
   /** Every client has its answer, or nobody to get it from. */
   async pause(): Promise<void> {
     this.#going = false;
-    await Promise.all(this.#lanes.splice(0));
+    await Promise.all([...this.#lanes.splice(0), this.#renewal]);
   }
 
   /** Resolves when requests are being answered and others are under way. */
@@ -157,12 +158,13 @@ export class Traffic {
   #spend(): void {
     this.#spent += 1;
     if (this.#spent !== REFUSALS_PER_KEY) return;
-    keyWithLimit(this.house, TIGHT_USD)
-      .then((key) => {
+    this.#renewal = keyWithLimit(this.house, TIGHT_USD)
+      .then(async (key) => {
         this.limits.push(key);
+        await this.#keysWork([key.secret]);
         this.tight = key;
       })
-      // Control is dead at this moment: the next refusals try again.
+      // Control or an ingress is dead for long: the next refusals try again.
       .catch(() => undefined)
       .finally(() => (this.#spent = 0));
   }
@@ -172,7 +174,9 @@ export class Traffic {
       for (const apiKey of keys)
         await eventually(
           async () =>
-            (await complete({ v1, apiKey }, { more: { max_tokens: 8 } })).status === 200 ||
+            !this.#going ||
+            (await completeOrNothing({ v1, apiKey }, { more: { max_tokens: 8 } }))?.status ===
+              200 ||
             undefined,
           30_000,
           () => 'a new key does not work',
