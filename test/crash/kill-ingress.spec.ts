@@ -53,6 +53,12 @@ describe('kill -9 of the gateway', () => {
       });
       const laterMs = Math.round(Math.random() * spreadMs);
       await sleep(laterMs);
+      // On a busy machine all that had come by then may have ended: the kill waits for one that is under way.
+      await eventually(async () =>
+        (await gateway.simulated(before)).some(({ status }) => status === 'open')
+          ? true
+          : undefined,
+      );
       await gateway.kill9();
       for (const answer of await Promise.all(asked))
         if (answer?.generationId !== undefined) told.set(answer.generationId, answer);
