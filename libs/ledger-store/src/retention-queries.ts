@@ -53,7 +53,7 @@ export class RetentionQueries {
       first: Date | null;
       newest: Date | null;
     }>(
-      `select (select max(month) from ledger.entry_cut) as cut,
+      `select (select max(month) from ledger.entry_cut where cut_at is not null) as cut,
          (select recorded_at from ledger.leaf order by leaf_index limit 1) as first,
          (select recorded_at from ledger.leaf order by leaf_index desc limit 1) as newest`,
     );
@@ -64,13 +64,21 @@ export class RetentionQueries {
   }
 
   /**
-   * Cuts the entries where that month begins: at the next whole bundle after the last record before it. Between two
-   * batches, over the leader's connection. Undefined where a reader kept the lock: to be tried again.
+   * Copies the partition that the month's beginning cuts into two halves: at the next whole bundle after the last record
+   * before it. Readers and writers do not wait for it.
    */
-  async cut(client: ClientBase, month: string): Promise<{ boundary: bigint } | undefined> {
+  async stageCut(month: string): Promise<void> {
+    await this.#patiently((client) => client.query('select ledger.stage_cut($1)', [month]));
+  }
+
+  /**
+   * Puts the halves in its place. Between two batches, over the leader's connection. Undefined where a reader kept the
+   * lock: to be tried again.
+   */
+  async finishCut(client: ClientBase, month: string): Promise<{ boundary: bigint } | undefined> {
     return orInUse(async () => {
       const { rows } = await client.query<{ boundary: string }>(
-        'select boundary from ledger.cut_entries($1)',
+        'select ledger.finish_cut($1) as boundary',
         [month],
       );
       return { boundary: BigInt(rows[0]!.boundary) };

@@ -99,6 +99,25 @@ describe('the entries', () => {
     expect((await at.stage.get(`/audit/v1/receipts/${ids.at(-1)}`)).status).toBe(200);
   }, 180_000);
 
+  it('are cut by whoever leads next, where the first one died between the halves', async () => {
+    await at.month(14, 100);
+    at.clock.goTo(monthsAgo(13));
+    const ingress = await at.stage.writer('ingress');
+    await at.stage.settled();
+    await at.sql('select ledger.stage_cut($1)', [turn(13).slice(0, 7)]);
+    await Promise.all(Array.from({ length: 60 }, () => at.stage.complete(ingress)));
+    await at.stage.settled();
+    await at.stage.stopLedger();
+    await at.start();
+    while (!(await at.stage.ledger.retention.cutter.cutDue()));
+    expect((await parts())[0]!.end).toBe(roundedUp(await leavesBefore(turn(13))));
+    const [count] = await at.sql<{ entries: string; size: string }>(
+      `select (select count(*) from ledger.entry) as entries, (select size from ledger.tree_state) as size`,
+    );
+    expect(count!.entries).toBe(count!.size);
+    expect(await at.sql(`select to_regclass('ledger.entry_low') as low`)).toEqual([{ low: null }]);
+  }, 180_000);
+
   it('are cut later where a reader stays, which keeps nobody from writing', async () => {
     await at.month(14, 100);
     const reader = new pg.Client({ connectionString: at.stage.database.appUrl });
@@ -121,8 +140,8 @@ describe('nobody but the owner’s functions', () => {
     'truncate ledger.entry_from_0',
     'delete from ledger.entry',
     'update ledger.retention_range set removed_at = now()',
-    `select ledger.make_entry_part(1000000000)`,
-    `insert into ledger.entry_cut (month, boundary, moved) values ('2020-01', 0, 0)`,
+    `select ledger.make_entry_part('x', 0, 1)`,
+    `insert into ledger.entry_cut (month, boundary) values ('2020-01', 0)`,
     'delete from ledger.legal_hold',
   ])('may %s', async (statement) => {
     await at.month(14, 10);
@@ -135,8 +154,6 @@ describe('nobody but the owner’s functions', () => {
   it('cuts before the log’s own clock has come there', async () => {
     await at.month(14, 10);
     const month = monthsAgo(12).toISOString().slice(0, 7);
-    await expect(at.sql('select ledger.cut_entries($1)', [month])).rejects.toThrow(
-      /has not come to/,
-    );
+    await expect(at.sql('select ledger.stage_cut($1)', [month])).rejects.toThrow(/has not come to/);
   });
 });

@@ -7,7 +7,7 @@ const CATCH_UP_MS = 2_000;
 
 export interface EntryCutterOptions {
   readonly consumer: Pick<LedgerConsumer, 'role' | 'caughtUp' | 'asLeader'>;
-  readonly queries: Pick<RetentionQueries, 'monthToCut' | 'cut'>;
+  readonly queries: Pick<RetentionQueries, 'monthToCut' | 'stageCut' | 'finishCut'>;
   readonly log: Pick<AppendLog, 'endOffsets'>;
   readonly logger: Logger;
 }
@@ -18,6 +18,9 @@ export interface EntryCutterOptions {
  * month before comes after the cut.
  */
 export class EntryCutter {
+  /** The month whose halves wait for their place. */
+  #staged = '';
+
   constructor(private readonly options: EntryCutterOptions) {}
 
   /** Cuts one month if one is due. True when it did. */
@@ -27,7 +30,10 @@ export class EntryCutter {
     const month = await queries.monthToCut();
     if (month === undefined) return false;
     if (!(await consumer.caughtUp(await log.endOffsets(), CATCH_UP_MS))) return false;
-    const cut = await consumer.asLeader((client) => queries.cut(client, month));
+    if (this.#staged !== month) await queries.stageCut(month);
+    this.#staged = '';
+    const cut = await consumer.asLeader((client) => queries.finishCut(client, month));
+    if (cut === undefined) this.#staged = month;
     if (cut === undefined) return false;
     logger.info('ledger.entries_cut', { month, boundary: cut.boundary.toString() });
     return true;

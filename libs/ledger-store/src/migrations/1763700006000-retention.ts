@@ -63,11 +63,14 @@ create index retention_range_removed on ledger.retention_range (end_leaf) where 
 create table ledger.entry_cut (
   month text primary key check (month ~ '^\\d{4}-(0[1-9]|1[0-2])$'),
   boundary bigint not null check (boundary % 256 = 0),
-  moved bigint not null,
-  cut_at timestamptz not null default clock_timestamp()
+  part text,
+  staged_to bigint,
+  cut_at timestamptz,
+  check ((part is null) = (staged_to is null))
 );
 comment on column ledger.entry_cut.boundary is
   'First leaf of a whole bundle after the last record of the months before. Entries are in another partition from here on.';
+comment on column ledger.entry_cut.staged_to is 'Entries of the partition up to here are in its two halves.';
 
 alter table ledger.generation add column removed_by bigint references ledger.retention;
 comment on column ledger.generation.removed_by is 'The record under which its documents were removed; null = they are here.';
@@ -100,10 +103,7 @@ create trigger append_only before update on ledger.retention
   for each statement execute function ledger.refuse_change();
 `;
 
-/**
- * Pieces of the entries: half a million leaves, some GB, so that the one scan that a cut needs is short. A new one is
- * attached, not created in place: readers and writers of the others do not wait for it.
- */
+/** Pieces of the entries. A new one is attached, not created in place: readers and writers of the others do not wait. */
 const PARTS = `
 create function ledger.entry_parts() returns table (name text, first_leaf bigint, end_leaf bigint)
 language sql stable set search_path = ledger, pg_temp as $$
@@ -115,23 +115,32 @@ language sql stable set search_path = ledger, pg_temp as $$
   order by 2
 $$;
 
-create function ledger.make_entry_part(first_leaf bigint) returns text
+create function ledger.make_entry_part(part text, first_leaf bigint, end_leaf bigint) returns void
 language plpgsql set search_path = ledger, pg_temp as $$
-declare part text := format('entry_from_%s', first_leaf);
 begin
-  execute format('create table ledger.%I (like ledger.entry including constraints including storage)
-    with (toast_tuple_target = 8160)', part);
+  execute format('create table ledger.%I
+    (like ledger.entry including constraints including storage including indexes,
+     constraint within check (leaf_index >= %s and leaf_index < %s)) with (toast_tuple_target = 8160)',
+    part, first_leaf, end_leaf);
   -- A statement trigger of the parent does not see a statement that names the partition.
   execute format('create trigger append_only before update or delete or truncate on ledger.%I
     for each statement execute function ledger.refuse_change()', part);
-  return part;
+end $$;
+
+/** Its check says that it fits: nothing is read. */
+create function ledger.attach_entry_part(part text, first_leaf bigint, end_leaf bigint) returns void
+language plpgsql set search_path = ledger, pg_temp as $$
+begin
+  execute format('alter table ledger.entry attach partition ledger.%I for values from (%s) to (%s)',
+    part, first_leaf, end_leaf);
+  execute format('alter table ledger.%I drop constraint within', part);
 end $$;
 
 create or replace function ledger.ensure_leaf_partitions(up_to bigint) returns bigint
 language plpgsql security definer set search_path = ledger, pg_temp as $$
 declare
   leaf_span constant bigint := 4000000;
-  entry_span constant bigint := 524288;
+  entry_span constant bigint := 1048576;
   lower_bound bigint;
   top bigint;
 begin
@@ -145,8 +154,8 @@ begin
   end loop;
   select coalesce(max(p.end_leaf), 0) into top from ledger.entry_parts() p;
   while top <= up_to loop
-    execute format('alter table ledger.entry attach partition ledger.%I for values from (%s) to (%s)',
-      ledger.make_entry_part(top), top, (top / entry_span + 1) * entry_span);
+    perform ledger.make_entry_part(format('entry_from_%s', top), top, (top / entry_span + 1) * entry_span);
+    perform ledger.attach_entry_part(format('entry_from_%s', top), top, (top / entry_span + 1) * entry_span);
     top := (top / entry_span + 1) * entry_span;
   end loop;
   return least(top, (up_to / leaf_span + 1) * leaf_span);
@@ -154,43 +163,74 @@ end $$;
 `;
 
 /**
- * One transaction that happens or does not: with a check on the living partition instead (not valid, then validated, so
- * that attaching need not scan) a reader that stays, such as a backup, could keep writers out for as long as it reads.
+ * Two steps. Staging copies the partition into two halves while it is read and written as before; it locks nobody out, and
+ * may be begun again. Then the halves take its place in one short transaction that reads only what came meanwhile.
  */
 const CUT = `
-create function ledger.cut_entries(p_month text, out boundary bigint, out moved bigint)
-language plpgsql security definer set search_path = ledger, pg_temp set lock_timeout = '500ms' as $$
+create function ledger.stage_cut(p_month text) returns bigint
+language plpgsql security definer set search_path = ledger, pg_temp as $$
 declare
   turn constant timestamptz := (p_month || '-01 00:00:00+00')::timestamptz;
+  grown bigint;
+  boundary bigint;
   cut record;
-  fresh text;
+  copied bigint;
 begin
-  perform from ledger.tree_state for update;
-  perform pg_advisory_xact_lock(hashtextextended('ledger.leaf partitions', 0));
-  moved := 0;
-  select c.boundary into boundary from ledger.entry_cut c where c.month >= p_month order by c.month limit 1;
-  if found then return; end if;
+  perform pg_advisory_xact_lock(hashtextextended('ledger.entry cut', 0));
+  if exists (select from ledger.entry_cut c where c.month >= p_month and c.cut_at is not null) then return null; end if;
   if turn > coalesce((select l.recorded_at from ledger.leaf l order by l.leaf_index desc limit 1), '-infinity') then
     raise exception 'the log has not come to % yet', p_month using errcode = 'check_violation';
   end if;
+  select t.size into grown from ledger.tree_state t;
   select (l.leaf_index / 256 + 1) * 256 into boundary
   from ledger.leaf l where l.recorded_at < turn order by l.leaf_index desc limit 1;
   boundary := coalesce(boundary, 0);
+  drop table if exists ledger.entry_low, ledger.entry_high;
   select * into cut from ledger.entry_parts() p where p.first_leaf < boundary and p.end_leaf > boundary;
-  if found then
-    fresh := ledger.make_entry_part(boundary);
-    execute format('alter table ledger.entry detach partition ledger.%I', cut.name);
-    execute format('alter table ledger.%I disable trigger append_only', cut.name);
-    execute format('with late as (delete from ledger.%I where leaf_index >= $1 returning *)
-      insert into ledger.%I select * from late', cut.name, fresh) using boundary;
-    get diagnostics moved = row_count;
-    execute format('alter table ledger.%I enable trigger append_only', cut.name);
-    execute format('alter table ledger.entry attach partition ledger.%I for values from (%s) to (%s)',
-      cut.name, cut.first_leaf, boundary);
-    execute format('alter table ledger.entry attach partition ledger.%I for values from (%s) to (%s)',
-      fresh, boundary, cut.end_leaf);
+  if cut.name is not null then
+    perform ledger.make_entry_part('entry_low', cut.first_leaf, boundary);
+    perform ledger.make_entry_part('entry_high', boundary, cut.end_leaf);
+    execute format('insert into ledger.entry_low select * from ledger.%I where leaf_index < $1', cut.name)
+      using least(grown, boundary);
+    get diagnostics copied = row_count;
+    if copied <> least(grown, boundary) - cut.first_leaf then
+      raise exception 'entries are missing below %', boundary using errcode = 'data_corrupted';
+    end if;
+    execute format('insert into ledger.entry_high select * from ledger.%I where leaf_index >= $1 and leaf_index < $2',
+      cut.name) using boundary, grown;
   end if;
-  insert into ledger.entry_cut (month, boundary, moved) values (p_month, boundary, moved);
+  insert into ledger.entry_cut (month, boundary, part, staged_to) values (p_month, boundary, cut.name,
+    case when cut.name is not null then grown end)
+  on conflict (month) do update
+  set boundary = excluded.boundary, part = excluded.part, staged_to = excluded.staged_to;
+  return boundary;
+end $$;
+
+create function ledger.finish_cut(p_month text) returns bigint
+language plpgsql security definer set search_path = ledger, pg_temp set lock_timeout = '500ms' as $$
+declare
+  staged ledger.entry_cut;
+  cut record;
+begin
+  perform from ledger.tree_state for update;
+  perform pg_advisory_xact_lock(hashtextextended('ledger.leaf partitions', 0));
+  select * into staged from ledger.entry_cut c where c.month = p_month;
+  if staged.cut_at is not null then return staged.boundary; end if;
+  if staged.part is not null then
+    select * into strict cut from ledger.entry_parts() p where p.name = staged.part;
+    execute format('insert into ledger.entry_low select * from ledger.%I where leaf_index >= $1 and leaf_index < $2',
+      cut.name) using staged.staged_to, staged.boundary;
+    execute format('insert into ledger.entry_high select * from ledger.%I where leaf_index >= $1', cut.name)
+      using greatest(staged.staged_to, staged.boundary);
+    execute format('alter table ledger.entry detach partition ledger.%I', cut.name);
+    execute format('drop table ledger.%I', cut.name);
+    perform ledger.attach_entry_part('entry_low', cut.first_leaf, staged.boundary);
+    perform ledger.attach_entry_part('entry_high', staged.boundary, cut.end_leaf);
+    execute format('alter table ledger.entry_low rename to %I', format('entry_from_%s', cut.first_leaf));
+    execute format('alter table ledger.entry_high rename to %I', format('entry_from_%s', staged.boundary));
+  end if;
+  update ledger.entry_cut set cut_at = clock_timestamp() where month = p_month;
+  return staged.boundary;
 end $$;
 `;
 
@@ -275,14 +315,15 @@ end $$;
 `;
 
 const GRANTS = `
-revoke all on function ledger.make_entry_part, ledger.cut_entries, ledger.remove_entries from public;
+revoke all on function ledger.make_entry_part, ledger.attach_entry_part, ledger.stage_cut, ledger.finish_cut,
+  ledger.remove_entries from public;
 do $$
 begin
   if exists (select from pg_roles where rolname = 'custos_app') then
     grant select, insert on ledger.legal_hold, ledger.retention, ledger.retention_range to custos_app;
     grant update on ledger.legal_hold to custos_app;
     grant select on ledger.entry_cut to custos_app;
-    grant execute on function ledger.cut_entries, ledger.remove_entries to custos_app;
+    grant execute on function ledger.stage_cut, ledger.finish_cut, ledger.remove_entries to custos_app;
   end if;
 end $$;
 `;
