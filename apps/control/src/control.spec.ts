@@ -15,6 +15,7 @@ import {
   type HttpApp,
 } from '#libs/platform';
 import { freshDatabase, type FreshDatabase } from '../../../test/support/postgres.js';
+import { keyWithBothRoles } from './both-roles.spec-support.js';
 import { ensureBootstrapKeys, readBootstrapFile, writeBootstrapFile } from './bootstrap-file.js';
 import { ControlPlane, type BootstrapKeys } from './control-plane.js';
 import { ControlModule } from './control.module.js';
@@ -162,6 +163,19 @@ describe('bootstrap', () => {
     for (const secret of Object.values(keys)) expect(words).not.toContain(secret);
     for (const key of principals.current()!.value.keys)
       expect(words).not.toContain(key.secretSha256);
+  });
+
+  it('one administrator cannot make the second pair of eyes', async () => {
+    const { adminKey, approverKey } = await bootstrapped();
+    const make = (secret: string, roles: readonly string[]) =>
+      ask('POST', '/admin/v1/keys', secret, { workspaceId: 'ws-default', label: 'x', roles });
+    expect((await make(adminKey, ['approver'])).status).toBe(403);
+    expect((await make(adminKey, ['inference', 'approver'])).status).toBe(403);
+    expect((await make(approverKey, ['admin'])).status).toBe(403);
+    for (const secret of [adminKey, approverKey])
+      expect((await make(secret, ['admin', 'approver'])).status).toBe(400);
+    expect((await make(approverKey, ['approver'])).status).toBe(201);
+    expect((await make(adminKey, ['admin'])).status).toBe(201);
   });
 
   it('stores no secret in the database', async () => {
@@ -485,14 +499,10 @@ describe('/admin/v1/facts', () => {
     ]);
   });
 
-  const both = async (adminKey: string): Promise<string> => {
-    const made = await ask('POST', '/admin/v1/keys', adminKey, {
-      workspaceId: 'ws-default',
-      label: 'both',
-      roles: ['admin', 'approver'],
-    });
-    return String(made.json['secret']);
-  };
+  const both = (adminKey: string): Promise<string> =>
+    keyWithBothRoles(database.superuserUrl, (body) =>
+      ask('POST', '/admin/v1/keys', adminKey, body),
+    );
   const approved = async (adminKey: string, approverKey: string, body: object): Promise<string> => {
     const { json } = await ask('POST', '/admin/v1/facts', adminKey, body);
     const path = `/admin/v1/facts/${String(json['id'])}`;

@@ -14,6 +14,7 @@ import {
   type HttpApp,
 } from '#libs/platform';
 import { freshDatabase, type FreshDatabase } from '../../../test/support/postgres.js';
+import { keyWithBothRoles } from './both-roles.spec-support.js';
 import { ControlPlane, type BootstrapKeys } from './control-plane.js';
 import { ControlModule } from './control.module.js';
 import { CONTROL_ERRORS } from './errors.js';
@@ -207,12 +208,9 @@ describe('a correction', () => {
   });
 
   it('cannot be approved by who entered it, though its key has both roles', async () => {
-    const both = await ask('POST', '/keys', keys.adminKey, {
-      workspaceId: 'ws-default',
-      label: 'both',
-      roles: ['admin', 'approver'],
-    });
-    const secret = both.json['secret'] as string;
+    const secret = await keyWithBothRoles(database.superuserUrl, (body) =>
+      ask('POST', '/keys', keys.adminKey, body),
+    );
     const { json } = await ask('POST', '/corrections', secret, proposal);
     const approval = await ask('POST', `/corrections/${String(json['id'])}/approve`, secret);
     expect(approval.status).toBe(403);

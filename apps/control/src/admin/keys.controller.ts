@@ -15,18 +15,19 @@ import { CommandBus } from '@nestjs/cqrs';
 import type { FastifyReply } from 'fastify';
 import { DataSource } from 'typeorm';
 import { Admitted, type Principal } from '#libs/identity';
+import { DomainError } from '#libs/kernel';
 import { parseRequest } from '#libs/platform';
 import { CreateApiKey } from '../commands/create-api-key.js';
 import { DisableApiKey } from '../commands/disable-api-key.js';
 import { SetLimit } from '../commands/set-limit.js';
 import { ApiKeyEntity } from '../entities/index.js';
-import { AdminGuard } from '../guards.js';
+import { AdminGuard, EitherGuard } from '../guards.js';
 import { actorOf, answer } from './answer.js';
 import { page } from './page.js';
 import { limitPatch, limitPatchOf, newKey, usdOrNull } from './schemas.js';
 
+/** Administrators make keys; a key that approves is made by who approves: else one person would be both. */
 @Controller('admin/v1/keys')
-@UseGuards(AdminGuard)
 export class KeysController {
   constructor(
     @Inject(CommandBus) private readonly commands: CommandBus,
@@ -34,6 +35,7 @@ export class KeysController {
   ) {}
 
   @Get()
+  @UseGuards(AdminGuard)
   list(@Query() query: unknown) {
     // Neither the secret, which nobody has, nor its hash.
     return page(this.database, ApiKeyEntity, query, (row) => ({
@@ -51,20 +53,25 @@ export class KeysController {
 
   /** The answer's `secret` is shown this once. */
   @Post()
+  @UseGuards(EitherGuard)
   async create(
     @Body() body: unknown,
-    @Admitted() admin: Principal,
+    @Admitted() maker: Principal,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     const { limitUsd, ...rest } = parseRequest(newKey, body);
+    const needed = rest.roles.includes('approver') ? 'approver' : 'admin';
+    if (!maker.key.roles.includes(needed))
+      throw new DomainError('forbidden', `Only a key with the role ${needed} makes such a key.`);
     const decided = await this.commands.execute(
-      new CreateApiKey(actorOf(admin), { ...rest, limitPicoUsd: limitUsd }),
+      new CreateApiKey(actorOf(maker), { ...rest, limitPicoUsd: limitUsd }),
     );
     reply.header('cache-control', 'no-store');
     return answer(reply, decided, 201);
   }
 
   @Patch(':id')
+  @UseGuards(AdminGuard)
   async setLimit(
     @Param('id') id: string,
     @Body() body: unknown,
@@ -77,6 +84,7 @@ export class KeysController {
   }
 
   @Delete(':id')
+  @UseGuards(AdminGuard)
   async disable(
     @Param('id') id: string,
     @Admitted() admin: Principal,

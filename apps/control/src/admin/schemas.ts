@@ -47,6 +47,9 @@ export const newKey = z.strictObject({
     .array(z.enum(ROLES))
     .min(1)
     .transform((roles) => [...new Set(roles)])
+    .refine((roles) => !roles.includes('admin') || !roles.includes('approver'), {
+      error: 'expected one of admin and approver: two persons decide, so two keys',
+    })
     .default(['inference']),
   defaults: z
     .strictObject({

@@ -13,6 +13,7 @@ import {
   type HttpApp,
 } from '#libs/platform';
 import { freshDatabase, type FreshDatabase } from '../../../../test/support/postgres.js';
+import { keyWithBothRoles } from '../both-roles.spec-support.js';
 import { ControlPlane, type BootstrapKeys } from '../control-plane.js';
 import { ControlModule } from '../control.module.js';
 import { CONTROL_ERRORS } from '../errors.js';
@@ -237,12 +238,9 @@ describe('a legal hold', () => {
   });
 
   it('cannot be approved by its author, though the key has both roles', async () => {
-    const made = await ask('POST', '/keys', keys.adminKey, {
-      workspaceId: 'ws-default',
-      label: 'both',
-      roles: ['admin', 'approver'],
-    });
-    const both = String(made.json['secret']);
+    const both = await keyWithBothRoles(database.superuserUrl, (body) =>
+      ask('POST', '/keys', keys.adminKey, body),
+    );
     const { json } = await ask('POST', '/legal-holds', both, HOLD);
     const id = String(json['id']);
     expect((await ask('POST', `/legal-holds/${id}/approve`, both)).status).toBe(403);
