@@ -53,14 +53,18 @@ export function parsePriceBook(bytes: Uint8Array): PriceBook {
   }
   const book = asRecord(parsed, 'price book');
   if (book['format'] !== FORMAT) throw invalid('price book has an unknown format');
+  const { currency, unit } = book;
+  if (currency !== 'USD' || unit !== 'pico-USD' || Object.keys(book).length !== 4)
+    throw invalid('price book is not in canonical form');
   const prices = new Map<string, Price>();
   for (const [id, price] of Object.entries(asRecord(book['prices'], 'prices'))) {
     prices.set(id, priceFromJson(price));
   }
-  const reread = bookOf(prices);
-  if (!Buffer.from(reread.bytes).equals(bytes))
+  // Every member has been read above, so these are the bytes that the prices themselves would give.
+  const canonical = canonicalJson(parsed as Json);
+  if (!Buffer.from(canonical, 'utf8').equals(bytes))
     throw invalid('price book is not in canonical form');
-  return reread;
+  return { version: sha256(bytes), bytes, priceOf: (endpointId) => prices.get(endpointId) };
 }
 
 /** The JSON form of one price, as it stands in price books and catalog files. */
