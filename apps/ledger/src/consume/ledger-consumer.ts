@@ -17,8 +17,8 @@ import { PricedBooks } from './priced-books.js';
 import { SequencerLock } from './sequencer-lock.js';
 import { keyOf, startPositions } from './start-positions.js';
 
-/** One transaction: large enough for the rate, small enough to commit within tens of milliseconds. */
-const BATCH_RECORDS_MAX = 1_000;
+/** One transaction: large enough for the rate, small enough to commit well within a quarter of a second. */
+const BATCH_RECORDS_MAX = 800;
 /** Generations settled per transaction when a price book has come late. */
 const LATE_BATCH = 500;
 const STANDBY_MS = 1_000;
