@@ -64,7 +64,9 @@ describe('what a customer’s contract says of confidential computing and of sub
     const attested = BY_CONTRACT.replace('evidence >= 2', 'evidence >= 4');
     expect(permitted(attested, stated('confidentialLevel', 4))).toEqual([]);
     for (const asked of [facts({ want: { confidential: true } }), facts({ dataClass: 'secret' })])
-      expect(permitted('resource.contract == "default"', stated('confidentialLevel', 4), asked)).toEqual([]);
+      expect(
+        permitted('resource.contract == "default"', stated('confidentialLevel', 4), asked),
+      ).toEqual([]);
     const { id: _, organisationId: __, ...statement } = stated('confidentialLevel', 4);
     expect(customerStatement.safeParse(statement).success).toBe(true);
     const claimed = { ...statement, evidence: { ...statement.evidence, class: 'attested' } };
