@@ -80,11 +80,18 @@ const fact: fc.Arbitrary<CustomerFact> = fc
   }));
 
 const tags = ['personal', 'phi', 'us-bulk-sensitive', 'customer-financial', 'cn-important'];
+/** Mostly none or one: where many rules meet, nothing is permitted whatever a fact says. */
+const few = (words: readonly string[]): fc.Arbitrary<string[]> =>
+  fc.oneof(
+    { weight: 4, arbitrary: fc.constant([]) },
+    { weight: 4, arbitrary: fc.constantFrom(...words).map((word) => [word]) },
+    { weight: 1, arbitrary: fc.subarray([...words]) },
+  );
 const request: fc.Arbitrary<RequestFacts> = fc
   .record({
     dataClass: fc.constantFrom<DataClass>('public', 'internal', 'confidential', 'secret'),
-    dataTags: fc.subarray([...tags, 'special-category', 'dora-critical', 'federal-high', 'itar']),
-    subjectRegions: fc.subarray(['EEA', 'US', 'GB', 'CN', 'CH', 'BR', 'JP', 'KR', 'IN']),
+    dataTags: few([...tags, 'special-category', 'dora-critical', 'federal-high', 'itar']),
+    subjectRegions: few(['EEA', 'US', 'GB', 'CN', 'CH', 'BR', 'JP', 'KR', 'IN']),
     want: fc.record(
       { zdr: fc.boolean(), denyDataCollection: fc.boolean(), regions: fc.subarray(['eu', 'us']) },
       { requiredKeys: [] },
@@ -139,7 +146,7 @@ describe('a suspended fact', () => {
           if (gone.size > inForce.size) reopened += 1;
         },
       ),
-      { numRuns: 2_000 },
+      { numRuns: 4_000 },
     );
     // Neither is empty talk: facts do admit, and letting one go can admit what it had shut.
     expect(narrowed).toBeGreaterThan(0);
