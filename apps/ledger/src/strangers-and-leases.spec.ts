@@ -8,6 +8,8 @@ import { LedgerStage } from './ledger-stage.spec-support.js';
 /** Some of the flood stand in the database, the rest before it. */
 async function stuck(client: pg.Client): Promise<void> {
   for (;;) {
+    // Inside a transaction the first look would be shown for ever.
+    await client.query('select pg_stat_clear_snapshot()');
     const { rows } = await client.query<{ n: string }>(
       `select count(*) as n from pg_stat_activity where wait_event_type = 'Lock'`,
     );
