@@ -59,7 +59,6 @@ describe('six processes', () => {
       CUSTOS_PROVIDERS: 'simulated',
       CUSTOS_SNAPSHOT_POLL: '250ms',
       CUSTOS_SNAPSHOT_MAX_AGE: `${MAX_AGE_MS}ms`,
-      CUSTOS_WRITER_SILENT: '5s',
       CUSTOS_LOG_LEVEL: 'warn',
     };
     const start = (name: string, port: number): AppProcess => {
