@@ -206,29 +206,14 @@ export class LedgerConsumer {
     }
   }
 
-  /**
-   * One batch ahead: while the database posts one, the next is read and decoded. A batch that fails ends the reading, and
-   * none after it is applied.
-   */
-  async #follow(from: readonly Position[], signal: AbortSignal): Promise<void> {
-    const failed = new AbortController();
-    let posted = Promise.resolve();
-    try {
-      await this.options.log.consume({
-        from,
-        maxRecords: BATCH_RECORDS_MAX,
-        signal: AbortSignal.any([signal, failed.signal]),
-        onBatch: async (records) => {
-          const before = posted;
-          const decoding = decodeRecords(records);
-          posted = before.then(async () => this.#apply(await decoding));
-          posted.catch((error: unknown) => failed.abort(error));
-          await before;
-        },
-      });
-    } finally {
-      await posted;
-    }
+  /** One batch after the other: none is read on before the one at hand is in the books. */
+  #follow(from: readonly Position[], signal: AbortSignal): Promise<void> {
+    return this.options.log.consume({
+      from,
+      maxRecords: BATCH_RECORDS_MAX,
+      signal,
+      onBatch: async (records) => this.#apply(await decodeRecords(records)),
+    });
   }
 
   async #apply(records: readonly DecodedRecord[]): Promise<void> {
