@@ -8,7 +8,7 @@ import { AT_ANY_INSTANT, GENERATIONS, LEASES_OF_THE_DEAD, OPEN_ENDS, SUMS } from
 import { layBeside, type Meter } from './meter.js';
 
 /** Silence of a writer, a sweep, and its records folded, on a machine that others use as well. */
-const SETTLED_MS = 300_000;
+const SETTLED_MS = 90_000;
 const FAULTS_SHOWN = 10;
 
 export interface BookedGeneration {

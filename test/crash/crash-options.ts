@@ -11,7 +11,7 @@ const KILLS_PER_HOUSE = 100;
 const LONG_CHECK_EVERY = 25;
 /** Of one kill with its restart, on a machine that is busy with other things. */
 const KILL_MS_MAX = 20_000;
-const HOUSE_MS_MAX = 900_000;
+const HOUSE_MS_MAX = 360_000;
 
 export interface CampaignSpec {
   readonly name: string;
