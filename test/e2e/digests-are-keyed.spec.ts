@@ -1,11 +1,11 @@
 // A digest of few words can be guessed: none of content stands in the log but under the deployment's own key.
 import { createHash, getHashes } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { AppProcess, freePorts } from '../support/app-process.js';
-import { eventually, type Bootstrap } from '../support/gateway.js';
+import { type Bootstrap } from '../support/gateway.js';
 import { freshDatabase, runDirectory, type FreshDatabase } from '../support/postgres.js';
 import { onDatabase } from '../support/stage.js';
 
@@ -41,7 +41,6 @@ async function deploy(): Promise<Deployment> {
   });
   await gateway.ready();
   const path = join(dataDir, 'bootstrap.json');
-  await eventually(() => (existsSync(path) ? true : undefined));
   const { apiKey } = JSON.parse(readFileSync(path, 'utf8')) as Bootstrap;
   const deployment = { database, gateway, apiKey };
   deployments.push(deployment);

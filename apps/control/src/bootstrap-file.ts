@@ -1,7 +1,7 @@
 import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DomainError } from '#libs/kernel';
-import type { ControlPlane } from './control-plane.js';
+import type { BootstrapKeys, ControlPlane } from './control-plane.js';
 
 /** `bootstrap.json`: what a new user and the tests need to find and open the product. */
 export interface BootstrapFile {
@@ -57,14 +57,26 @@ export async function writeBootstrapFile(
   }
 }
 
+/** Where the product is found; told together with the keys. */
+export type Whereabouts = {
+  readonly [M in Exclude<keyof BootstrapFile, keyof BootstrapKeys>]?: BootstrapFile[M] | undefined;
+};
+
 /**
- * First start: makes the keys and writes them. Later: leaves all as it is, unless the file or a key in it got lost,
- * which no one can read back; then the first keys get new secrets.
+ * First start: makes the keys. Later: leaves them as they are, unless the file or a key in it got lost, which no one
+ * can read back; then the first keys get new secrets. Keys and whereabouts are written in one go: whoever waits for
+ * the file to appear never finds half of it.
  */
-export async function ensureBootstrapKeys(dataDir: string, control: ControlPlane): Promise<void> {
+export async function ensureBootstrapKeys(
+  dataDir: string,
+  control: ControlPlane,
+  where: Whereabouts = {},
+): Promise<void> {
   const made = await control.bootstrap();
-  if (made !== undefined) return writeBootstrapFile(dataDir, made);
+  if (made !== undefined) return writeBootstrapFile(dataDir, { ...where, ...made });
   const known = await readBootstrapFile(dataDir);
   const complete = BOOTSTRAP_KEYS.every((name) => typeof known?.[name] === 'string');
-  if (!complete) await writeBootstrapFile(dataDir, await control.rotateBootstrapKeys());
+  if (!complete)
+    return writeBootstrapFile(dataDir, { ...where, ...(await control.rotateBootstrapKeys()) });
+  if (Object.keys(where).length > 0) await writeBootstrapFile(dataDir, where);
 }

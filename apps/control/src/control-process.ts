@@ -42,6 +42,8 @@ export async function startControl(config: ControlConfig, lifecycle: Lifecycle):
   const writersOf = await openLedgerWriters(config, new SystemClock(), lifecycle);
   const health = new HealthRegistry();
   health.register('audit log', () => (writer.accepting ? undefined : 'does not acknowledge'));
+  let keysAreWritten = false;
+  health.register('first keys', () => (keysAreWritten ? undefined : 'are not written yet'));
   const module = ControlProcessModule.register(
     {
       databaseUrl: config.CUSTOS_DATABASE_URL,
@@ -64,6 +66,7 @@ export async function startControl(config: ControlConfig, lifecycle: Lifecycle):
   });
   lifecycle.onShutdown(10, 'http', () => http.close());
   await ensureBootstrapKeys(config.CUSTOS_DATA_DIR, http.app.get(ControlPlane, { strict: false }));
+  keysAreWritten = true;
   logger.info('control.listening', { url: http.url });
   return http;
 }

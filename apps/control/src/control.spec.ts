@@ -221,6 +221,32 @@ describe('bootstrap', () => {
   });
 });
 
+describe('whoever waits for bootstrap.json', () => {
+  it('never finds it with the keys and without the addresses', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'custos-control-'));
+    try {
+      const simulatorUrl = 'http://127.0.0.1:9';
+      const found = new Set<unknown>();
+      let written = false;
+      const looks = (async () => {
+        while (!written) {
+          const file = await readBootstrapFile(directory);
+          if (file !== undefined) found.add(file.simulatorUrl);
+        }
+      })();
+      await ensureBootstrapKeys(directory, control, { simulatorUrl });
+      written = true;
+      await looks;
+      const after = await readBootstrapFile(directory);
+      expect(after).toMatchObject({ simulatorUrl });
+      expect(after!.apiKey).toBeDefined();
+      for (const seen of found) expect(seen).toBe(simulatorUrl);
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+  });
+});
+
 describe('a change takes effect only once its record is in the log', () => {
   it('is pending while the log does not acknowledge, also across a restart, and then once', async () => {
     const keys = await bootstrapped();

@@ -1,8 +1,4 @@
-import {
-  ensureBootstrapKeys,
-  readBootstrapFile,
-  writeBootstrapFile,
-} from '../../control/src/bootstrap-file.js';
+import { ensureBootstrapKeys, readBootstrapFile } from '../../control/src/bootstrap-file.js';
 import type { ControlPlane } from '../../control/src/control-plane.js';
 import type { StandaloneConfig } from './standalone.config.js';
 
@@ -29,8 +25,7 @@ export async function writeFirstKeys(
   control: ControlPlane,
   where: Where,
 ): Promise<Running> {
-  await ensureBootstrapKeys(config.CUSTOS_DATA_DIR, control);
-  await writeBootstrapFile(config.CUSTOS_DATA_DIR, {
+  await ensureBootstrapKeys(config.CUSTOS_DATA_DIR, control, {
     baseUrl: where.baseUrl,
     metricsUrl: where.metricsUrl,
     simulatorUrl: where.simulatorUrl,

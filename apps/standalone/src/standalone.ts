@@ -59,6 +59,8 @@ export async function startStandalone(
   lifecycle.logger = logger;
   const clock = new SystemClock();
   const health = new HealthRegistry();
+  let keysAreWritten = false;
+  health.register('first keys', () => (keysAreWritten ? undefined : 'are not written yet'));
   const internalToken = randomBytes(32).toString('hex');
   const telemetry = await startTelemetry({
     serviceName: 'custos',
@@ -234,7 +236,7 @@ export async function startStandalone(
     version: catalog.priceBook.version,
     entries: catalog.endpoints.length,
   });
-  return writeFirstKeys(config, control, {
+  const running = await writeFirstKeys(config, control, {
     baseUrl: http.url,
     metricsUrl: telemetry.metricsUrl,
     simulatorUrl: simulator,
@@ -242,4 +244,6 @@ export async function startStandalone(
     logName: config.CUSTOS_KAFKA_BROKERS === undefined ? 'PostgreSQL' : 'Kafka',
     models: catalog.models.size,
   });
+  keysAreWritten = true;
+  return running;
 }
