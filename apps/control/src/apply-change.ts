@@ -8,10 +8,10 @@ import {
   PriceBookEntity,
   WorkspaceEntity,
 } from './entities/index.js';
-import { applyCorrectionChange } from './corrections/correction-change.js';
+import { applyCorrectionChange } from './corrections/correction-procedure.js';
 import { applyCreditChange } from './credits/credit-change.js';
-import { applyFactChange } from './facts/fact-change.js';
-import { applyHoldChange } from './holds/hold-change.js';
+import { applyFactChange } from './facts/fact-procedure.js';
+import { applyHoldChange } from './holds/hold-procedure.js';
 
 /** Lets a recorded change take effect in the state tables. Runs in the transaction that marks it as applied. */
 export async function applyChange(manager: EntityManager, change: Change): Promise<void> {

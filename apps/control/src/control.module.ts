@@ -16,16 +16,12 @@ import { CONTROL_OPTIONS, type ControlOptions } from './control-options.js';
 import { ControlPlane } from './control-plane.js';
 import { CONTROL_ENTITIES } from './entities/index.js';
 import { CorrectionsController } from './corrections/corrections.controller.js';
-import { DecideCorrectionHandler } from './corrections/decide-correction.js';
-import { ProposeCorrectionHandler } from './corrections/propose-correction.js';
 import { BuyCreditHandler } from './credits/buy-credit.js';
 import { CreditsController } from './credits/credits.controller.js';
-import { DecideFactHandler } from './facts/decide-fact.js';
+import { DecideHandler } from './dual-control/decide.js';
+import { ProposeHandler } from './dual-control/propose.js';
 import { FactsController } from './facts/facts.controller.js';
-import { ProposeFactHandler } from './facts/propose-fact.js';
-import { DecideHoldHandler } from './holds/decide-hold.js';
 import { HoldsController } from './holds/holds.controller.js';
-import { ProposeHoldHandler } from './holds/propose-hold.js';
 import { AdminGuard, ApproverGuard, ControlInternalGuard, EitherGuard } from './guards.js';
 import { Outbox } from './outbox.js';
 import { SnapshotsController } from './snapshots.controller.js';
@@ -66,13 +62,9 @@ export class ControlModule {
         CreateApiKeyHandler,
         CreateOrganisationHandler,
         CreateWorkspaceHandler,
-        DecideCorrectionHandler,
-        DecideFactHandler,
-        DecideHoldHandler,
+        DecideHandler,
         DisableApiKeyHandler,
-        ProposeCorrectionHandler,
-        ProposeFactHandler,
-        ProposeHoldHandler,
+        ProposeHandler,
         SetLimitHandler,
       ],
       exports: [ControlPlane],

@@ -1,5 +1,4 @@
-import type { EntityManager } from 'typeorm';
-import { CorrectionEntity, type CorrectionContent } from './correction.entity.js';
+import type { CorrectionContent } from './correction.entity.js';
 
 interface Said {
   readonly id: string;
@@ -45,40 +44,3 @@ export const contentOf = ({ usage, amount }: CorrectionContent): CorrectionConte
   ...(usage !== undefined && { usage }),
   ...(amount !== undefined && { amount }),
 });
-
-export async function applyCorrectionChange(
-  manager: EntityManager,
-  change: CorrectionChange,
-): Promise<void> {
-  const { id, by } = change;
-  const at = new Date(change.at);
-  switch (change.kind) {
-    case 'correction.proposed':
-      await manager.insert(CorrectionEntity, {
-        id,
-        organisationId: change.organisationId,
-        generationId: change.generationId,
-        number: null,
-        content: contentOf(change) as never,
-        reason: change.reason,
-        status: 'proposed',
-        author: by,
-        proposedAt: at,
-      });
-      return;
-    case 'correction.approved':
-      await manager.update(
-        CorrectionEntity,
-        { id, status: 'proposed' },
-        { status: 'approved', number: change.number, decidedBy: by, decidedAt: at },
-      );
-      return;
-    case 'correction.withdrawn':
-      await manager.update(
-        CorrectionEntity,
-        { id, status: 'proposed' },
-        { status: 'withdrawn', decidedBy: by, decidedAt: at },
-      );
-      return;
-  }
-}

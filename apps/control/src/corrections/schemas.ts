@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { UsageData } from '#libs/audit-events';
 import { isGenerationId, parseUsd } from '#libs/kernel';
-import type { ProposedCorrection } from './propose-correction.js';
+import type { ProposedCorrection } from './correction-procedure.js';
 
 /** As many as a usage record may say. */
 const tokens = z.int().min(0).max(100_000_000);

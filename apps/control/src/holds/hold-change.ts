@@ -1,6 +1,4 @@
-import type { EntityManager } from 'typeorm';
 import type { LegalHoldScope } from '#libs/audit-events';
-import { LegalHoldEntity } from './legal-hold.entity.js';
 
 interface Said {
   readonly id: string;
@@ -45,58 +43,4 @@ export function holdRecord(change: Binding) {
         data: { ...said, matter: change.matter, scope: change.scope },
       }
     : { type: 'custos.legal_hold.lifted.v1' as const, subject: id, data: said };
-}
-
-export async function applyHoldChange(manager: EntityManager, change: HoldChange): Promise<void> {
-  const { id, by } = change;
-  const at = new Date(change.at);
-  switch (change.kind) {
-    case 'hold.proposed':
-      await manager.insert(LegalHoldEntity, {
-        id,
-        ledgerId: change.ledgerId,
-        scope: change.scope,
-        matter: change.matter,
-        reason: change.reason,
-        status: 'proposed',
-        author: by,
-        proposedAt: at,
-      });
-      return;
-    case 'hold.withdrawn':
-      await manager.update(
-        LegalHoldEntity,
-        { id, status: 'proposed' },
-        { status: 'withdrawn', decidedBy: by, decidedAt: at },
-      );
-      return;
-    case 'hold.set':
-      await manager.update(
-        LegalHoldEntity,
-        { id, status: 'proposed' },
-        { status: 'in-force', decidedBy: by, decidedAt: at },
-      );
-      return;
-    case 'hold.lift_proposed':
-      await manager.update(
-        LegalHoldEntity,
-        { id, status: 'in-force' },
-        { status: 'lifting', liftAuthor: by, liftReason: change.reason },
-      );
-      return;
-    case 'hold.lift_withdrawn':
-      await manager.update(
-        LegalHoldEntity,
-        { id, status: 'lifting' },
-        { status: 'in-force', liftAuthor: null, liftReason: null },
-      );
-      return;
-    case 'hold.lifted':
-      await manager.update(
-        LegalHoldEntity,
-        { id, status: 'lifting' },
-        { status: 'lifted', liftedBy: by, liftedAt: at },
-      );
-      return;
-  }
 }

@@ -4,33 +4,28 @@ import {
   Delete,
   Get,
   HttpCode,
-  Inject,
   Param,
   Post,
   Query,
   Res,
   UseGuards,
 } from '@nestjs/common';
-import { CommandBus } from '@nestjs/cqrs';
 import type { FastifyReply } from 'fastify';
-import { DataSource } from 'typeorm';
 import { Admitted, type Principal } from '#libs/identity';
 import { parseRequest } from '#libs/platform';
-import { actorOf, answer } from '../admin/answer.js';
+import { actorOf } from '../admin/answer.js';
 import { page } from '../admin/page.js';
+import { DualControlController } from '../dual-control/dual-control.controller.js';
+import { Propose } from '../dual-control/propose.js';
 import { AdminGuard, ApproverGuard, EitherGuard } from '../guards.js';
-import { DecideHold, type HoldDecision } from './decide-hold.js';
+import { HOLDS } from './hold-procedure.js';
 import { LegalHoldEntity } from './legal-hold.entity.js';
-import { ProposeHold } from './propose-hold.js';
 import { liftHold, newHold } from './schemas.js';
 
 /** Legal holds: set by two persons, lifted by two persons; what one covers is neither removed nor erased. */
 @Controller('admin/v1/legal-holds')
-export class HoldsController {
-  constructor(
-    @Inject(CommandBus) private readonly commands: CommandBus,
-    @Inject(DataSource) private readonly database: DataSource,
-  ) {}
+export class HoldsController extends DualControlController {
+  protected readonly procedure = HOLDS;
 
   @Get()
   @UseGuards(EitherGuard)
@@ -43,34 +38,12 @@ export class HoldsController {
 
   @Post()
   @UseGuards(AdminGuard)
-  async propose(
+  propose(
     @Body() body: unknown,
     @Admitted() admin: Principal,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    const command = new ProposeHold(actorOf(admin), parseRequest(newHold, body));
-    return answer(reply, await this.commands.execute(command), 201);
-  }
-
-  @Post(':id/approve')
-  @HttpCode(200)
-  @UseGuards(ApproverGuard)
-  approve(
-    @Param('id') id: string,
-    @Admitted() approver: Principal,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ) {
-    return this.#decide(id, approver, reply, { kind: 'approve' });
-  }
-
-  @Delete(':id')
-  @UseGuards(EitherGuard)
-  withdraw(
-    @Param('id') id: string,
-    @Admitted() by: Principal,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ) {
-    return this.#decide(id, by, reply, { kind: 'withdraw' });
+    return this.enter(Propose.by(actorOf(admin), HOLDS, parseRequest(newHold, body)), reply);
   }
 
   @Post(':id/lift')
@@ -83,7 +56,7 @@ export class HoldsController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     const { reason } = parseRequest(liftHold, body);
-    return this.#decide(id, admin, reply, { kind: 'propose-lift', reason });
+    return this.decide(id, admin, reply, 'propose-lift', reason);
   }
 
   @Post(':id/lift/approve')
@@ -94,7 +67,7 @@ export class HoldsController {
     @Admitted() approver: Principal,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    return this.#decide(id, approver, reply, { kind: 'approve-lift' });
+    return this.decide(id, approver, reply, 'approve-lift');
   }
 
   @Delete(':id/lift')
@@ -104,11 +77,6 @@ export class HoldsController {
     @Admitted() by: Principal,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    return this.#decide(id, by, reply, { kind: 'withdraw-lift' });
-  }
-
-  async #decide(id: string, by: Principal, reply: FastifyReply, decision: HoldDecision) {
-    const command = new DecideHold(actorOf(by), id, decision);
-    return answer(reply, { ...(await this.commands.execute(command)), id }, 200);
+    return this.decide(id, by, reply, 'withdraw-lift');
   }
 }

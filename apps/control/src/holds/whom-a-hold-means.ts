@@ -1,49 +1,14 @@
-import { Inject } from '@nestjs/common';
-import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { EntityManager } from 'typeorm';
 import type { LegalHoldScope } from '#libs/audit-events';
-import { MAIN_LEDGER, type Decided } from '#libs/audit-log';
-import { DomainError, uuidV7 } from '#libs/kernel';
-import { ApiKeyEntity, OrganisationEntity, WorkspaceEntity } from '../entities/index.js';
-import { Outbox } from '../outbox.js';
+import { MAIN_LEDGER } from '#libs/audit-log';
+import { DomainError } from '#libs/kernel';
+import { ApiKeyEntity } from '../entities/api-key.entity.js';
+import { OrganisationEntity } from '../entities/organisation.entity.js';
+import { WorkspaceEntity } from '../entities/workspace.entity.js';
 import type { NewHold } from './schemas.js';
 
-/** Proposed and recorded; it keeps nothing until a second person approves it. */
-export class ProposeHold extends Command<Decided & { readonly id: string }> {
-  constructor(
-    readonly actor: string,
-    readonly hold: NewHold,
-  ) {
-    super();
-  }
-}
-
-@CommandHandler(ProposeHold)
-export class ProposeHoldHandler implements ICommandHandler<ProposeHold> {
-  constructor(@Inject(Outbox) private readonly outbox: Outbox) {}
-
-  async execute({ actor, hold }: ProposeHold): Promise<Decided & { id: string }> {
-    const nowMs = Date.now();
-    const id = `hold-${uuidV7(nowMs)}`;
-    const { matter, reason, from, to } = hold;
-    const decided = await this.outbox.decide(actor, async (manager) => {
-      const { ledgerId, ...who } = await whoIsMeant(manager, hold);
-      if (!this.outbox.reaches(ledgerId))
-        throw new DomainError('unknown_ledger', 'There is no such ledger.');
-      const scope: LegalHoldScope = {
-        ...who,
-        ...(from !== undefined && { from }),
-        ...(to !== undefined && { to }),
-      };
-      const at = new Date(nowMs).toISOString();
-      return [{ kind: 'hold.proposed', id, ledgerId, scope, matter, reason, by: actor, at }];
-    });
-    return { ...decided, id };
-  }
-}
-
 /** From the narrowest that is named up to the organisation, which says whose ledger it is. */
-async function whoIsMeant(
+export async function whoIsMeant(
   manager: EntityManager,
   hold: NewHold,
 ): Promise<LegalHoldScope & { readonly ledgerId: string }> {
