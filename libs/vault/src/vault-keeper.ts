@@ -1,0 +1,251 @@
+import { runMigrations } from '#libs/platform';
+import { claimIdentity } from './content-store.js';
+import { unavailable, VaultDatabase } from './database.js';
+import type { MasterKey, Pseudonyms, Subject } from './master-key.js';
+import { vaultMigrations } from './migrations/index.js';
+import { openItem, type ContentPart } from './sealed-content.js';
+
+const CONNECTIONS_MAX = 3;
+
+/** A hold that is in force, as its record says it. */
+export interface HoldInForce {
+  readonly id: string;
+  readonly ledgerId: string;
+  readonly organisationId?: string;
+  readonly workspaceId?: string;
+  readonly keyId?: string;
+  readonly from?: string;
+  readonly to?: string;
+}
+
+export interface KeptItem {
+  readonly generationId: string;
+  readonly part: ContentPart;
+  readonly organisationId: string;
+  readonly ledgerId: string;
+  readonly subjectKeyId: string;
+  readonly receivedAt: string;
+  readonly keptAt: string;
+  readonly expiresAt: string;
+  readonly bytes: number;
+  /** `sha256:` and hex, of the ciphertext. */
+  readonly digest: string;
+  /** Where in the log the record of its keeping is; undefined where that is still on its way. */
+  readonly recordedIn?: string;
+  /** When its key was destroyed by an erasure: what is stored opens no more. */
+  readonly erasedAt?: string;
+}
+
+export type Opened =
+  | { readonly ok: true; readonly content: Buffer }
+  | { readonly ok: false; readonly why: 'erased' | 'damaged' | 'gone' };
+
+export interface VaultKeeperOptions {
+  readonly url: string;
+  /** The owner's role, for migrations; default: the same. */
+  readonly migrationUrl?: string | undefined;
+  /** The data plane's role there, where it is known. */
+  readonly auditUrl?: string | undefined;
+  readonly key: MasterKey;
+}
+
+/**
+ * The side of the vault that reads and destroys. It decides nothing: who may, and whether it is recorded, is its caller's to
+ * have seen to. Everything throws `vault_unavailable` while the vault does not answer.
+ */
+export class VaultKeeper {
+  readonly #database: VaultDatabase;
+  #pseudonyms: Promise<Pseudonyms> | undefined;
+
+  constructor(private readonly options: VaultKeeperOptions) {
+    this.#database = new VaultDatabase({
+      url: options.url,
+      applicationName: 'custos control vault',
+      connectionsMax: CONNECTIONS_MAX,
+    });
+  }
+
+  /** Brings the schema up to date. Throws `migration_failed`, or `vault_key_changed` where another key began it. */
+  async open(): Promise<void> {
+    const { url, migrationUrl = url, auditUrl } = this.options;
+    await runMigrations({
+      url: migrationUrl,
+      migrations: vaultMigrations,
+      tableName: 'vault_migrations',
+      roles: { app: url, audit: auditUrl },
+    });
+    await this.#identity();
+  }
+
+  /** The id of the key in use of that subject; undefined where nothing is kept of it. */
+  async keyIdOf(subject: Subject): Promise<string | undefined> {
+    const pseudonym = (await this.#identity()).of(subject);
+    const [row] = await this.#database.query<{ id: string }>(
+      `select id from vault.subject_key
+       where organisation_id = $1 and pseudonym = $2 and destroyed_at is null`,
+      [subject.organisationId, pseudonym],
+    );
+    return row?.id;
+  }
+
+  async itemsOf(generationId: string): Promise<readonly KeptItem[]> {
+    return this.#items('i.generation_id = $1', [generationId]);
+  }
+
+  /** Items whose record is still to be said though they were kept before that time: somebody's end came between. */
+  async unrecorded(keptBefore: string, max: number): Promise<readonly KeptItem[]> {
+    return this.#items(
+      `i.generation_id in (select x.generation_id from vault.item x
+         where x.recorded_at is null and x.kept_at < $1 order by x.kept_at limit $2)`,
+      [keptBefore, max],
+    );
+  }
+
+  async markRecorded(generationId: string, place: string): Promise<void> {
+    await this.#database.query('select vault.mark_recorded(array[$1], array[$2])', [
+      generationId,
+      place,
+    ]);
+  }
+
+  /** The content itself. Its caller has a record of this very reading in the log. */
+  async reveal(item: KeptItem): Promise<Opened> {
+    const { generationId, part, organisationId, subjectKeyId } = item;
+    const [row] = await this.#database.query<{ sealed: Buffer | null; wrapped: Buffer | null }>(
+      `select i.sealed, k.wrapped from vault.item i join vault.subject_key k on k.id = i.subject_key_id
+       where i.generation_id = $1 and i.part = $2 and i.subject_key_id = $3 and i.organisation_id = $4`,
+      [generationId, part, subjectKeyId, organisationId],
+    );
+    if (row === undefined) return { ok: false, why: 'gone' };
+    if (row.sealed === null || row.wrapped === null) return { ok: false, why: 'erased' };
+    const dataKey = this.options.key.unwrapSubjectKey(row.wrapped, organisationId, subjectKeyId);
+    const names = { organisationId, generationId, part, subjectKeyId };
+    const content = openItem(dataKey, names, row.sealed);
+    dataKey.fill(0);
+    return content === undefined ? { ok: false, why: 'damaged' } : { ok: true, content };
+  }
+
+  /**
+   * The hold that keeps anything of that subject, or that would keep what is on its way to the store at this moment.
+   * Where the key is destroyed already there is nothing left to be kept.
+   */
+  async holdOver(keyId: string, holds: readonly HoldInForce[]): Promise<string | undefined> {
+    const [row] = await this.#database.query<{ hold: string | null }>(
+      `select coalesce(
+         (select min(vault.held($2, i)) from vault.item i where i.subject_key_id = $1),
+         (select min(h ->> 'id') from jsonb_array_elements($2) h
+          where coalesce(h ->> 'organisationId', k.organisation_id) = k.organisation_id
+            and h ->> 'workspaceId' is null and h ->> 'keyId' is null
+            and coalesce((h ->> 'from')::timestamptz, '-infinity') <= clock_timestamp()
+            and coalesce((h ->> 'to')::timestamptz, 'infinity') > clock_timestamp())) as hold
+       from vault.subject_key k where k.id = $1 and k.destroyed_at is null`,
+      [keyId, JSON.stringify(holds)],
+    );
+    return row?.hold ?? undefined;
+  }
+
+  /** False where it was destroyed before. From here on nothing that was sealed under it opens, here or anywhere. */
+  async eraseKey(keyId: string, erasureId: string): Promise<boolean> {
+    const [row] = await this.#database.query<{ erased: boolean }>(
+      'select vault.erase_key($1, $2) as erased',
+      [keyId, erasureId],
+    );
+    if (row === undefined) throw unavailable();
+    return row.erased;
+  }
+
+  /** Ciphertext of erased keys, a step at a time; of how many items. */
+  clearErased(max: number): Promise<number> {
+    return this.#step('vault.clear_erased($1)', [max]);
+  }
+
+  /** Organisations of which something has passed its time by then and is under none of these holds, with their ledger. */
+  async expiring(
+    before: string,
+    holds: readonly HoldInForce[],
+    max: number,
+  ): Promise<readonly { readonly organisationId: string; readonly ledgerId: string }[]> {
+    const rows = await this.#database.query<{ organisation_id: string; ledger_id: string }>(
+      `select distinct i.organisation_id, i.ledger_id from vault.item i
+       where i.expires_at < $1 and vault.held($2, i) is null limit $3`,
+      [before, JSON.stringify(holds), max],
+    );
+    return rows.map((r) => ({ organisationId: r.organisation_id, ledgerId: r.ledger_id }));
+  }
+
+  expireItems(
+    organisationId: string,
+    before: string,
+    holds: readonly HoldInForce[],
+    max: number,
+  ): Promise<number> {
+    const values = [organisationId, before, JSON.stringify(holds), max];
+    return this.#step('vault.expire_items($1, $2, $3, $4)', values);
+  }
+
+  /** Destroys keys with which nothing is sealed any more; then forgets what was destroyed long enough ago. */
+  async expireKeys(max: number): Promise<number> {
+    const gone = await this.#step('vault.expire_keys($1)', [max]);
+    await this.#step('vault.forget_keys($1)', [max]);
+    return gone;
+  }
+
+  close(): Promise<void> {
+    return this.#database.close();
+  }
+
+  async #step(call: string, values: readonly unknown[]): Promise<number> {
+    const [row] = await this.#database.query<{ n: number }>(`select ${call} as n`, values);
+    if (row === undefined) throw unavailable();
+    return row.n;
+  }
+
+  async #items(where: string, values: readonly unknown[]): Promise<readonly KeptItem[]> {
+    const rows = await this.#database.query<ItemRow>(
+      `select i.generation_id, i.part, i.organisation_id, i.ledger_id, i.subject_key_id, i.received_at, i.kept_at,
+         i.expires_at, i.bytes, encode(i.digest, 'hex') as digest, i.recorded_in, k.destroyed_at
+       from vault.item i join vault.subject_key k on k.id = i.subject_key_id
+       where ${where} order by i.generation_id, i.part`,
+      values,
+    );
+    return rows.map(keptItem);
+  }
+
+  #identity(): Promise<Pseudonyms> {
+    this.#pseudonyms ??= claimIdentity(this.#database, this.options.key).catch((error) => {
+      this.#pseudonyms = undefined;
+      throw error;
+    });
+    return this.#pseudonyms;
+  }
+}
+
+interface ItemRow {
+  readonly generation_id: string;
+  readonly part: ContentPart;
+  readonly organisation_id: string;
+  readonly ledger_id: string;
+  readonly subject_key_id: string;
+  readonly received_at: Date;
+  readonly kept_at: Date;
+  readonly expires_at: Date;
+  readonly bytes: number;
+  readonly digest: string;
+  readonly recorded_in: string | null;
+  readonly destroyed_at: Date | null;
+}
+
+const keptItem = (r: ItemRow): KeptItem => ({
+  generationId: r.generation_id,
+  part: r.part,
+  organisationId: r.organisation_id,
+  ledgerId: r.ledger_id,
+  subjectKeyId: r.subject_key_id,
+  receivedAt: r.received_at.toISOString(),
+  keptAt: r.kept_at.toISOString(),
+  expiresAt: r.expires_at.toISOString(),
+  bytes: r.bytes,
+  digest: `sha256:${r.digest}`,
+  ...(r.recorded_in !== null && { recordedIn: r.recorded_in }),
+  ...(r.destroyed_at !== null && { erasedAt: r.destroyed_at.toISOString() }),
+});

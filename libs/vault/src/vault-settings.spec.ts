@@ -1,0 +1,58 @@
+import { afterAll, describe, expect, it } from '@jest/globals';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { ConfigError, parseConfig } from '#libs/platform';
+import { MasterKey } from './master-key.js';
+import { demandVaultKey, readVaultKey, vaultVariables } from './vault-settings.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'vault-settings-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const KEY = randomBytes(32).toString('base64');
+const schema = z.object(vaultVariables).superRefine(demandVaultKey);
+
+describe('the settings of the vault', () => {
+  it('need no key where there is no vault, and one where there is', () => {
+    expect(parseConfig(schema, {})).toEqual({});
+    const url = 'postgres://vault/custos_vault';
+    expect(() => parseConfig(schema, { CUSTOS_VAULT_DATABASE_URL: url })).toThrow(
+      'CUSTOS_VAULT_KEY',
+    );
+    for (const name of ['CUSTOS_VAULT_KEY', 'CUSTOS_VAULT_KEY_FILE'])
+      parseConfig(schema, { CUSTOS_VAULT_DATABASE_URL: url, [name]: KEY });
+  });
+
+  it('take the key as text or from a file, with or without padding and a newline', () => {
+    const path = join(folder, 'vault.key');
+    writeFileSync(path, `${KEY.replace(/=+$/, '')}\n`);
+    const wrapped = readVaultKey({ CUSTOS_VAULT_KEY: KEY }).newPseudonymSecret();
+    expect(() => readVaultKey({ CUSTOS_VAULT_KEY_FILE: path }).pseudonyms(wrapped)).not.toThrow();
+    expect(readVaultKey({ CUSTOS_VAULT_KEY: KEY })).toBeInstanceOf(MasterKey);
+  });
+
+  it.each([
+    ['too short', randomBytes(31).toString('base64')],
+    ['too long', randomBytes(33).toString('base64')],
+    ['hex', randomBytes(32).toString('hex')],
+    ['no base64', `${KEY.slice(0, -2)}!=`],
+    ['two keys', `${KEY}\n${KEY}`],
+  ])('refuse a key that is %s, and do not repeat it', (_, text) => {
+    let told: unknown;
+    try {
+      readVaultKey({ CUSTOS_VAULT_KEY: text });
+    } catch (error) {
+      told = error;
+    }
+    expect(told).toBeInstanceOf(ConfigError);
+    expect(String(told)).not.toContain(text.slice(0, 12));
+  });
+
+  it('refuse a file that is not there', () => {
+    expect(() => readVaultKey({ CUSTOS_VAULT_KEY_FILE: join(folder, 'none') })).toThrow(
+      ConfigError,
+    );
+  });
+});
