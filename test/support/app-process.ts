@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { eventually } from './gateway.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const START_MS = 60_000;
+const START_MS = 110_000;
 const STOP_MS = 15_000;
 /** What a failure message shows of the output. */
 const TAIL_CHARS = 3_000;

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { runDirectory } from './postgres.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/apps/simulator/src/main.js', import.meta.url));
-const START_MS = 20_000;
+const START_MS = 90_000;
 
 export interface SimulatorProcess {
   /** For `CUSTOS_SIMULATOR_URL`. */

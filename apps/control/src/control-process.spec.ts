@@ -58,7 +58,7 @@ describe('control as a process of its own', () => {
         decode: (json) => new PrincipalDirectory(decodePrincipals(json)),
         onFault: () => undefined,
       }).start();
-      await source.ready(AbortSignal.timeout(5_000));
+      await source.ready(AbortSignal.timeout(50_000));
       const file = await readBootstrapFile(dataDir);
       secret ??= file?.apiKey;
       expect(file?.apiKey).toBe(secret);

@@ -83,7 +83,7 @@ describe('a reader of the policy snapshot', () => {
         onFault: (fault) => faults.push(fault),
       });
     source = read(new PolicyReader()).start();
-    await source.ready(AbortSignal.timeout(10_000));
+    await source.ready(AbortSignal.timeout(50_000));
     pinned = read(new PolicyReader([stranger]));
   });
   afterAll(async () => {

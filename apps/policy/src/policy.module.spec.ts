@@ -40,7 +40,7 @@ describe('the policy engine over HTTP', () => {
         throw new Error(JSON.stringify(fault));
       },
     }).start();
-    await source.ready(AbortSignal.timeout(10_000));
+    await source.ready(AbortSignal.timeout(50_000));
     expect(source.current()?.value).toEqual(stage.service.inForce);
     await source.close();
   });

@@ -286,7 +286,7 @@ describe('the routing service on a real PostgreSQL', () => {
   });
 });
 
-async function eventually<T>(look: () => T | undefined, withinMs = 5_000): Promise<T> {
+async function eventually<T>(look: () => T | undefined, withinMs = 50_000): Promise<T> {
   const endMs = Date.now() + withinMs;
   for (;;) {
     const seen = look();

@@ -142,9 +142,8 @@ describe('createHttpApp', () => {
     socket.on('error', () => undefined);
     await new Promise<void>((connected) => socket.once('connect', connected));
     expect((await fetch(`${other.url}/health/live`)).status).toBe(200);
-    const startedAt = performance.now();
+    // The socket stays open on our side: were it waited for, this did not end.
     await other.close();
-    expect(performance.now() - startedAt).toBeLessThan(5_000);
     socket.destroy();
   });
 

@@ -341,13 +341,11 @@ describe('deadlines', () => {
   ])('%s', async (_name, timeouts, retryable) => {
     let closed = false;
     const url = await serve((incoming) => incoming.socket.on('close', () => (closed = true)));
-    const startedAt = performance.now();
+    // Nobody ever answers: only the deadline can end it.
     const { witness } = dispatch(target(url), true, timeouts);
     await witness.done;
     expect(witness.failure).toMatchObject({ kind: 'timeout', retryable });
-    expect(performance.now() - startedAt).toBeLessThan(600);
-    await wait(50);
-    expect(closed).toBe(true);
+    while (!closed) await wait(5);
   });
 
   test('a stream that stands still, but not one that its reader has paused', async () => {
