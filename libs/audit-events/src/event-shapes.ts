@@ -132,6 +132,10 @@ const change = object({
   values: map(anything),
 });
 
+const contentPart = oneOf('request', 'response');
+const kept = { generationId: name, organisationId: name, at: time };
+const twoPersons = { author: name, approver: name, reason: text };
+
 const holdSaid = { holdId: name, at: time, author: name, approver: name, reason: text };
 
 export const EVENT_SHAPES: Readonly<Record<EventType, Check>> = {
@@ -315,6 +319,31 @@ export const EVENT_SHAPES: Readonly<Record<EventType, Check>> = {
     ),
   }),
   'custos.legal_hold.lifted.v1': object(holdSaid),
+  'custos.content.kept.v1': object(
+    {
+      ...kept,
+      subjectKeyId: name,
+      keepUntil: time,
+      parts: distinct('part', list(object({ part: contentPart, bytes: count, digest }))),
+    },
+    { leftOut: distinct('part', list(object({ part: contentPart, why: label }))) },
+  ),
+  'custos.content.not_kept.v1': object({ ...kept, why: label }),
+  'custos.content.read.v1': object(
+    {
+      ...kept,
+      ...twoPersons,
+      readId: name,
+      subjectKeyId: name,
+      parts: distinct('part', list(object({ part: contentPart, digest }))),
+    },
+    { ticket: label },
+  ),
+  'custos.content.expired.v1': object({ organisationId: name, at: time, before: time }),
+  'custos.erasure.executed.v1': object(
+    { ...twoPersons, erasureId: name, organisationId: name, subjectKeyId: name, at: time },
+    { ticket: label },
+  ),
   'custos.retention.applied.v1': object({
     at: time,
     author: name,

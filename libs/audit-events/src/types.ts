@@ -1,4 +1,11 @@
 import type {
+  ContentExpired,
+  ContentKept,
+  ContentNotKept,
+  ContentRead,
+  ErasureExecuted,
+} from './content-records.js';
+import type {
   AttemptDispatched,
   FactsData,
   GenerationClosed,
@@ -127,6 +134,11 @@ export interface EventData {
   'custos.legal_hold.set.v1': LegalHoldSet;
   'custos.legal_hold.lifted.v1': LegalHoldLifted;
   'custos.retention.applied.v1': RetentionApplied;
+  'custos.content.kept.v1': ContentKept;
+  'custos.content.not_kept.v1': ContentNotKept;
+  'custos.content.read.v1': ContentRead;
+  'custos.content.expired.v1': ContentExpired;
+  'custos.erasure.executed.v1': ErasureExecuted;
 }
 export type EventType = keyof EventData;
 

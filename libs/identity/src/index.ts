@@ -3,6 +3,7 @@
 export { Allowance, ROLES } from './types.js';
 export type {
   ApiKey,
+  ContentVault,
   FactDefaults,
   LeaseAnswer,
   LeaseGrant,

@@ -20,6 +20,9 @@ const amount = z
   .regex(/^\d{1,30}$/)
   .transform((digits) => BigInt(digits));
 
+/** Ten years. */
+const KEEP_DAYS_MAX = 3_660;
+
 const limit = {
   limitPicoUsd: amount.exactOptional(),
   limitReset: z.enum(LIMIT_RESETS).exactOptional(),
@@ -43,6 +46,12 @@ const snapshotSchema = z.strictObject({
       ledgerId: z.string().min(1).max(32).exactOptional(),
       ...limit,
       prepaid: z.literal(true).exactOptional(),
+      contentVault: z
+        .strictObject({
+          keepDays: z.int().min(1).max(KEEP_DAYS_MAX),
+          required: z.literal(true).exactOptional(),
+        })
+        .exactOptional(),
     }),
   ),
   workspaces: z.array(

@@ -25,6 +25,15 @@ export interface Organisation {
   readonly limitReset?: LimitReset;
   /** It pays in advance: beside its limit, if any, binds what it has bought, which the ledger knows. */
   readonly prepaid?: true;
+  /** It has its prompts and answers kept in the content vault; absent: nothing of them is ever kept. */
+  readonly contentVault?: ContentVault;
+}
+
+export interface ContentVault {
+  /** From receipt on; what is kept already stays as long as was said then. */
+  readonly keepDays: number;
+  /** It would rather be refused than not kept, while the vault does not take anything. */
+  readonly required?: true;
 }
 
 export interface Workspace {

@@ -208,6 +208,9 @@ export function fold(
       return { effect: 'corrected', state: { ...state, correction, ...overtaken } };
     }
     case 'custos.ledger.cost_differed.v1':
+    case 'custos.content.kept.v1':
+    case 'custos.content.not_kept.v1':
+    case 'custos.content.read.v1':
       return { state, effect: 'said' };
   }
 }

@@ -29,7 +29,8 @@ type OwnShape =
   | 'custos.ledger.correction.v1'
   | 'custos.ledger.credit.v1'
   | 'custos.legal_hold.set.v1'
-  | 'custos.legal_hold.lifted.v1';
+  | 'custos.legal_hold.lifted.v1'
+  | 'custos.erasure.executed.v1';
 
 export interface OutboxOptions<Change, State> {
   readonly database: DataSource;
