@@ -9,7 +9,7 @@ import {
   WorkspaceEntity,
 } from './entities/index.js';
 import { applyCorrectionChange } from './corrections/correction-procedure.js';
-import { applyCreditChange } from './credits/credit-change.js';
+import { applyCreditChange } from './credits/credit-procedure.js';
 import { applyFactChange } from './facts/fact-procedure.js';
 import { applyHoldChange } from './holds/hold-procedure.js';
 
@@ -88,6 +88,9 @@ export async function applyChange(manager: EntityManager, change: Change): Promi
       await applyHoldChange(manager, change);
       return;
     case 'credit.bought':
+    case 'credit.proposed':
+    case 'credit.approved':
+    case 'credit.withdrawn':
       await applyCreditChange(manager, change);
       return;
     case 'pricebook.published':

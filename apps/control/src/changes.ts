@@ -72,7 +72,8 @@ const HASH_PREFIX_CHARS = 12;
 /** What the log is told. `changeId` makes a repeated record recognisable; of a hash only the beginning is said. */
 export function recordOf({ seq, decidedAt, actor, change }: DecidedChange<Change>): RecordedChange {
   if (change.kind === 'correction.approved') return correctionRecord(change);
-  if (change.kind === 'credit.bought') return creditRecord(change);
+  if (change.kind === 'credit.bought' || change.kind === 'credit.approved')
+    return creditRecord(change);
   if (isBindingHold(change)) return holdRecord(change);
   const { kind, id, ...rest } = change;
   const values: Record<string, unknown> = { ...rest, changeId: seq };

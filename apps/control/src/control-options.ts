@@ -2,7 +2,7 @@ import type { EventAppender } from '#libs/audit-log';
 import type { FactsSnapshot } from '#libs/catalog';
 import type { PrincipalsSnapshot } from '#libs/identity';
 import type { HealthRegistry, InProcessSnapshotSource, Logger } from '#libs/platform';
-import type { CreditFee } from './credits/credit-fee.js';
+import type { CreditTerms } from './credits/credit-terms.js';
 
 export interface ControlOptions {
   /** The app's role; migrations have run. */
@@ -15,8 +15,8 @@ export interface ControlOptions {
   readonly principals: InProcessSnapshotSource<PrincipalsSnapshot>;
   /** The same for what customers state of their contracts. */
   readonly facts: InProcessSnapshotSource<FactsSnapshot>;
-  /** What a purchase of credit costs beside the credit. Default: 5.5 %, at least USD 0.80. */
-  readonly creditFee?: CreditFee;
+  /** Default: a fee of 5.5 %, at least USD 0.80; USD 100 a day by single persons. */
+  readonly creditTerms?: CreditTerms;
   readonly internalToken: string;
   readonly logger: Logger;
   readonly health?: HealthRegistry;

@@ -19,7 +19,7 @@ import type { ControlOptions } from './control-options.js';
 import { ControlPlane } from './control-plane.js';
 import type { ControlConfig } from './control.config.js';
 import { ControlModule } from './control.module.js';
-import { creditFeeOf } from './credits/credit-fee.js';
+import { creditTermsOf } from './credits/credit-terms.js';
 import { CONTROL_ERRORS } from './errors.js';
 import { openLedgerWriters } from './ledger-writers.js';
 import { controlMigrations } from './migrations/index.js';
@@ -51,7 +51,7 @@ export async function startControl(config: ControlConfig, lifecycle: Lifecycle):
       writersOf,
       principals: new InProcessSnapshotSource<PrincipalsSnapshot>(),
       facts: new InProcessSnapshotSource<FactsSnapshot>(),
-      creditFee: creditFeeOf(config),
+      creditTerms: creditTermsOf(config),
       internalToken: config.CUSTOS_INTERNAL_TOKEN,
       logger,
       health,

@@ -1,14 +1,14 @@
 import { z } from 'zod';
 import { furtherLedgers, logVariables } from '#libs/audit-log';
 import { LOG_LEVELS, parseConfig, variable, type Environment } from '#libs/platform';
-import { creditFeeVariables } from './credits/credit-fee.js';
+import { creditVariables } from './credits/credit-terms.js';
 
 const database = () => variable.url('postgres', 'postgresql');
 
 /** Settings of control as a process of its own. */
 const schema = z.object({
   ...logVariables,
-  ...creditFeeVariables,
+  ...creditVariables,
   /** Ledgers beside the main one, as the ingress names them: what concerns their books is written there. */
   CUSTOS_LEDGERS: furtherLedgers,
   /** Loopback: keys travel here, and TLS is the business of whoever puts a proxy before it. */

@@ -18,6 +18,7 @@ import { CONTROL_ENTITIES } from './entities/index.js';
 import { CorrectionsController } from './corrections/corrections.controller.js';
 import { BuyCreditHandler } from './credits/buy-credit.js';
 import { CreditsController } from './credits/credits.controller.js';
+import { PurchasesController } from './credits/purchases.controller.js';
 import { DecideHandler } from './dual-control/decide.js';
 import { ProposeHandler } from './dual-control/propose.js';
 import { FactsController } from './facts/facts.controller.js';
@@ -46,6 +47,7 @@ export class ControlModule {
         CreditsController,
         FactsController,
         HoldsController,
+        PurchasesController,
         NotThereController,
         SnapshotsController,
       ],

@@ -155,6 +155,80 @@ describe('a purchase of credit', () => {
   });
 });
 
+describe('credit beyond what one person may give in a day', () => {
+  const path = '/organizations/org-default/credits';
+  const buy = (amountUsd: string, idempotencyKey: string) =>
+    ask('POST', path, keys.adminKey, { amountUsd, idempotencyKey });
+
+  it('is a record only once a second person approves it, and names both', async () => {
+    const { status, json } = await buy('100.01', 'large');
+    expect([status, json]).toMatchObject([201, { state: 'proposed', totalUsd: '105.51' }]);
+    expect(saidOf('custos.ledger.credit.v1')).toEqual([]);
+    const approve = `/credits/${String(json['id'])}/approve`;
+    expect((await ask('POST', approve, keys.adminKey)).status).toBe(403);
+    expect((await ask('POST', approve, keys.approverKey)).status).toBe(200);
+    expect(saidOf('custos.ledger.credit.v1')).toMatchObject([
+      {
+        data: {
+          creditId: json['id'],
+          amountPicoUsd: '100010000000000',
+          author: 'key:key-admin',
+          approver: 'key:key-approver',
+        },
+      },
+    ]);
+    expect((await ask('POST', approve, keys.approverKey)).status).toBe(409);
+    const again = await buy('100.01', 'large');
+    expect(again.json).toMatchObject({ id: json['id'], state: 'bought' });
+    expect(saidOf('custos.ledger.credit.v1')).toHaveLength(1);
+  });
+
+  it('is not given in slices, nor to several organisations', async () => {
+    expect((await buy('60.00', 'one')).json).toMatchObject({ state: 'bought' });
+    const { json } = await ask('POST', '/organizations', keys.adminKey, {
+      name: 'Other',
+      jurisdiction: 'DE',
+    });
+    const other = `/organizations/${String(json['id'])}/credits`;
+    const slice = { amountUsd: '40.01', idempotencyKey: 'two' };
+    const { json: sliced } = await ask('POST', other, keys.adminKey, slice);
+    expect(sliced).toMatchObject({ state: 'proposed' });
+    expect((await buy('40.00', 'three')).json).toMatchObject({ state: 'bought' });
+    expect((await buy('0.01', 'four')).json).toMatchObject({ state: 'proposed' });
+  });
+
+  it('can be taken back until it is approved, and its key buys nothing after', async () => {
+    const { json } = await buy('500.00', 'gone');
+    expect((await ask('DELETE', `/credits/${String(json['id'])}`, keys.approverKey)).status).toBe(
+      200,
+    );
+    const approve = `/credits/${String(json['id'])}/approve`;
+    expect((await ask('POST', approve, keys.approverKey)).status).toBe(409);
+    expect((await buy('500.00', 'gone')).status).toBe(409);
+    expect((await ask('GET', '/credits', keys.approverKey)).json).toMatchObject({
+      data: [{ state: 'withdrawn', boughtAt: null }],
+    });
+  });
+
+  it('is not approved past the database either, and what was bought is not changed', async () => {
+    await buy('500.00', 'forged');
+    await buy('5.00', 'small');
+    const app = new pg.Client({ connectionString: database.appUrl });
+    await app.connect();
+    const forge = (set: string) =>
+      app.query(`update control.credit set status = 'bought', bought_at = now(), ${set}
+        where idempotency_key = 'forged'`);
+    await expect(forge('decided_by = author, decided_at = now()')).rejects.toThrow(
+      /violates check/,
+    );
+    await expect(forge('decided_by = null')).rejects.toThrow(/violates check/);
+    await expect(
+      app.query(`update control.credit set amount_pico_usd = 1 where status = 'bought'`),
+    ).rejects.toThrow(/stays as it is/);
+    await app.end();
+  });
+});
+
 describe('a correction', () => {
   const generationId = mintGenerationId(Date.now());
   const proposal = {

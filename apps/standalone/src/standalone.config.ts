@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { logVariables, MAIN_LEDGER } from '#libs/audit-log';
 import { LOG_LEVELS, packageRoot, parseConfig, variable } from '#libs/platform';
-import { creditFeeVariables } from '../../control/src/credits/credit-fee.js';
+import { creditVariables } from '../../control/src/credits/credit-terms.js';
 import { ingressVariables, refuseInProduction } from '../../ingress/src/ingress.config.js';
 import { ledgerVariables } from '../../ledger/src/ledger.config.js';
 
@@ -24,7 +24,7 @@ const schema = z.object({
   CUSTOS_CATALOG: z.string().default(join(ROOT, 'libs', 'catalog', 'data')),
   CUSTOS_LOG_LEVEL: z.enum(LOG_LEVELS).default('warn'),
   ...ledgerVariables,
-  ...creditFeeVariables,
+  ...creditVariables,
   OTEL_EXPORTER_OTLP_ENDPOINT: variable.url('http', 'https').optional(),
   OTEL_TRACES_SAMPLER_ARG: variable.ratio().default(0.01),
 });

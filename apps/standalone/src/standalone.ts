@@ -25,7 +25,7 @@ import {
 import type { PolicyInForce } from '#libs/policy';
 import type { RouteTable } from '#libs/routing';
 import { ControlPlane } from '../../control/src/control-plane.js';
-import { creditFeeOf } from '../../control/src/credits/credit-fee.js';
+import { creditTermsOf } from '../../control/src/credits/credit-terms.js';
 import { Ingress } from '../../ingress/src/ingress.js';
 import { providerCredentials } from '../../ingress/src/ingress.config.js';
 import { registerCompletionRoutes } from '../../ingress/src/routes/completion.routes.js';
@@ -196,7 +196,7 @@ export async function startStandalone(
       writer: controlWriter,
       principals,
       facts: customerFacts,
-      creditFee: creditFeeOf(config),
+      creditTerms: creditTermsOf(config),
       internalToken,
       logger,
       health,

@@ -264,7 +264,7 @@ export const EVENT_SHAPES: Readonly<Record<EventType, Check>> = {
       fee: object({ basisPoints: count, minimumPicoUsd: picoUsd }),
       author: name,
     },
-    { reference: label },
+    { approver: name, reference: label },
   ),
   'custos.ledger.cost_differed.v1': object(
     {

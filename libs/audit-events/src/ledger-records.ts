@@ -36,6 +36,8 @@ export interface LedgerCredit {
   /** The terms that the fee follows from. */
   readonly fee: { readonly basisPoints: number; readonly minimumPicoUsd: string };
   readonly author: string;
+  /** The second person; absent where its author might give so much alone. */
+  readonly approver?: string;
   /** Of the payment, in whatever system took it. */
   readonly reference?: string;
 }

@@ -3,29 +3,23 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { Decided } from '#libs/audit-log';
 import { DomainError, uuidV7 } from '#libs/kernel';
 import { CONTROL_OPTIONS, type ControlOptions } from '../control-options.js';
-import { OrganisationEntity } from '../entities/index.js';
 import { Outbox } from '../outbox.js';
-import { DEFAULT_CREDIT_FEE, feeFor } from './credit-fee.js';
-import { CreditEntity } from './credit.entity.js';
-
-export interface Purchase {
-  readonly organisationId: string;
-  readonly idempotencyKey: string;
-  readonly amountPicoUsd: bigint;
-  readonly reference?: string | undefined;
-}
+import { CREDITS, type Purchase } from './credit-procedure.js';
+import { CreditEntity, type CreditStatus } from './credit.entity.js';
 
 export type Bought = Decided & {
   readonly id: string;
   readonly amountPicoUsd: bigint;
   readonly feePicoUsd: bigint;
+  /** `proposed`: it waits for a second person. */
+  readonly state: CreditStatus;
 };
 
 /** Asked twice under one idempotency key it is one purchase, and has the same answer. */
 export class BuyCredit extends Command<Bought> {
   constructor(
     readonly actor: string,
-    readonly purchase: Purchase,
+    readonly purchase: Omit<Purchase, 'terms'>,
   ) {
     super();
   }
@@ -39,45 +33,42 @@ export class BuyCreditHandler implements ICommandHandler<BuyCredit> {
   ) {}
 
   async execute({ actor, purchase }: BuyCredit): Promise<Bought> {
-    const { organisationId, idempotencyKey, amountPicoUsd, reference } = purchase;
-    const fee = this.options.creditFee ?? DEFAULT_CREDIT_FEE;
+    const { organisationId, idempotencyKey } = purchase;
     const nowMs = Date.now();
-    let bought = {
-      id: `credit-${uuidV7(nowMs)}`,
-      amountPicoUsd,
-      feePicoUsd: feeFor(amountPicoUsd, fee),
-    };
+    const said = { id: `credit-${uuidV7(nowMs)}`, by: actor, at: new Date(nowMs).toISOString() };
+    let bought: Omit<Bought, keyof Decided> | undefined;
     const decided = await this.outbox.decide(actor, async (manager) => {
-      const organisation = await manager.findOneBy(OrganisationEntity, { id: organisationId });
-      if (organisation === null)
-        throw new DomainError('not_found', 'There is no such organization.');
       const before = await manager.findOneBy(CreditEntity, { organisationId, idempotencyKey });
       if (before !== null) {
-        if (before.amountPicoUsd !== amountPicoUsd || before.reference !== (reference ?? null))
-          throw new DomainError('conflict', 'This idempotency key bought something else.');
-        bought = before;
+        const { id, amountPicoUsd, feePicoUsd } = before;
+        bought = { id, amountPicoUsd, feePicoUsd, state: sameAgain(before, purchase) };
         return [];
       }
-      return [
-        {
-          kind: 'credit.bought',
-          id: bought.id,
-          organisationId,
-          ledgerId: organisation.ledgerId,
-          idempotencyKey,
-          amountPicoUsd: amountPicoUsd.toString(),
-          feePicoUsd: bought.feePicoUsd.toString(),
-          fee: {
-            basisPoints: fee.basisPoints,
-            minimumPicoUsd: fee.minimumPicoUsd.toString(),
-          },
-          ...(reference === undefined ? {} : { reference }),
-          by: actor,
-          at: new Date(nowMs).toISOString(),
-        },
-      ];
+      const change = await CREDITS.propose({ ...purchase, terms: this.options.creditTerms }, said, {
+        manager,
+        reaches: (ledgerId) => this.outbox.reaches(ledgerId),
+      });
+      if (change.kind !== 'credit.bought' && change.kind !== 'credit.proposed') return [];
+      bought = {
+        id: change.id,
+        amountPicoUsd: BigInt(change.amountPicoUsd),
+        feePicoUsd: BigInt(change.feePicoUsd),
+        state: change.kind === 'credit.bought' ? 'bought' : 'proposed',
+      };
+      return [change];
     });
-    const { id, feePicoUsd } = bought;
-    return { ...decided, id, amountPicoUsd, feePicoUsd };
+    const { id, amountPicoUsd, feePicoUsd, state } = bought!;
+    return { ...decided, id, amountPicoUsd, feePicoUsd, state };
   }
+}
+
+function sameAgain(before: CreditEntity, purchase: Omit<Purchase, 'terms'>): CreditStatus {
+  if (
+    before.amountPicoUsd !== purchase.amountPicoUsd ||
+    before.reference !== (purchase.reference ?? null)
+  )
+    throw new DomainError('conflict', 'This idempotency key bought something else.');
+  if (before.status === 'withdrawn')
+    throw new DomainError('conflict', 'What this idempotency key was to buy was withdrawn.');
+  return before.status;
 }

@@ -1,24 +1,37 @@
-import type { EntityManager } from 'typeorm';
 import type { LedgerCredit } from '#libs/audit-events';
-import { CreditEntity } from './credit.entity.js';
 
-/** Credit is bought: its record is what the ledger posts from. */
-export interface CreditChange {
-  readonly kind: 'credit.bought';
+interface Said {
   readonly id: string;
   readonly organisationId: string;
   /** The ledger that keeps the organisation's books. */
   readonly ledgerId: string;
+  readonly by: string;
+  readonly at: string;
+}
+
+interface Purchase {
   readonly idempotencyKey: string;
   readonly amountPicoUsd: string;
   readonly feePicoUsd: string;
   readonly fee: LedgerCredit['fee'];
   readonly reference?: string;
-  readonly by: string;
-  readonly at: string;
 }
 
-export const creditRecord = (change: CreditChange) => ({
+/** How purchases of credit change. Only what one may give alone, or two have agreed on, is a record that the ledger posts. */
+export type CreditChange =
+  | (Said & Purchase & { readonly kind: 'credit.bought' })
+  | (Said & Purchase & { readonly kind: 'credit.proposed' })
+  | (Said &
+      Omit<Purchase, 'idempotencyKey'> & {
+        readonly kind: 'credit.approved';
+        readonly author: string;
+      })
+  | (Said & { readonly kind: 'credit.withdrawn' });
+
+export type CreditGiven = Extract<CreditChange, { kind: 'credit.bought' | 'credit.approved' }>;
+
+/** What the ledger folds. */
+export const creditRecord = (change: CreditGiven) => ({
   type: 'custos.ledger.credit.v1' as const,
   subject: change.organisationId,
   data: {
@@ -28,23 +41,9 @@ export const creditRecord = (change: CreditChange) => ({
     amountPicoUsd: change.amountPicoUsd,
     feePicoUsd: change.feePicoUsd,
     fee: change.fee,
-    author: change.by,
+    ...(change.kind === 'credit.approved'
+      ? { author: change.author, approver: change.by }
+      : { author: change.by }),
     ...(change.reference === undefined ? {} : { reference: change.reference }),
   },
 });
-
-export async function applyCreditChange(
-  manager: EntityManager,
-  change: CreditChange,
-): Promise<void> {
-  await manager.insert(CreditEntity, {
-    id: change.id,
-    organisationId: change.organisationId,
-    idempotencyKey: change.idempotencyKey,
-    amountPicoUsd: BigInt(change.amountPicoUsd),
-    feePicoUsd: BigInt(change.feePicoUsd),
-    reference: change.reference ?? null,
-    author: change.by,
-    boughtAt: new Date(change.at),
-  });
-}

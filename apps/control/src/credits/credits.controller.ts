@@ -1,41 +1,18 @@
-import { Body, Controller, Get, Inject, Param, Post, Query, Res, UseGuards } from '@nestjs/common';
-import { CommandBus } from '@nestjs/cqrs';
-import type { FastifyReply } from 'fastify';
-import { DataSource } from 'typeorm';
-import { z } from 'zod';
-import { Admitted, type Principal } from '#libs/identity';
-import { formatUsd, parseUsd } from '#libs/kernel';
-import { parseRequest } from '#libs/platform';
-import { actorOf, answer } from '../admin/answer.js';
+import { Controller, Get, Query, UseGuards } from '@nestjs/common';
+import { formatUsd } from '#libs/kernel';
 import { page } from '../admin/page.js';
-import { AdminGuard } from '../guards.js';
-import { BuyCredit } from './buy-credit.js';
+import { DualControlController } from '../dual-control/dual-control.controller.js';
+import { EitherGuard } from '../guards.js';
+import { CREDITS } from './credit-procedure.js';
 import { CreditEntity } from './credit.entity.js';
 
-const purchase = z.strictObject({
-  /** What is bought, without the fee. */
-  amountUsd: z
-    .string()
-    .regex(/^\d{1,6}(\.\d{1,2})?$/, 'expected USD as a decimal string, at most 2 decimals')
-    .transform(parseUsd)
-    .refine((amount) => amount > 0n, 'expected more than nothing'),
-  idempotencyKey: z
-    .string()
-    .regex(/^[\x21-\x7e]{1,200}$/, 'expected 1 to 200 printable characters'),
-  /** Of the payment, in whatever system took it. */
-  reference: z.string().trim().min(1).max(200).optional(),
-});
+/** Credit that organisations buy in advance, and what waits for a second person. The ledger posts it from its record. */
+@Controller('admin/v1/credits')
+export class CreditsController extends DualControlController {
+  protected readonly procedure = CREDITS;
 
-/** Credit that organisations buy in advance. The ledger posts it from its record. */
-@Controller('admin/v1')
-@UseGuards(AdminGuard)
-export class CreditsController {
-  constructor(
-    @Inject(CommandBus) private readonly commands: CommandBus,
-    @Inject(DataSource) private readonly database: DataSource,
-  ) {}
-
-  @Get('credits')
+  @Get()
+  @UseGuards(EitherGuard)
   list(@Query() query: unknown) {
     return page(this.database, CreditEntity, query, (row) => ({
       id: row.id,
@@ -44,28 +21,12 @@ export class CreditsController {
       feeUsd: formatUsd(row.feePicoUsd),
       idempotencyKey: row.idempotencyKey,
       reference: row.reference,
+      state: row.status,
       author: row.author,
+      proposedAt: row.proposedAt,
+      decidedBy: row.decidedBy,
+      decidedAt: row.decidedAt,
       boughtAt: row.boughtAt,
     }));
-  }
-
-  @Post('organizations/:id/credits')
-  async buy(
-    @Param('id') organisationId: string,
-    @Body() body: unknown,
-    @Admitted() admin: Principal,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ) {
-    const { amountUsd, ...rest } = parseRequest(purchase, body);
-    const bought = await this.commands.execute(
-      new BuyCredit(actorOf(admin), { organisationId, amountPicoUsd: amountUsd, ...rest }),
-    );
-    const { amountPicoUsd, feePicoUsd, ...decided } = bought;
-    return {
-      ...answer(reply, decided, 201),
-      amountUsd: formatUsd(amountPicoUsd),
-      feeUsd: formatUsd(feePicoUsd),
-      totalUsd: formatUsd(amountPicoUsd + feePicoUsd),
-    };
   }
 }

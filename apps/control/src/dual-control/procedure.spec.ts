@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { describe, expect, it } from '@jest/globals';
 import { CORRECTIONS } from '../corrections/correction-procedure.js';
+import { CREDITS } from '../credits/credit-procedure.js';
 import { FACTS } from '../facts/fact-procedure.js';
 import { HOLDS } from '../holds/hold-procedure.js';
 import type { AnyProcedure } from './decide.js';
@@ -37,6 +38,7 @@ function within(procedure: AnyProcedure, persons: readonly string[]): ReadonlySe
 
 describe.each<readonly [string, AnyProcedure, readonly string[], readonly string[]]>([
   ['a fact', FACTS, ['proposed', 'revoked'], ['in-force', 'suspended']],
+  ['credit', CREDITS, ['proposed', 'withdrawn'], ['bought']],
   ['a correction', CORRECTIONS, ['proposed', 'withdrawn'], ['approved']],
   ['a legal hold', HOLDS, ['proposed', 'withdrawn'], ['in-force', 'lifting', 'lifted']],
 ])('%s', (_, procedure, alone, together) => {
