@@ -26,6 +26,7 @@ export type { CitedPriceBook } from './receipt-queries.js';
 export { generationsAt } from './reconciliation-queries.js';
 export { RetentionQueries } from './retention-queries.js';
 export type { AgedPart, Removal, StandingHold } from './retention-queries.js';
+export type { Forgetting, LogKept, LogRetention } from './retention-log.js';
 export type { RemovedEntries } from './retention-removed.js';
 export { SayQueries } from './say-queries.js';
 export type { Unsaid } from './say-queries.js';

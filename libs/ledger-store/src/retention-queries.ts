@@ -2,6 +2,7 @@ import pg, { type ClientBase, type Pool } from 'pg';
 import type { RemovedRange } from '#libs/audit-events';
 import { monthAfter, monthOf } from '#libs/ledger';
 import type { LeafRange } from './leaf-range.js';
+import { LogRetention, type LogKept } from './retention-log.js';
 import { removedEntries, type RemovedEntries } from './retention-removed.js';
 
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -195,6 +196,21 @@ export class RetentionQueries {
   /** Entries that are gone, in the order of their leaves. */
   removed(): Promise<readonly RemovedEntries[]> {
     return removedEntries(this.pool);
+  }
+
+  /** What the log itself has let go; undefined where it is not in this database. */
+  logKept(): Promise<LogKept | undefined> {
+    return new LogRetention(this.pool).kept();
+  }
+
+  /** Whether the log has bytes of records that it has let go. */
+  isLogUnswept(): Promise<boolean> {
+    return new LogRetention(this.pool).isUnswept();
+  }
+
+  /** Lets the log go of what the archive has let go, over a connection of its own. */
+  onLog<T>(work: (log: LogRetention) => Promise<T>): Promise<T> {
+    return this.#patiently((client) => work(new LogRetention(client)));
   }
 
   async holdsInForce(): Promise<readonly StandingHold[]> {

@@ -149,7 +149,7 @@ export const SCHEMAS = {
   },
   Retention: {
     type: 'object',
-    required: ['policy', 'plan', 'minimumIndex', 'removed', 'holds'],
+    required: ['policy', 'plan', 'minimumIndex', 'removed', 'log', 'holds'],
     properties: {
       policy: { type: ['object', 'null'], description: 'Null: nothing is ever removed.' },
       plan: { type: ['object', 'null'], description: 'Null without a policy in effect.' },
@@ -169,6 +169,11 @@ export const SCHEMAS = {
           removedAt: time,
         },
       }),
+      log: {
+        type: ['object', 'null'],
+        description:
+          'What the log itself has let go: from where on each partition begins, and records whose bytes are still to be deleted. Null where it is not in the ledger’s database.',
+      },
       holds: listOf({ type: 'object' }),
     },
   },

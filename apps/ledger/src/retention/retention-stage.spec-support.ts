@@ -132,6 +132,19 @@ export async function openRetentionStage(): Promise<RetentionStage> {
   const ingress = await stage.writer('ingress');
   const at = (): string => new Date(clock.nowMs()).toISOString();
   const by = { author: 'key:a', approver: 'key:b' };
+  const sql = async <R extends pg.QueryResultRow>(text: string, values: unknown[] = []) => {
+    const client = new pg.Client({ connectionString: stage.database.superuserUrl });
+    await client.connect();
+    try {
+      return (await client.query<R>(text, values)).rows;
+    } finally {
+      await client.end();
+    }
+  };
+  /** The log's own table has the times as well: it lets nothing go by anybody else's clock. */
+  const dateLog = () =>
+    sql(`set session_replication_role = replica;
+      update log.record set recorded_at = (convert_from(value, 'UTF8')::json->>'time')::timestamptz`);
   return {
     stage,
     clock,
@@ -156,18 +169,11 @@ export async function openRetentionStage(): Promise<RetentionStage> {
           )),
         );
       await stage.settled();
+      await dateLog();
       while (await stage.ledger.retention.cutter.cutDue());
       return ids;
     },
-    sql: async <R extends pg.QueryResultRow>(text: string, values: unknown[] = []) => {
-      const client = new pg.Client({ connectionString: stage.database.superuserUrl });
-      await client.connect();
-      try {
-        return (await client.query<R>(text, values)).rows;
-      } finally {
-        await client.end();
-      }
-    },
+    sql,
     hold: async (holdId, scope) => {
       const data = { holdId, at: at(), ...by, matter: 'case 1', reason: 'proceedings', scope };
       await stage.say(control, 'custos.legal_hold.set.v1', holdId, data);

@@ -21,10 +21,11 @@ export class RetentionController {
   async state(): Promise<object> {
     const { kept, retention } = this.ledger;
     const { policy } = retention;
-    const [plan, removed, holds] = await Promise.all([
+    const [plan, removed, holds, log] = await Promise.all([
       retention.plan(),
       kept.removed(),
       kept.holdsInForce(),
+      kept.logKept(),
     ]);
     return {
       policy: policy
@@ -51,6 +52,8 @@ export class RetentionController {
         recordLeaf: recordLeaf.toString(),
         ...rest,
       })),
+      // Null where the log is not in the ledger's database: what it keeps is not for the ledger to let go.
+      log: log ? { begins: log.begins, unswept: log.unswept.toString() } : null,
       holds: holds.map(({ leafIndex, said }) => ({ recordLeaf: leafIndex.toString(), ...said })),
     };
   }

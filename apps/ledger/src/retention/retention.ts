@@ -7,6 +7,7 @@ import { describeError, type Logger } from '#libs/platform';
 import type { LedgerConsumer } from '../consume/ledger-consumer.js';
 import type { LedgerAppErrorCode } from '../ledger.errors.js';
 import { EntryCutter } from './entry-cutter.js';
+import { LogForgetter, type LogOutcome } from './log-forgetter.js';
 import type { RetentionPolicy } from './retention-policy.js';
 
 /** How soon the turn of a month is noticed: what came since has to be moved. */
@@ -42,6 +43,7 @@ export interface RetentionOutcome {
     readonly why: Exclude<Removal, 'removed'>;
   }[];
   readonly documents: number;
+  readonly log: LogOutcome;
 }
 
 export interface RetentionOptions {
@@ -62,12 +64,14 @@ export interface RetentionOptions {
  */
 export class Retention {
   readonly cutter: EntryCutter;
+  readonly forgetter: LogForgetter;
   readonly #stopping = new AbortController();
   #running: Promise<void> | undefined;
   #applying: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly options: RetentionOptions) {
     this.cutter = new EntryCutter(options);
+    this.forgetter = new LogForgetter(options.queries, this.#stopping.signal);
   }
 
   get policy(): RetentionPolicy | undefined {
@@ -91,6 +95,7 @@ export class Retention {
     while (!signal.aborted) {
       try {
         while (!signal.aborted && (await this.cutter.cutDue()));
+        if (consumer.role === 'leader') await this.forgetter.sweep();
         if (policy && consumer.role === 'leader' && clock.monotonicMs() >= nextRunMs) {
           nextRunMs = clock.monotonicMs() + RETRY_MS;
           const { stayed } = await this.apply('system:retention');
@@ -153,9 +158,15 @@ export class Retention {
     }
     for (const part of plan.held) stayed.push({ ...ends(part), why: 'held' });
     const documents = await this.#removeDocuments(plan.before);
-    if (removed > 0 || documents > 0)
-      this.options.logger.warn('ledger.retention_applied', { author, ranges: removed, documents });
-    return { removed, stayed, documents };
+    const log = await this.forgetter.forget(() => this.#mayRemove());
+    if (removed > 0 || documents > 0 || log.forgotten > 0)
+      this.options.logger.warn('ledger.retention_applied', {
+        author,
+        ranges: removed,
+        documents,
+        logRanges: log.forgotten,
+      });
+    return { removed, stayed, documents, log };
   }
 
   /** Says what is to go, as far as the log does not have it yet. */

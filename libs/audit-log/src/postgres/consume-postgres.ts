@@ -56,6 +56,7 @@ export async function consumePostgres(url: string, options: ConsumeOptions): Pro
   try {
     await step(client.connect());
     await step(client.query('SET jit = off; LISTEN custos_log'));
+    await step(refuseForgotten(client, options.from));
     let positions = options.from;
     let busyUntilMs = 0;
     while (!options.signal.aborted) {
@@ -77,6 +78,29 @@ export async function consumePostgres(url: string, options: ConsumeOptions): Pro
   } finally {
     await client.end().catch(() => undefined);
   }
+}
+
+/**
+ * Where records from a position on were removed under the retention policy, whoever wants them must not begin: what he
+ * would build of the rest is not what was built of all.
+ */
+async function refuseForgotten(client: pg.Client, positions: readonly Position[]): Promise<void> {
+  const { rows } = await client.query<[Topic, number, string, string]>({
+    text: `SELECT p.topic, p.partition, p.next, max(f.end_offset) FROM log.forgotten f
+             JOIN unnest($1::text[], $2::int[], $3::bigint[]) AS p (topic, partition, next)
+               ON f.topic = p.topic AND f.partition = p.partition AND f.end_offset > p.next
+            GROUP BY p.topic, p.partition, p.next ORDER BY p.topic, p.partition`,
+    rowMode: 'array',
+    values: columns(positions),
+  });
+  const [first] = rows;
+  if (first === undefined) return;
+  const [topic, partition, next, begins] = first;
+  throw auditLogError(
+    'log_gap',
+    'the log begins after the position: what came before was removed under the retention policy',
+    { topic, partition, next, begins, partitions: rows.length },
+  );
 }
 
 /** What to read next: at most `maxRecords`, shared evenly so that one busy partition does not starve the rest. */

@@ -8,6 +8,7 @@ import { DocumentsFromLeaves1763700009900 } from './1763700009900-documents-from
 import { Books1763700004000 } from './1763700004000-books.js';
 import { Budgets1763700005000 } from './1763700005000-budgets.js';
 import { TransparencyTables1763700003000 } from './1763700003000-transparency-tables.js';
+import { RetentionIsTheOwners1763800002100 } from './1763800002100-retention-is-the-owners.js';
 import { Retention1763700006000 } from './1763700006000-retention.js';
 import { Statements1763700007000 } from './1763700007000-statements.js';
 import { PolicyReads1763700008000 } from './1763700008000-policy-reads.js';
@@ -27,4 +28,5 @@ export const ledgerMigrations = [
   PolicyReads1763700008000,
   DocumentsFromLeaves1763700009900,
   BalancedByKey1763700009950,
+  RetentionIsTheOwners1763800002100,
 ] as const;
