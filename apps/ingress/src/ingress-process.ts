@@ -128,8 +128,9 @@ export async function startIngress(config: IngressConfig, lifecycle: Lifecycle):
       void lifecycle.shutdown('ingress failed').then(() => process.exit(1));
     },
   });
-  await ingress.start();
+  // Before it has started: a start that fails half-way may be made again in this process.
   lifecycle.onShutdown(20, 'ingress', () => ingress.close(), config.CUSTOS_DRAIN_DEADLINE + 10_000);
+  await ingress.start();
   const http = await createHttpApp(
     IngressProcessModule.register(catalog, health, ledgerBase(config, principals)),
     {

@@ -68,9 +68,15 @@ export async function createHttpApp(
     bodyParser: false,
     abortOnError: false,
   });
-  app.useGlobalFilters(new ErrorFilter(options.errors, options.logger));
-  await options.prepare?.(fastify);
-  await app.listen(options.port, options.host);
+  try {
+    app.useGlobalFilters(new ErrorFilter(options.errors, options.logger));
+    await options.prepare?.(fastify);
+    await app.listen(options.port, options.host);
+  } catch (error) {
+    // The start may be made again in this process: nothing of this one goes on beside it.
+    await app.close().catch(() => undefined);
+    throw error;
+  }
   const address = fastify.server.address();
   const port = typeof address === 'object' && address !== null ? address.port : options.port;
   const host = options.host.includes(':') ? `[${options.host}]` : options.host;

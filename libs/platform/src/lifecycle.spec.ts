@@ -1,9 +1,20 @@
 import { describe, expect, it } from '@jest/globals';
+import { DomainError } from '#libs/kernel';
 import { ConfigError } from './errors.js';
 import { Lifecycle, runMain, type ProcessControl } from './lifecycle.js';
 import { Logger } from './logger.js';
+import { isServerAway } from './server-away.js';
 
 const quiet = () => new Logger({ app: 'test', level: 'error', write: () => undefined });
+
+/** Names of warnings and errors. */
+const heard = (events: string[]) =>
+  new Logger({
+    app: 'test',
+    level: 'warn',
+    pretty: false,
+    write: (line) => void events.push((JSON.parse(line) as { event: string }).event),
+  });
 
 class FakeProcess implements ProcessControl {
   readonly exits: number[] = [];
@@ -109,5 +120,106 @@ describe('runMain', () => {
       }, control);
       expect([undone, control.exits]).toEqual([true, [code]]);
     }
+  });
+
+  describe('while a server is away', () => {
+    const startingUp = Object.assign(new Error('the database system is starting up'), {
+      code: '57P03',
+    });
+    const away = new DomainError('migration_failed', 'no', {}, { cause: startingUp });
+
+    it('undoes what has started and starts again, until the server is there', async () => {
+      const control = new FakeProcess({ CUSTOS_START_WAIT: '1m' });
+      const seen: string[] = [];
+      const lifecycles = new Set<Lifecycle>();
+      await runMain(async (lifecycle) => {
+        lifecycles.add(lifecycle);
+        lifecycle.logger = heard(seen);
+        lifecycle.onShutdown(1, 'undo', () => void seen.push('undone'));
+        if (lifecycles.size < 3) throw away;
+      }, control);
+      expect(seen).toEqual(['start.waits', 'undone', 'start.waits', 'undone']);
+      expect(lifecycles.size).toBe(3);
+      expect(control.exits).toEqual([]);
+      control.send('SIGTERM');
+      await control.exited;
+      expect([seen.at(-1), control.exits]).toEqual(['undone', [0]]);
+    });
+
+    it.each([
+      ['the time is over', '1ms', away],
+      ['it is told not to wait', '0', away],
+      ['no wait would mend it', '1m', Object.assign(new Error('no password'), { code: '28P01' })],
+    ])('ends with 1 and the reason where %s', async (_why, wait, error) => {
+      const control = new FakeProcess({ CUSTOS_START_WAIT: wait });
+      const seen: string[] = [];
+      await runMain(async (lifecycle) => {
+        lifecycle.logger = heard(seen);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        throw error;
+      }, control);
+      expect([seen, control.exits]).toEqual([['start.failed'], [1]]);
+    });
+
+    it('ends at once when it is asked to', async () => {
+      const control = new FakeProcess({ CUSTOS_START_WAIT: '1h' });
+      const seen: string[] = [];
+      const ended = runMain(async (lifecycle) => {
+        lifecycle.logger = heard(seen);
+        lifecycle.onShutdown(1, 'ask', () => control.send('SIGTERM'));
+        throw away;
+      }, control);
+      await ended;
+      await control.exited;
+      expect([seen, control.exits]).toEqual([['start.waits'], [0]]);
+    });
+
+    it('takes no time that is none', async () => {
+      const control = new FakeProcess({ CUSTOS_START_WAIT: 'soon' });
+      await runMain(() => Promise.reject(new Error('never asked')), control);
+      expect(control.exits).toEqual([2]);
+    });
+  });
+});
+
+describe('isServerAway', () => {
+  const coded = (code: string): Error => Object.assign(new Error('x'), { code });
+  it.each<[string, unknown, boolean]>([
+    ['a PostgreSQL that starts up', coded('57P03'), true],
+    ['one that goes down', coded('57P01'), true],
+    ['nobody listens', coded('ECONNREFUSED'), true],
+    ['nobody listens at any address', new AggregateError([coded('ECONNREFUSED')]), true],
+    ['pg without a code', new Error('Connection terminated unexpectedly'), true],
+    [
+      'the log, by a broken connection',
+      new DomainError('log_unavailable', 'y', { sqlState: '' }),
+      true,
+    ],
+    [
+      'the log, while it starts up',
+      new DomainError('log_unavailable', 'y', { sqlState: '57P03' }),
+      true,
+    ],
+    ['the log, on brokers that do not answer', new DomainError('log_unavailable', 'y'), true],
+    [
+      'the log, without its tables',
+      new DomainError('log_unavailable', 'y', { sqlState: '42P01' }),
+      false,
+    ],
+    ['a wrong password', coded('28P01'), false],
+    ['a database that is not there', coded('3D000'), false],
+    ['a fault of ours', new TypeError('undefined is not a function'), false],
+    ['no error at all', 'ECONNREFUSED', false],
+  ])('%s', (_name, error, is) => {
+    expect(isServerAway(error)).toBe(is);
+    expect(isServerAway(new Error('outer', { cause: new Error('inner', { cause: error }) }))).toBe(
+      is,
+    );
+  });
+
+  it('comes to an end in a ring of causes', () => {
+    const ring = new Error('a');
+    ring.cause = new Error('b', { cause: ring });
+    expect(isServerAway(ring)).toBe(false);
   });
 });

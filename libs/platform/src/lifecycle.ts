@@ -1,5 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import { parseConfig, variable } from './config.js';
 import { ConfigError } from './errors.js';
 import { describeError, Logger } from './logger.js';
+import { isServerAway } from './server-away.js';
 
 /** One step of the way down gets this long unless it asks for another time. */
 const STEP_DEADLINE_MS = 10_000;
@@ -81,27 +85,35 @@ export interface ProcessControl {
   exit(code: number): void;
 }
 
+const runMainVariables = z.object({
+  /** How long a start waits for a server that is away, 0 not at all. A PostgreSQL recovers from a crash within this. */
+  CUSTOS_START_WAIT: variable.durationMs().default(60_000),
+});
+const START_AGAIN_FIRST_MS = 250;
+const START_AGAIN_MAX_MS = 2_000;
+
 /**
- * A whole `main`: starts, then waits for SIGINT, SIGTERM or, with CUSTOS_PARENT_IPC=1, the parent's end.
+ * A whole `main`: starts, then waits for SIGINT, SIGTERM or, with CUSTOS_PARENT_IPC=1, the parent's end. A start that finds
+ * a server away is undone and made again, for CUSTOS_START_WAIT from the first on.
  * Exit codes: 0 clean, 1 failed to start or to stop, 2 bad configuration. A second signal exits at once.
  */
 export async function runMain(
   start: (lifecycle: Lifecycle) => Promise<void>,
   control: ProcessControl = process,
 ): Promise<void> {
-  const lifecycle = new Lifecycle(new Logger({ app: 'custos', level: 'info' }));
-  let asked = false;
-  const stop = (reason: string, code = 0): void => {
-    if (asked) return control.exit(130);
-    asked = true;
-    void lifecycle.shutdown(reason).then((clean) => control.exit(clean ? code : 1));
+  let lifecycle = new Lifecycle(new Logger({ app: 'custos', level: 'info' }));
+  const asked = new AbortController();
+  const stop = (reason: string): void => {
+    if (asked.signal.aborted) return control.exit(130);
+    asked.abort();
+    void lifecycle.shutdown(reason).then((clean) => control.exit(clean ? 0 : 1));
   };
   control.on('SIGINT', () => stop('SIGINT'));
   control.on('SIGTERM', () => stop('SIGTERM'));
   // The parent ends after it passed a signal on; that is no second wish.
   if (control.env['CUSTOS_PARENT_IPC'] === '1')
     control.on('disconnect', () => {
-      if (!asked) stop('parent');
+      if (!asked.signal.aborted) stop('parent');
     });
   // A programmer's error: nothing in memory can be trusted any more. Logged without its message where that may quote.
   const die = (error: unknown): void => {
@@ -111,16 +123,50 @@ export async function runMain(
   control.on('uncaughtException', die);
   control.on('unhandledRejection', die);
   try {
-    await start(lifecycle);
+    const { CUSTOS_START_WAIT: waitMs } = parseConfig(runMainVariables, control.env);
+    const endsAtMs = performance.now() + waitMs;
+    for (
+      let pauseMs = START_AGAIN_FIRST_MS;
+      ;
+      pauseMs = Math.min(START_AGAIN_MAX_MS, pauseMs * 2)
+    ) {
+      const failure = await failureOf(() => start(lifecycle));
+      if (failure === undefined) return;
+      const leftMs = endsAtMs - performance.now();
+      if (leftMs <= 0 || !isServerAway(failure.error)) throw failure.error;
+      const facts = { ...describeError(failure.error), leftMs: Math.round(leftMs) };
+      lifecycle.logger.warn('start.waits', facts);
+      await lifecycle.shutdown('to start again');
+      await sleep(Math.min(pauseMs, leftMs), undefined, { signal: asked.signal });
+      lifecycle = new Lifecycle(lifecycle.logger);
+    }
   } catch (error) {
-    if (error instanceof ConfigError)
-      for (const fault of error.faults)
-        lifecycle.logger.error('config.invalid', {
-          variable: fault.variable,
-          problem: fault.problem,
-        });
-    else lifecycle.logger.error('start.failed', describeError(error));
-    await lifecycle.shutdown('start failed');
-    control.exit(error instanceof ConfigError ? 2 : 1);
+    // Who asked for the end waits for the way down that began then.
+    if (!asked.signal.aborted) await failToStart(lifecycle, error, control);
   }
+}
+
+async function failureOf(
+  work: () => Promise<void>,
+): Promise<{ readonly error: unknown } | undefined> {
+  try {
+    await work();
+    return undefined;
+  } catch (error) {
+    return { error };
+  }
+}
+
+async function failToStart(
+  lifecycle: Lifecycle,
+  error: unknown,
+  control: ProcessControl,
+): Promise<void> {
+  const { logger } = lifecycle;
+  if (error instanceof ConfigError)
+    for (const { variable: name, problem } of error.faults)
+      logger.error('config.invalid', { variable: name, problem });
+  else logger.error('start.failed', describeError(error));
+  await lifecycle.shutdown('start failed');
+  control.exit(error instanceof ConfigError ? 2 : 1);
 }

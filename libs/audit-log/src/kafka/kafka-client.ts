@@ -57,6 +57,8 @@ export const fromKafka = (error: unknown): DomainError<AuditLogErrorCode> =>
     : auditLogError(
         'log_unavailable',
         `Kafka: ${error instanceof Error ? error.message : 'unknown failure'}`,
+        {},
+        error,
       );
 
 let silenced = false;
