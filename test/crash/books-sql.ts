@@ -8,6 +8,14 @@ export const OPEN_ENDS = `
          (select count(*)::int from ledger.hold where state = 'held') as holds,
          (select coalesce(sum(held), 0)::text from ledger.scope_balance) as held`;
 
+/** The first of what keeps `OPEN_ENDS` from being 0: for whoever must find out why. */
+export const UNSETTLED = `
+  select id, status, g.writer, closed_at is not null as closed, rated_at is not null as rated,
+    state -> 'opening' is not null as opened, w.stopped, w.retired, w.wseq::int
+  from ledger.generation g left join ledger.writer_high_water w on w.writer = g.writer
+  where status = 'open' or closed_at is not null and (rated_at is null or amount_pico <> 0 and posted_at is null)
+  order by id limit 5`;
+
 export const LEASES_OF_THE_DEAD = `
   select count(*)::int as n from ledger.lease l join ledger.writer_high_water w using (writer)
   where l.state = 'open' and (w.retired or w.stopped)`;

@@ -13,6 +13,9 @@ import { killAmidSweep } from './sweep-kill.js';
 import { Tally } from './tally.js';
 import { Traffic } from './traffic.js';
 
+/** Of each process, where a campaign does not end: for whoever must find out why. */
+const TAIL_CHARS = 3_000;
+
 export interface CampaignOptions {
   readonly log: LogKind;
   readonly seed: number;
@@ -59,7 +62,12 @@ export async function runCampaign(
     const meter = await killAndCheck(options, scene, checks, tally);
     const records = await checks.atTheEnd('at the end');
     const { ownEnds } = house;
+    tally.blame('of its own accord', ownEnds.filter(unasked).map(toldOf));
     return { tally, meter, records, ownEnds, comebackMs: medians(house.comebackMs) };
+  } catch (error) {
+    for (const { name, process } of house.members.values())
+      say(`${name} said last:\n${process.output.slice(-TAIL_CHARS)}`);
+    throw error;
   } finally {
     await traffic?.pause();
     await watch?.stop();
@@ -107,6 +115,13 @@ async function endLoad({ house, traffic, chance }: Scene, tally: Tally): Promise
   }
   await house.whole();
 }
+
+/** Only an ingress that was taken for dead may end by itself: the harness starts all again, and must not hide another cause. */
+const unasked = ({ name, lastWords }: OwnEnd): boolean =>
+  !(name.startsWith('ingress') && lastWords.includes('writer_retired'));
+
+const toldOf = ({ name, how, lastWords }: OwnEnd): string =>
+  `${name} ended (${how}): ${lastWords.trim().split('\n').slice(-4).join(' | ')}`;
 
 /** Of the ingress that was heard last. */
 async function partitionInUse(books: Books): Promise<number> {
