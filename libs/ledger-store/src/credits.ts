@@ -1,16 +1,29 @@
 import type { Pool } from 'pg';
 
+/** What an organisation bought in advance, and what became of it. Pico-USD, without fees. */
+export interface CreditAccount {
+  readonly boughtPicoUsd: bigint;
+  /** Of that; what was used on account is not in it. */
+  readonly usedPicoUsd: bigint;
+  /** For requests that are running now. */
+  readonly heldPicoUsd: bigint;
+}
+
 /** Credit that organisations have bought. */
 export class Credits {
   constructor(private readonly pool: Pool) {}
 
-  /** Everything ever bought, pico-USD, without fees; what is used of it stands in the balances. */
-  async boughtBy(organisationId: string): Promise<bigint> {
-    const { rows } = await this.pool.query<{ bought: string }>({
-      name: 'ledger.credit_bought',
-      text: `select coalesce(sum(amount), 0) as bought from ledger.credit where organisation_id = $1`,
+  /** As the books have it at one instant: bought less used and held is what admission may still grant. */
+  async of(organisationId: string): Promise<CreditAccount> {
+    const { rows } = await this.pool.query<{ bought: string; used: string; held: string }>({
+      name: 'ledger.credit_account',
+      text: `select c.bought, c.bought + coalesce(b.posted, 0) as used, coalesce(b.held, 0) as held
+        from (select coalesce(sum(amount), 0) as bought from ledger.credit where organisation_id = $1) c
+        left join ledger.period_balance b
+          on b.scope = 'organisation' and b.scope_id = $1 and b.period = 'prepaid'`,
       values: [organisationId],
     });
-    return BigInt(rows[0]?.bought ?? 0);
+    const { bought = 0, used = 0, held = 0 } = rows[0] ?? {};
+    return { boughtPicoUsd: BigInt(bought), usedPicoUsd: BigInt(used), heldPicoUsd: BigInt(held) };
   }
 }

@@ -38,8 +38,6 @@ export class AccountController {
   async credits(
     @Admitted() { organisation }: Principal,
   ): Promise<ReturnType<typeof creditsRecord>> {
-    const bought = await this.ledger.credits.boughtBy(organisation.id);
-    const used = await this.ledger.balances.usageOf('organisation', organisation.id);
-    return creditsRecord(bought, used.postedPicoUsd);
+    return creditsRecord(await this.ledger.credits.of(organisation.id));
   }
 }

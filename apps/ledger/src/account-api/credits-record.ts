@@ -1,6 +1,14 @@
 import { usdNumber } from '#libs/kernel';
+import type { CreditAccount } from '#libs/ledger-store';
 
-/** OpenRouter's shape: everything ever bought and everything ever used by the caller's organisation, in USD. */
-export const creditsRecord = (boughtPicoUsd: bigint, usedPicoUsd: bigint) => ({
-  data: { total_credits: usdNumber(boughtPicoUsd), total_usage: usdNumber(usedPicoUsd) },
+/**
+ * OpenRouter's shape, in USD, of the caller's organisation: what was bought, and what of it is spent. What an invoice asks
+ * for was not paid out of credit; what is held for running requests is spoken for. So the one less the other is what
+ * admission still allows.
+ */
+export const creditsRecord = ({ boughtPicoUsd, usedPicoUsd, heldPicoUsd }: CreditAccount) => ({
+  data: {
+    total_credits: usdNumber(boughtPicoUsd),
+    total_usage: usdNumber(usedPicoUsd + heldPicoUsd),
+  },
 });
