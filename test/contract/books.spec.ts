@@ -179,8 +179,12 @@ describe('credit', () => {
       'revenue:fees': '-80',
       'customer:org-1:prepaid': (COST - 1000n).toString(),
     });
-    expect(await new Credits(pool).boughtBy('org-1')).toBe(1000n);
-    expect(await new Credits(pool).boughtBy('org-2')).toBe(0n);
+    expect(await new Credits(pool).of('org-1')).toMatchObject({ boughtPicoUsd: 1000n });
+    expect(await new Credits(pool).of('org-2')).toEqual({
+      boughtPicoUsd: 0n,
+      usedPicoUsd: 0n,
+      heldPicoUsd: 0n,
+    });
   });
 
   it('of nothing or of more than a posting holds is set aside and does not stop the books', async () => {
