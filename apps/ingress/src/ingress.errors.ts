@@ -138,6 +138,12 @@ export const INGRESS_ERRORS = {
     errorType: 'provider_overloaded',
     meaning: 'The ledger could not be asked for room below a limit; nothing was sent.',
   },
+  vault_unavailable: {
+    status: 503,
+    errorType: 'provider_overloaded',
+    meaning:
+      'The organisation requires its content to be kept, and the content vault does not take it or does not answer; nothing was sent.',
+  },
   shutting_down: {
     status: 503,
     errorType: 'provider_overloaded',

@@ -6,6 +6,7 @@ import { describeError, isStale } from '#libs/platform';
 import type { EvaluatorFinding, PolicyInForce } from '#libs/policy';
 import { UndiciDispatcher } from '#libs/providers';
 import type { Outcome, RouteTable } from '#libs/routing';
+import type { ContentStore } from '#libs/vault';
 import { Authenticator } from './complete/authenticate.js';
 import { AvailableEndpoints } from './complete/available-endpoints.js';
 import { Completions } from './complete/complete.js';
@@ -19,11 +20,14 @@ import { DecisionService } from './decide/decision.service.js';
 import type { IngressSettings } from './ingress.config.js';
 import { openLane, type LedgerLink, type OpenLane } from './open-lane.js';
 import { IngressMetrics } from './telemetry/ingress-metrics.js';
+import { ContentVault } from './vault/content-vault.js';
 
 /** Progress of a long stream is recorded this often: what a crash can leave unknown. */
 const PROGRESS_MS = 2_000;
 const RETRY_AFTER_SECONDS = 2;
 const WRITER_STOP_DEADLINE_MS = 5_000;
+/** What waits for the vault when the process ends is stored until then, and given up after. */
+const VAULT_DRAIN_MS = 3_000;
 
 export interface IngressParts {
   readonly settings: IngressSettings;
@@ -48,6 +52,8 @@ export interface IngressParts {
   readonly reportMismatch: (found: EvaluatorFinding) => void;
   /** Key of the digests in the log; whoever holds it can link equal bodies. */
   readonly digestKey: Buffer;
+  /** Where organisations that ask for it have their content kept; absent: nowhere. Closed with the ingress. */
+  readonly vault?: ContentStore;
   /** The log refuses this writer for ever: the process should end. */
   readonly onFatal: (error: Error) => void;
 }
@@ -59,6 +65,7 @@ export class Ingress {
   readonly #dispatcher: UndiciDispatcher;
   readonly #cold: ColdDecider;
   readonly #lanes: Lanes<OpenLane>;
+  readonly #vault: ContentVault | undefined;
 
   constructor(private readonly parts: IngressParts) {
     const { settings, clock, catalog } = parts;
@@ -101,6 +108,15 @@ export class Ingress {
       parts.facts,
     );
     const health = new RouteHealth(parts.routes, clock, maxAgeMs, parts.report);
+    this.#vault =
+      parts.vault &&
+      new ContentVault({
+        store: parts.vault,
+        clock,
+        logger: parts.logger,
+        hot: parts.telemetry.hot,
+        partBytesMax: settings.CUSTOS_BODY_BYTES_MAX,
+      });
     this.completions = new Completions({
       clock,
       catalog,
@@ -111,6 +127,7 @@ export class Ingress {
       lanes: this.#lanes,
       runs: this.#runs,
       digest: new KeyedDigest(parts.digestKey),
+      ...(this.#vault && { vault: this.#vault }),
       limits: {
         jsonDepthMax: settings.CUSTOS_JSON_DEPTH_MAX,
         holdOutputTokensMax: settings.CUSTOS_HOLD_OUTPUT_TOKENS,
@@ -148,11 +165,13 @@ export class Ingress {
   /** Opens the chain of each ledger's writer; rejects while a log does not answer. */
   async start(): Promise<void> {
     await Promise.all(this.#lanes.all.map((lane) => lane.audit.start()));
+    await this.#vault?.start();
   }
 
   /** New requests are refused, running ones may end until the deadline, then the chain is closed. */
   async close(): Promise<void> {
     await this.#runs.close(this.parts.settings.CUSTOS_DRAIN_DEADLINE);
+    await this.#vault?.close(VAULT_DRAIN_MS);
     await this.#dispatcher.close(1_000);
     await Promise.all(this.#lanes.all.map((lane) => lane.audit.stop(WRITER_STOP_DEADLINE_MS)));
     await this.#cold.close();

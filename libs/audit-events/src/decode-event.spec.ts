@@ -133,4 +133,6 @@ const OPTIONAL: ReadonlySet<string> = new Set([
   'amount',
   'reference',
   'computedPicoUsd',
+  'leftOut',
+  'ticket',
 ]);

@@ -2,17 +2,20 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AppendReceipt } from '#libs/audit-log';
 import type { Catalog } from '#libs/catalog';
 import type { Principal } from '#libs/identity';
+import type { Subject } from '#libs/vault';
 import { DomainError, mintGenerationId, type Clock, type GenerationId } from '#libs/kernel';
 import { plan, type Plan, type PlanInputs } from '#libs/routing';
 import type { DecisionService } from '../decide/decision.service.js';
 import type { Verdict } from '../decide/verdict.js';
 import { errorBody, refusal, statusOf, type Refusal } from '../ingress.errors.js';
+import type { ContentVault } from '../vault/content-vault.js';
+import { readSubject } from '../vault/read-subject.js';
 import { faultRefusal, planRefusal, policyRefusal, unboundedRefusal } from './refusals.js';
 import { requirementsOf } from './admission.js';
 import type { Authenticator } from './authenticate.js';
 import type { AvailableEndpoints } from './available-endpoints.js';
 import { GenerationRun } from './generation-run.js';
-import type { PlannedCandidate, RunContext } from './run-parts.js';
+import type { PlannedCandidate, RunContext, RunParts } from './run-parts.js';
 import type { KeyedDigest } from './keyed-digest.js';
 import type { Lane, Lanes } from './lanes.js';
 import { placeHold, type Placed } from './hold.js';
@@ -45,6 +48,8 @@ export interface CompleteDeps {
   readonly runs: RunRegistry;
   readonly run: RunContext;
   readonly digest: KeyedDigest;
+  /** Absent: no content is kept, whatever an organisation asks for. */
+  readonly vault?: ContentVault;
   readonly limits: {
     readonly jsonDepthMax: number;
     readonly holdOutputTokensMax: number;
@@ -65,6 +70,8 @@ interface Ctx {
   readonly principal: Principal;
   readonly lane: Lane;
   readonly ask: Ask;
+  /** Whom its content is about, where its organisation has content kept. */
+  readonly subject?: Subject;
 }
 
 /**
@@ -95,12 +102,18 @@ export class Completions {
           'The ledger of your organisation is served by another gateway.',
         ),
       );
+    const about =
+      who.principal.organisation.contentVault === undefined
+        ? undefined
+        : readSubject(req.headers, read.ask.request.body, who.principal);
+    if (about?.ok === false) return this.#turnAway(res, 'invalid', about.refusal);
     const ctx: Ctx = {
       id: mintGenerationId(receivedAtMs),
       receivedAtMs,
       principal: who.principal,
       lane,
       ask: read.ask,
+      ...(about && { subject: about.subject }),
     };
     try {
       await this.#admit(ctx, res);
@@ -119,6 +132,16 @@ export class Completions {
         ctx,
         res,
         new DomainError('log_unavailable', 'The audit log is not answering; nothing was sent.'),
+      );
+    if (principal.organisation.contentVault?.required === true && deps.vault?.accepting !== true)
+      return this.#refuse(
+        ctx,
+        res,
+        refusal(
+          'vault_unavailable',
+          'Your organisation requires its content to be kept, and the vault does not take it now; nothing was sent.',
+          { retryAfterSeconds: deps.limits.retryAfterSeconds },
+        ),
       );
     if (ask.scope === undefined)
       return this.#refuse(
@@ -286,11 +309,20 @@ export class Completions {
         },
         inputTokensEstimate: inputs.requirements.inputTokensEstimate,
         receivedAtMs: ctx.receivedAtMs,
+        ...this.#capture(ctx),
       },
       res,
     );
     this.deps.runs.add(run);
     return run;
+  }
+
+  #capture({ id, principal, lane, ask, subject, receivedAtMs }: Ctx): Pick<RunParts, 'capture'> {
+    const { vault } = this.deps;
+    const keepDays = principal.organisation.contentVault?.keepDays;
+    if (vault === undefined || subject === undefined || keepDays === undefined) return {};
+    const of = { id, principal, lane, subject, receivedAtMs, keepDays };
+    return { capture: vault.capture(of, ask.request.bytes) };
   }
 
   /** A refusal has a trail too: it is recorded before it is told. */

@@ -119,7 +119,9 @@ export class GenerationRun implements AttemptObserver, RunView {
     if (this.#clientGone) return true; // draining: the provider bills the whole of it anyway
     const stream = this.#stream!;
     if (!stream.headSent) stream.sendHead(this.#headersWithEndpoint());
-    return stream.write(this.#splice(text), 'latin1', this.ctx.clock.nowMs());
+    const spliced = this.#splice(text);
+    this.parts.capture?.sent(spliced, 'latin1');
+    return stream.write(spliced, 'latin1', this.ctx.clock.nowMs());
   }
 
   onEnd(end: AttemptEnd): void {
@@ -198,6 +200,7 @@ export class GenerationRun implements AttemptObserver, RunView {
       return;
     }
     this.#ended = true;
+    this.parts.capture?.end(false);
     this.ctx.onClosed(this, 'failed');
     sendJson(this.res, statusOf(r), JSON.stringify(errorBody(r, this.parts.id)), {
       ...this.parts.headers,
@@ -313,15 +316,14 @@ export class GenerationRun implements AttemptObserver, RunView {
     const nowMs = this.ctx.clock.nowMs();
     if (this.#stream) {
       if (!this.#stream.headSent) this.#stream.sendHead(this.#headersWithEndpoint());
-      this.#stream.write((shown ? usageChunk(facts, shown) : '') + DONE, 'utf8', nowMs);
+      const last = (shown ? usageChunk(facts, shown) : '') + DONE;
+      this.parts.capture?.sent(last, 'utf8');
+      this.#stream.write(last, 'utf8', nowMs);
       this.res.end();
     } else {
-      sendJson(
-        this.res,
-        200,
-        answerBody(this.#answer!.body, facts, shown ?? {}),
-        this.#headersWithEndpoint(),
-      );
+      const body = answerBody(this.#answer!.body, facts, shown ?? {});
+      this.parts.capture?.sent(body, 'utf8');
+      sendJson(this.res, 200, body, this.#headersWithEndpoint());
     }
   }
 
@@ -329,7 +331,9 @@ export class GenerationRun implements AttemptObserver, RunView {
     if (!this.#clientGone) {
       const body = errorBody(r, this.parts.id);
       if (this.#stream?.headSent) {
-        this.#stream.write(errorChunk(this.#facts(), body.error), 'utf8', this.ctx.clock.nowMs());
+        const chunk = errorChunk(this.#facts(), body.error);
+        this.parts.capture?.sent(chunk + DONE, 'utf8');
+        this.#stream.write(chunk, 'utf8', this.ctx.clock.nowMs());
         this.res.end(DONE);
       } else {
         sendJson(this.res, statusOf(r), JSON.stringify(body), {
@@ -388,5 +392,6 @@ export class GenerationRun implements AttemptObserver, RunView {
         { admission: false, lazy: true },
       )
       .catch(() => undefined); // stays queued and is repeated; a dead process leaves it to the sweeper
+    this.parts.capture?.end(this.#attempts.all.some((a) => a.dispatchedAt !== undefined));
   }
 }

@@ -4,6 +4,7 @@ import type { Principal } from '#libs/identity';
 import type { Clock, GenerationId } from '#libs/kernel';
 import type { AttemptTarget, AttemptTimeouts, ChatRequest, Dispatcher } from '#libs/providers';
 import type { Refusal } from '../ingress.errors.js';
+import type { Capture } from '../vault/capture.js';
 import type { Lane } from './lanes.js';
 
 /** What every run shares. */
@@ -38,6 +39,8 @@ export interface RunParts {
   readonly headers: Readonly<Record<string, string>>;
   readonly inputTokensEstimate: number;
   readonly receivedAtMs: number;
+  /** Where its organisation has content kept; absent: nothing of it outlives the run. */
+  readonly capture?: Capture;
 }
 
 export interface TendLimits {
