@@ -23,6 +23,7 @@ import { ClientStream } from './client-stream.js';
 import { failureRefusal } from './failure-refusal.js';
 import { AttemptLog, OUTCOME_OF } from './attempt-log.js';
 import { finishReasonOf } from './foreign-words.js';
+import { NameSplice } from './name-splice.js';
 import type { PlannedCandidate, RunContext, RunParts, RunView, TendLimits } from './run-parts.js';
 import { attemptRef, countedTokens, iso } from './records.js';
 import { sendJson } from './send-json.js';
@@ -38,6 +39,7 @@ const PROGRESS_TOKENS = 256;
 export class GenerationRun implements AttemptObserver, RunView {
   slot = -1;
   readonly #stream: ClientStream | undefined;
+  #names: NameSplice | undefined;
   readonly #attempts: AttemptLog;
   #candidate = -1;
   #handle: AttemptHandle | undefined;
@@ -119,9 +121,10 @@ export class GenerationRun implements AttemptObserver, RunView {
     if (this.#clientGone) return true; // draining: the provider bills the whole of it anyway
     const stream = this.#stream!;
     if (!stream.headSent) stream.sendHead(this.#headersWithEndpoint());
-    const spliced = this.#splice(text);
-    this.parts.capture?.sent(spliced, 'latin1');
-    return stream.write(spliced, 'latin1', this.ctx.clock.nowMs());
+    this.#names ??= new NameSplice(this.parts.id, this.#current.model.id);
+    const shown = this.#names.of(text);
+    this.parts.capture?.sent(shown, 'latin1');
+    return stream.relay(shown, this.ctx.clock.nowMs());
   }
 
   onEnd(end: AttemptEnd): void {
@@ -270,14 +273,6 @@ export class GenerationRun implements AttemptObserver, RunView {
     this.#attempts.noteFirstContent(this.ctx.clock.nowMs());
   }
 
-  #splice(text: StreamText): string {
-    let s = text.latin1;
-    if (text.idLiteral !== undefined) s = s.replaceAll(text.idLiteral, `"id":"${this.parts.id}"`);
-    if (text.modelLiteral !== undefined)
-      s = s.replaceAll(text.modelLiteral, `"model":"${this.#current.model.id}"`);
-    return s;
-  }
-
   #headersWithEndpoint(): Record<string, string> {
     const { endpoint, target } = this.#current;
     return {
@@ -313,13 +308,11 @@ export class GenerationRun implements AttemptObserver, RunView {
     const facts = this.#facts();
     const price = facts.endpoint.price;
     const shown = usage && usageBody(usage, price && rate(usage, price));
-    const nowMs = this.ctx.clock.nowMs();
     if (this.#stream) {
       if (!this.#stream.headSent) this.#stream.sendHead(this.#headersWithEndpoint());
       const last = (shown ? usageChunk(facts, shown) : '') + DONE;
       this.parts.capture?.sent(last, 'utf8');
-      this.#stream.write(last, 'utf8', nowMs);
-      this.res.end();
+      this.#stream.end(last);
     } else {
       const body = answerBody(this.#answer!.body, facts, shown ?? {});
       this.parts.capture?.sent(body, 'utf8');
@@ -331,10 +324,9 @@ export class GenerationRun implements AttemptObserver, RunView {
     if (!this.#clientGone) {
       const body = errorBody(r, this.parts.id);
       if (this.#stream?.headSent) {
-        const chunk = errorChunk(this.#facts(), body.error);
-        this.parts.capture?.sent(chunk + DONE, 'utf8');
-        this.#stream.write(chunk, 'utf8', this.ctx.clock.nowMs());
-        this.res.end(DONE);
+        const last = errorChunk(this.#facts(), body.error) + DONE;
+        this.parts.capture?.sent(last, 'utf8');
+        this.#stream.end(last);
       } else {
         sendJson(this.res, statusOf(r), JSON.stringify(body), {
           ...this.parts.headers,
