@@ -8,6 +8,7 @@ import {
 } from '#libs/ledger-store';
 import { describeError, type Logger } from '#libs/platform';
 import { signNote, type NoteSigner } from '#libs/transparency';
+import type { PublicationGuard } from './publication-guard.js';
 
 /** The consumer, as far as it lets others use the one connection that may write. */
 export interface Leading {
@@ -21,6 +22,7 @@ const FAILURES_MAX = 10;
 export interface CheckpointerOptions {
   readonly checkpoints: Checkpoints;
   readonly signer: NoteSigner;
+  readonly guard: PublicationGuard;
   readonly logger: Logger;
   /** From one checkpoint to the next while the tree grows, ms. */
   readonly intervalMs: number;
@@ -28,13 +30,15 @@ export interface CheckpointerOptions {
 
 /**
  * Says once a second what the tree is, if it grew. In this order: the body is committed (a size has one body, for ever),
- * then it is signed, then it is published. What a crash left without its signature gets the same one at the next start.
+ * then it is signed, then the signed head is remembered outside of the database, then it is published. What a crash left
+ * without its signature gets the same one at the next start. Nothing is signed that the guard does not permit.
  */
 export class Checkpointer {
   readonly #listeners = new Set<(size: bigint) => void>();
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
-  #haltReason = '';
+  /** Bodies that a crash left without their signature, smallest first, checked. */
+  #left: readonly CheckpointBody[] = [];
   /** Since the last that did not fail. */
   #failed = 0;
 
@@ -53,14 +57,7 @@ export class Checkpointer {
 
   /** Why nothing more is published; empty while all is well. */
   get haltReason(): string {
-    return this.#haltReason;
-  }
-
-  /** Signs nothing more in this process: another history bears our signature, and each checkpoint would widen the fork. */
-  halt(reason: string): void {
-    if (this.#haltReason !== '') return;
-    this.#haltReason = reason;
-    this.options.logger.error('ledger.publication_halted', { reason });
+    return this.options.guard.reason;
   }
 
   /** Why nobody gets a newer checkpoint; undefined while they come. */
@@ -80,33 +77,50 @@ export class Checkpointer {
    * `tree_mismatch`.
    */
   async resume(client: ClientBase): Promise<void> {
+    const { checkpoints, guard, signer, logger } = this.options;
     await checkTree(client);
-    for (const body of await this.options.checkpoints.unpublished(client)) {
-      await checkCommitted(client, this.options.signer.name, body);
-      await this.#publish(client, body);
+    this.#left = await checkpoints.unpublished(client);
+    for (const body of this.#left) await checkCommitted(client, signer.name, body);
+    guard.beginTerm();
+    try {
+      if (this.#left.length > 0 && (await guard.permits(client))) await this.#publishLeft(client);
+    } catch (error) {
+      // A disk that takes no mark holds up publication, not the books.
+      logger.warn('ledger.checkpoint_failed', describeError(error));
     }
   }
 
   /** Commits, signs and publishes the tree as it stands. Throws `checkpoint_forked`. */
   async advance(client: ClientBase): Promise<void> {
-    if (this.#haltReason !== '') return;
-    const body = await nextCheckpoint(client, this.options.signer.name);
+    const { checkpoints, guard, signer } = this.options;
+    const body = await nextCheckpoint(client, signer.name);
+    if (body === undefined && this.#left.length === 0 && !guard.isDue) return;
+    if (!(await guard.permits(client))) return;
+    await this.#publishLeft(client);
     if (body === undefined) return;
-    await this.options.checkpoints.insert(client, body);
+    await checkpoints.insert(client, body);
     await this.#publish(client, body);
   }
 
-  async #publish(client: ClientBase, { size, body }: CheckpointBody): Promise<void> {
-    if (this.#haltReason !== '') return;
-    const { checkpoints, signer } = this.options;
-    await checkpoints.publish(client, size, signNote(body, [signer]));
+  async #publishLeft(client: ClientBase): Promise<void> {
+    for (let body = this.#left[0]; body !== undefined; body = this.#left[0]) {
+      await this.#publish(client, body);
+      this.#left = this.#left.slice(1);
+    }
+  }
+
+  /** Signing the same body again gives the same note. */
+  async #publish(client: ClientBase, { size, root, body }: CheckpointBody): Promise<void> {
+    const { checkpoints, guard, signer } = this.options;
+    const note = signNote(body, [signer]);
+    await guard.signed({ size, root, note });
+    await checkpoints.publish(client, size, note);
     for (const listener of this.#listeners) listener(size);
   }
 
   /** At most one at a time; what fails is tried again by the next, a fork has halted the consumer. */
   #tick(leading: Leading): Promise<void> {
-    this.#running ??= leading
-      .asLeader((client) => this.advance(client))
+    this.#running ??= this.#leadOrWatch(leading)
       .then(() => {
         this.#failed = 0;
       })
@@ -116,5 +130,14 @@ export class Checkpointer {
       })
       .finally(() => (this.#running = undefined));
     return this.#running;
+  }
+
+  async #leadOrWatch(leading: Leading): Promise<void> {
+    const { checkpoints, guard } = this.options;
+    const led = await leading.asLeader(async (client) => {
+      await this.advance(client);
+      return true;
+    });
+    if (led === undefined) await guard.watch(await checkpoints.latest());
   }
 }

@@ -4,14 +4,17 @@ import {
   Checkpoints,
   claimLogIdentity,
   LogQueries,
+  SignedHeads,
   type LogIdentity,
   type PublishedCheckpoint,
 } from '#libs/ledger-store';
-import type { Logger } from '#libs/platform';
-import type { NoteSigner } from '#libs/transparency';
+import type { HotMetrics, Logger } from '#libs/platform';
+import { parseVerifierKey, type NoteSigner } from '#libs/transparency';
 import { bringUpOlderLeaves } from './bring-up.js';
 import { Checkpointer, type Leading } from './checkpointer.js';
 import type { LogPolicy } from './log-policy.js';
+import { MarkFile } from './mark-file.js';
+import { PublicationGuard, type HeldByWitnesses } from './publication-guard.js';
 
 /** Checkpoints with a cosignature looked at for one that the policy accepts: many hours of rounds that came to nothing. */
 const LOOK_BACK_MAX = 1_000;
@@ -23,7 +26,17 @@ export interface TransparencyLogOptions {
   readonly signer: NoteSigner;
   readonly policy: LogPolicy;
   readonly logger: Logger;
+  readonly hot: HotMetrics;
   readonly checkpointMs: number;
+  readonly mark: MarkOptions | undefined;
+  readonly askWitnesses: () => Promise<HeldByWitnesses> | undefined;
+}
+
+/** Where it is remembered outside of the database what was signed. */
+export interface MarkOptions {
+  readonly path: string;
+  /** Whether the database's own newest checkpoint will do where the file is missing: in development. */
+  readonly trustsDatabase: boolean;
 }
 
 /** The tree as strangers see it: its identity, its checkpoints and who must have signed them, its tiles. */
@@ -32,11 +45,13 @@ export class TransparencyLog {
   readonly policy: LogPolicy;
   readonly checkpoints: Checkpoints;
   readonly queries: LogQueries;
+  readonly heads: SignedHeads;
+  readonly guard: PublicationGuard;
   readonly checkpointer: Checkpointer;
   #believed: PublishedCheckpoint | undefined;
 
   constructor(private readonly options: TransparencyLogOptions) {
-    const { pool, signer, logger, checkpointMs } = options;
+    const { pool, signer, logger, hot, checkpointMs, mark } = options;
     this.identity = {
       ledgerId: options.ledgerId,
       origin: signer.name,
@@ -45,9 +60,23 @@ export class TransparencyLog {
     this.policy = options.policy;
     this.checkpoints = new Checkpoints(pool);
     this.queries = new LogQueries(pool);
+    this.heads = new SignedHeads(pool);
+    const key = parseVerifierKey(signer.verifierKey);
+    this.guard = new PublicationGuard({
+      key,
+      heads: this.heads,
+      checkpoints: this.checkpoints,
+      queries: this.queries,
+      file: mark && new MarkFile(mark.path, key),
+      trustsDatabase: mark?.trustsDatabase ?? true,
+      askWitnesses: options.askWitnesses,
+      logger,
+      hot,
+    });
     this.checkpointer = new Checkpointer({
       checkpoints: this.checkpoints,
       signer,
+      guard: this.guard,
       logger,
       intervalMs: checkpointMs,
     });

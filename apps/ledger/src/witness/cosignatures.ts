@@ -7,6 +7,8 @@ import {
   type TlogPolicy,
   type VerifiedSignature,
 } from '#libs/transparency';
+import { signedHead, type SignedHead } from '../checkpoint/signed-head.js';
+import type { HeldByWitnesses } from '../checkpoint/publication-guard.js';
 import { contradiction, type OurLog } from './contradiction.js';
 import { WitnessClient } from './witness-client.js';
 import { WitnessFollower, type Submission } from './witness-follower.js';
@@ -24,7 +26,7 @@ export interface CosignaturesOptions {
   readonly policy: TlogPolicy;
   readonly isLeader: () => boolean;
   /** Our own key has signed a history that is not this one. */
-  readonly onForkProven: (reason: string) => void;
+  readonly onForkProven: (head: SignedHead, witness: string) => Promise<void>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly hot: HotMetrics;
@@ -93,6 +95,33 @@ export class Cosignatures {
         this.#looking = undefined;
         if (this.#lookAgain) this.wake();
       });
+  }
+
+  /**
+   * What the witnesses hold of this log, as far as they tell; undefined where there are none to ask. `isQuorum`: as many
+   * of them hold something as must sign.
+   */
+  held(): Promise<HeldByWitnesses> | undefined {
+    if (this.#followers.length === 0) return undefined;
+    const { our, policy } = this.options;
+    return Promise.all(
+      this.#followers.map(async ({ name, client }) => {
+        const note = await client.newest(our.key.name);
+        const known = note !== undefined && signedHead(note, our.key) !== undefined;
+        return known ? [{ witness: name, note, key: client.verifier }] : [];
+      }),
+    ).then((answers) => {
+      const all = answers.flat();
+      return {
+        held: all.map(({ witness, note }) => ({ witness, note })),
+        isQuorum:
+          all.length > 0 &&
+          isSatisfied(
+            policy,
+            all.map(({ key }) => key),
+          ),
+      };
+    });
   }
 
   async status(): Promise<readonly WitnessStatus[]> {
@@ -216,10 +245,8 @@ export class Cosignatures {
     const signed = note === undefined ? undefined : await contradiction(note, our);
     if (signed === undefined) return;
     const size = signed.size.toString();
-    const root = signed.rootHash.toString('base64');
+    const root = signed.root.toString('base64');
     logger.error('log.fork_proven', { witness: follower.name, size, root });
-    onForkProven(
-      `witness ${follower.name} holds a checkpoint of our key that this log does not contain: size ${size}, root ${root}`,
-    );
+    await onForkProven(signed, follower.name);
   }
 }
