@@ -224,16 +224,11 @@ describe('a witness that holds another history under our key', () => {
     );
 
     const ledger = await stage.start(`${witness.line()}\nquorum one`);
-    const reason = await until('publication halted', async () => {
-      const { haltReason } = ledger.tree.checkpointer;
-      return haltReason === '' ? undefined : haltReason;
-    });
+    const reason = await haltedBy(ledger);
     expect(reason).toContain(`size ${size}`);
     expect(stage.said).toContainEqual(
-      expect.objectContaining({ event: 'log.fork_proven', level: 'error', size: String(size) }),
+      expect.objectContaining({ event: 'log.head_missing', level: 'error', size: String(size) }),
     );
-    // What was under way when it halted has been published; after that nothing more.
-    await sleep(0);
     const halted = await ledger.tree.publishedSize();
     const records = await recordsIn(ledger);
     await until('more records in the books', async () =>
@@ -243,6 +238,47 @@ describe('a witness that holds another history under our key', () => {
     expect(await ledger.fault()).toBeUndefined();
     expect(await ledger.tree.believed()).toBeUndefined();
   });
+
+  test('that turns up while the ledger runs halts it, and no restart forgets it, the witness gone or not', async () => {
+    const witness = await stage.witness('one');
+    const silent = await stand((_, response) => response.writeHead(404).end());
+    // It is asked at the start, and tells nothing; later its answer is the witness's.
+    let asked = silent;
+    const url = await stand(async (request, response) => {
+      const body = request.method === 'POST' ? await text(request) : undefined;
+      const answer = await fetch(`${asked}${request.url}`, {
+        method: request.method ?? 'GET',
+        ...(body !== undefined && { body }),
+      });
+      response.writeHead(answer.status, {
+        'content-type': answer.headers.get('content-type') ?? '',
+      });
+      response.end(await answer.text());
+    });
+    const ledger = await stage.start(`${witness.line(url)}\nquorum none`);
+    await published(ledger, 0n);
+    const fork = MemoryLog.grown(stage.key, 1, { at: 0, name: 'fork' });
+    const body = await fork.request(0);
+    await fetch(`${witness.url}/add-checkpoint`, { method: 'POST', body });
+    asked = witness.url;
+    await haltedBy(ledger);
+    expect(stage.said).toContainEqual(
+      expect.objectContaining({ event: 'log.fork_proven', level: 'error', size: '1' }),
+    );
+    await ledger.close();
+    await witness.stop();
+
+    const halted = await stage.publishedSize();
+    const again = await stage.start('quorum none');
+    expect(await haltedBy(again)).toContain('held by witness one');
+    expect(await again.tree.publishedSize()).toBe(halted);
+  });
+
+  const haltedBy = (ledger: Ledger): Promise<string> =>
+    until('publication halted', () => {
+      const { haltReason } = ledger.tree.checkpointer;
+      return Promise.resolve(haltReason === '' ? undefined : haltReason);
+    });
 
   /** Leaves that are sealed, published or not. */
   const recordsIn = async (ledger: Ledger): Promise<number> =>

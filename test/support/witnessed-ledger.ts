@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
 import { TOPICS } from '#libs/audit-events';
 import { auditLogMigrations, AuditWriter, PostgresAppendLog } from '#libs/audit-log';
 import { priceBookOf, type Provider } from '#libs/catalog';
@@ -156,6 +157,20 @@ export class WitnessedLedger {
       line: (at = url) => `witness ${name} ${verifierKey} ${at}`,
       stop: () => lifecycle.shutdown('spec'),
     };
+  }
+
+  /** Of the newest checkpoint, whichever process published it. */
+  async publishedSize(): Promise<bigint> {
+    const client = new pg.Client({ connectionString: this.database.ownerUrl });
+    await client.connect();
+    try {
+      const { rows } = await client.query<{ size: string | null }>(
+        'select max(size) as size from ledger.checkpoint_note',
+      );
+      return BigInt(rows[0]?.size ?? 0);
+    } finally {
+      await client.end();
+    }
   }
 
   atEnd(close: () => Promise<unknown>): void {

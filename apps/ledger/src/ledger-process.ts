@@ -22,6 +22,7 @@ import {
 } from '#libs/platform';
 import { openLogKey } from './checkpoint/log-key.js';
 import { LogPolicy } from './checkpoint/log-policy.js';
+import { markPath } from './checkpoint/mark-file.js';
 import { logEntriesFor, type LedgerConfig } from './ledger.config.js';
 import { LEDGER_ERRORS } from './ledger.errors.js';
 import { RetentionPolicy } from './retention/retention-policy.js';
@@ -95,6 +96,10 @@ export async function startLedger(config: LedgerConfig, lifecycle: Lifecycle): P
     writerSilentMs: config.CUSTOS_WRITER_SILENT,
     logSigner,
     logPolicy: LogPolicy.open(config.CUSTOS_LOG_POLICY, logSigner),
+    logMark: {
+      path: markPath(config),
+      trustsDatabase: config.CUSTOS_PROFILE !== 'production',
+    },
     checkpointMs: config.CUSTOS_CHECKPOINT_INTERVAL,
     retention: RetentionPolicy.open(config.CUSTOS_RETENTION_POLICY, config.CUSTOS_LEDGER_ID),
     invoiceIssuer: config.CUSTOS_INVOICE_ISSUER,
@@ -104,6 +109,7 @@ export async function startLedger(config: LedgerConfig, lifecycle: Lifecycle): P
   lifecycle.onShutdown(50, 'ledger', () => ledger.close());
   const health = new HealthRegistry();
   health.register('ledger', () => ledger.fault());
+  health.registerNote('log', () => ledger.publicationFault());
   health.register('audit log', () => (audit.accepting ? undefined : 'does not acknowledge'));
   const http = await createHttpApp(
     LedgerProcessModule.register(

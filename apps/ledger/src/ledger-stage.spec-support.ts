@@ -1,5 +1,6 @@
 // A ledger on a database and a PostgreSQL log of its own, with its HTTP face: for specs of what it answers.
 import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
 import { TOPICS, type EventData, type EventType, type Topic } from '#libs/audit-events';
 import {
   auditLogMigrations,
@@ -8,7 +9,13 @@ import {
   type AppendLog,
 } from '#libs/audit-log';
 import { priceBookOf, type PriceBook } from '#libs/catalog';
-import { hashSecret, mintSecret, PrincipalDirectory, principalsSnapshot } from '#libs/identity';
+import {
+  hashSecret,
+  mintSecret,
+  PrincipalDirectory,
+  principalsSnapshot,
+  type Role,
+} from '#libs/identity';
 import {
   keyId,
   mintGenerationId,
@@ -36,6 +43,7 @@ import { LedgerModule } from './ledger.module.js';
 import { Ledger, type LedgerOptions } from './ledger.js';
 
 const HELD_MAX_MS = 30_000;
+const LOOK_MS = 20;
 
 export interface Answer {
   readonly status: number;
@@ -50,6 +58,7 @@ export class LedgerStage {
   readonly auditorKey = mintSecret();
   readonly callerKey = mintSecret();
   readonly adminKey = mintSecret();
+  readonly approverKey = mintSecret();
   readonly book: PriceBook = priceBookOf([{ id: 'acme.one.eu.default', price: PRICE }]);
   readonly #principals = new InProcessSnapshotSource<PrincipalDirectory>();
   readonly #writers: AuditWriter[] = [];
@@ -95,21 +104,7 @@ export class LedgerStage {
     access: Pick<LedgerAccess, 'logEntries'> = {},
   ): Promise<Ledger> {
     const logger = new Logger({ app: 'spec', level: 'error', write: () => undefined });
-    const ledger = new Ledger({
-      databaseUrl: this.database.appUrl,
-      log: this.log,
-      audit: await this.writer('ledger'),
-      catalog: { priceBook: this.book, providers: new Map(), endpoints: [] },
-      principals: this.#principals,
-      clock: this.clock,
-      logger,
-      hot: new HotMetrics(),
-      writerSilentMs: 60_000,
-      logSigner: this.signer,
-      logPolicy: LogPolicy.open(undefined, this.signer),
-      checkpointMs: 20,
-      ...changes,
-    });
+    const ledger = await this.#made(logger, changes);
     await ledger.start();
     this.#ledger = ledger;
     while (ledger.consumer.role === 'starting') await sleep(5);
@@ -124,6 +119,32 @@ export class LedgerStage {
       { host: '127.0.0.1', port: 0, logger, errors: LEDGER_ERRORS },
     );
     return ledger;
+  }
+
+  /** A second process over the same database, without a face. The caller closes it. */
+  async alongside(changes: Partial<LedgerOptions> = {}): Promise<Ledger> {
+    const logger = new Logger({ app: 'spec', level: 'error', write: () => undefined });
+    const ledger = await this.#made(logger, changes);
+    await ledger.start();
+    return ledger;
+  }
+
+  async #made(logger: Logger, changes: Partial<LedgerOptions>): Promise<Ledger> {
+    return new Ledger({
+      databaseUrl: this.database.appUrl,
+      log: this.log,
+      audit: await this.writer('ledger'),
+      catalog: { priceBook: this.book, providers: new Map(), endpoints: [] },
+      principals: this.#principals,
+      clock: this.clock,
+      logger,
+      hot: new HotMetrics(),
+      writerSilentMs: 60_000,
+      logSigner: this.signer,
+      logPolicy: LogPolicy.open(undefined, this.signer),
+      checkpointMs: 20,
+      ...changes,
+    });
   }
 
   async stopLedger(): Promise<void> {
@@ -179,9 +200,26 @@ export class LedgerStage {
     await this.ledger.consumer.asLeader((client) => this.ledger.tree.checkpointer.advance(client));
   }
 
-  async get(path: string, key: string | undefined = this.auditorKey): Promise<Answer> {
+  get(path: string, key: string | undefined = this.auditorKey): Promise<Answer> {
+    return this.#ask(path, key, {});
+  }
+
+  post(path: string, body: object, key: string): Promise<Answer> {
+    return this.#ask(path, key, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+  }
+
+  async #ask(
+    path: string,
+    key: string | undefined,
+    request: Omit<RequestInit, 'headers'> & { readonly headers?: Readonly<Record<string, string>> },
+  ): Promise<Answer> {
     const response = await fetch(`${this.url}${path}`, {
-      headers: key === undefined ? {} : { authorization: `Bearer ${key}` },
+      ...request,
+      headers: { ...request.headers, ...(key !== undefined && { authorization: `Bearer ${key}` }) },
     });
     const bytes = Buffer.from(await response.arrayBuffer());
     return {
@@ -193,13 +231,32 @@ export class LedgerStage {
     };
   }
 
+  /** Rows as the database's owner sees them. */
+  async query(text: string): Promise<pg.QueryResult<Record<string, unknown>>> {
+    const client = new pg.Client({ connectionString: this.database.ownerUrl });
+    await client.connect();
+    try {
+      return await client.query<Record<string, unknown>>(text);
+    } finally {
+      await client.end();
+    }
+  }
+
+  async until(holds: () => Promise<boolean>): Promise<void> {
+    const deadline = Date.now() + HELD_MAX_MS;
+    while (!(await holds())) {
+      if (Date.now() > deadline) throw new Error('it did not come true in time');
+      await sleep(LOOK_MS);
+    }
+  }
+
   /** As somebody for whom no role is asked. */
   getOpenly(path: string): Promise<Answer> {
     return this.get(path, '');
   }
 
   #publishPrincipals(): void {
-    const key = (id: string, secret: string, role: 'auditor' | 'inference' | 'admin') => ({
+    const key = (id: string, secret: string, role: Role) => ({
       id: keyId(id),
       workspaceId: workspaceId('ws-1'),
       label: id,
@@ -234,6 +291,7 @@ export class LedgerStage {
             key('key-1', this.callerKey, 'inference'),
             key('key-2', this.auditorKey, 'auditor'),
             key('key-3', this.adminKey, 'admin'),
+            key('key-4', this.approverKey, 'approver'),
           ],
         }),
       ),

@@ -15,6 +15,11 @@ export const ledgerVariables = {
   /** C2SP signer key of the log, or the file that holds it; else one kept in the data directory. */
   CUSTOS_LOG_SIGNING_KEY: variable.secret().optional(),
   CUSTOS_LOG_SIGNING_KEY_FILE: z.string().optional(),
+  /**
+   * Where the newest signed checkpoint is remembered, outside of the database and of its backups. Default: in the data
+   * directory. Each process of a ledger has its own.
+   */
+  CUSTOS_LOG_STATE_FILE: z.string().optional(),
   /** Host in the origin of a log whose key is made here. */
   CUSTOS_LOG_HOST: z
     .string()

@@ -41,6 +41,16 @@ export const LEDGER_ERRORS = {
       'There is no retention policy in effect, or this process does not lead or has not caught up; nothing was removed.',
     retryAfterSeconds: 10,
   },
+  fork_unknown: {
+    status: 404,
+    meaning:
+      'No checkpoint of this size and root, signed by this log, has turned up that it does not contain.',
+  },
+  fork_unrecorded: {
+    status: 503,
+    meaning: 'This process cannot record now that a head is given up; nothing has changed.',
+    retryAfterSeconds: 5,
+  },
   receipt_pending: {
     status: 503,
     meaning: 'The records are sealed, but no checkpoint that satisfies the policy covers them yet.',

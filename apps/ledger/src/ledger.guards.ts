@@ -63,6 +63,14 @@ export class AdminGuard extends RoleGuard {
   }
 }
 
+/** Admits either of the two persons who decide together. */
+@Injectable()
+export class AdminOrApproverGuard extends RoleGuard {
+  constructor(@Inject(LEDGER_ACCESS) access: LedgerAccess) {
+    super(access.principals, ['admin', 'approver'], { maxAgeMs: access.principalsMaxAgeMs });
+  }
+}
+
 /** Admits callers of the API, to what is their own. */
 @Injectable()
 export class AccountGuard extends RoleGuard {

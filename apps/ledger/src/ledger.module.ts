@@ -1,11 +1,13 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { AccountController } from './account-api/account.controller.js';
 import { TrailsController } from './audit-api/trails.controller.js';
+import { ForksController } from './checkpoint/forks.controller.js';
 import { ExportController } from './export/export.controller.js';
 import { LeasesController } from './leases/leases.controller.js';
 import {
   AccountGuard,
   AdminGuard,
+  AdminOrApproverGuard,
   AuditorGuard,
   EntriesGuard,
   AuditorOrAdminGuard,
@@ -46,6 +48,7 @@ export class LedgerModule {
         ReceiptsController,
         ExportController,
         RetentionController,
+        ForksController,
         InvoicesController,
         FocusController,
         ReconciliationsController,
@@ -57,6 +60,7 @@ export class LedgerModule {
         EntriesGuard,
         AuditorOrAdminGuard,
         AdminGuard,
+        AdminOrApproverGuard,
         AccountGuard,
         LedgerPeerGuard,
       ],

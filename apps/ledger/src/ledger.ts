@@ -17,7 +17,8 @@ import {
 import { openPool, type HotMetrics, type Logger, type SnapshotSource } from '#libs/platform';
 import { parseVerifierKey, type NoteSigner } from '#libs/transparency';
 import type { LogPolicy } from './checkpoint/log-policy.js';
-import { TransparencyLog } from './checkpoint/transparency-log.js';
+import { sayGivenUp, type GivingUp } from './checkpoint/give-up.js';
+import { TransparencyLog, type MarkOptions } from './checkpoint/transparency-log.js';
 import { LedgerConsumer } from './consume/ledger-consumer.js';
 import { Destinations } from './audit-api/destinations.js';
 import { Exporter } from './export/exporter.js';
@@ -61,6 +62,8 @@ export interface LedgerOptions {
   /** Signs checkpoints; its name is the log's origin. */
   readonly logSigner: NoteSigner;
   readonly logPolicy: LogPolicy;
+  /** Outside of the database: what was signed last. Without it that is forgotten with the process. */
+  readonly logMark?: MarkOptions;
   /** From one checkpoint to the next while the tree grows, ms. */
   readonly checkpointMs: number;
   /** Written policy of what is kept how long; without one nothing is ever removed. */
@@ -122,6 +125,9 @@ export class Ledger {
       signer: options.logSigner,
       policy: options.logPolicy,
       checkpointMs: options.checkpointMs,
+      hot,
+      mark: options.logMark,
+      askWitnesses: () => this.cosignatures.held(),
     });
     this.exporter = new Exporter(databaseUrl, this.tree, clock);
     this.kept = new RetentionQueries(this.#readers, databaseUrl);
@@ -137,13 +143,13 @@ export class Ledger {
       prepare: (client, signal) => this.tree.prepare(client, signal),
     });
     const logKey = parseVerifierKey(options.logSigner.verifierKey);
-    const { checkpoints, checkpointer, queries } = this.tree;
+    const { checkpoints, checkpointer, queries, guard } = this.tree;
     const isLeader = (): boolean => this.consumer.role === 'leader';
     this.cosignatures = new Cosignatures({
       our: { checkpoints, queries, key: logKey },
       policy: options.logPolicy.parsed,
       isLeader,
-      onForkProven: (reason) => checkpointer.halt(reason),
+      onForkProven: (head, witness) => guard.found(head, `witness ${witness}`),
       clock,
       logger,
       hot,
@@ -225,6 +231,13 @@ export class Ledger {
     return this.balances.periodUsageOf('key', keyId, this.options.clock.nowMs());
   }
 
+  /** Puts a person's word on record that the log goes on without a head. Throws `fork_unknown`, `fork_unrecorded`. */
+  giveUpHead(said: GivingUp): Promise<void> {
+    const { voice, clock } = this.options;
+    const { heads, identity } = this.tree;
+    return sayGivenUp(said, { origin: identity.origin, heads, voice, clock });
+  }
+
   /** Throws `log_identity_changed` where the signing key is not the one that this ledger began with. */
   async start(): Promise<void> {
     await this.tree.claim();
@@ -266,6 +279,12 @@ export class Ledger {
   /** Resolves true once everything that the log holds now is in the books; for tests and for an orderly end. */
   async caughtUp(log: AppendLog, withinMs: number): Promise<boolean> {
     return this.consumer.caughtUp(await log.endOffsets(), withinMs);
+  }
+
+  /** Why no checkpoint is signed; the books go on, and the gateway with them. */
+  publicationFault(): string | undefined {
+    const { reason } = this.tree.guard;
+    return reason === '' ? undefined : `publication halted: ${reason}`;
   }
 
   /** Why the ledger is not ready; a standby is ready, since it reads the same books. */

@@ -32,6 +32,7 @@ import { registerCompletionRoutes } from '../../ingress/src/routes/completion.ro
 import { readBuiltInCatalog } from '../../ingress/src/snapshots/read-catalog.js';
 import { openLogKey } from '../../ledger/src/checkpoint/log-key.js';
 import { LogPolicy } from '../../ledger/src/checkpoint/log-policy.js';
+import { markPath } from '../../ledger/src/checkpoint/mark-file.js';
 import { logEntriesFor } from '../../ledger/src/ledger.config.js';
 import { Ledger } from '../../ledger/src/ledger.js';
 import { RetentionPolicy } from '../../ledger/src/retention/retention-policy.js';
@@ -127,6 +128,10 @@ export async function startStandalone(
     writerSilentMs: config.CUSTOS_WRITER_SILENT,
     logSigner,
     logPolicy: LogPolicy.open(config.CUSTOS_LOG_POLICY, logSigner),
+    logMark: {
+      path: markPath(config),
+      trustsDatabase: config.CUSTOS_PROFILE !== 'production',
+    },
     checkpointMs: config.CUSTOS_CHECKPOINT_INTERVAL,
     retention: RetentionPolicy.open(config.CUSTOS_RETENTION_POLICY, MAIN_LEDGER),
     invoiceIssuer: config.CUSTOS_INVOICE_ISSUER,
@@ -135,6 +140,7 @@ export async function startStandalone(
   await ledger.start();
   lifecycle.onShutdown(55, 'ledger', () => ledger.close());
   health.register('ledger', () => ledger.fault());
+  health.registerNote('log', () => ledger.publicationFault());
 
   const simulator = await openSimulator(config, lifecycle);
   const ingress = new Ingress({

@@ -353,4 +353,13 @@ export const EVENT_SHAPES: Readonly<Record<EventType, Check>> = {
       object({ firstLeaf: offset, endLeaf: offset, firstHash: digest, lastHash: digest }),
     ),
   }),
+  'custos.log.head_given_up.v1': object({
+    at: time,
+    origin: name,
+    size: offset,
+    root: digest,
+    author: name,
+    role: oneOf('admin', 'approver'),
+    reason: text,
+  }),
 };

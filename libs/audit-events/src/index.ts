@@ -4,6 +4,7 @@ export { GENERATION_OUTCOMES } from './generation-records.js';
 export type * from './content-records.js';
 export type * from './generation-records.js';
 export type * from './ledger-records.js';
+export type * from './log-records.js';
 export type * from './retention-records.js';
 export { EVENT_BYTES_MAX, TOPICS } from './types.js';
 export type * from './types.js';

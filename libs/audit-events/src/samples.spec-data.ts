@@ -227,6 +227,15 @@ export const SAMPLES: EventData = {
     approver: 'key:b',
     reason: 'the proceedings are over',
   },
+  'custos.log.head_given_up.v1': {
+    at,
+    origin: 'gateway.example/audit/1',
+    size: '1000',
+    root: `sha256:${'2'.repeat(64)}`,
+    author: 'key:a',
+    role: 'admin',
+    reason: 'the database was restored from the backup of 10:00',
+  },
   'custos.content.kept.v1': {
     generationId: 'gen-1',
     organisationId: 'org-1',

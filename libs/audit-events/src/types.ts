@@ -21,6 +21,7 @@ import type {
   LedgerReconciled,
   PeriodClosed,
 } from './ledger-records.js';
+import type { HeadGivenUp } from './log-records.js';
 import type { LegalHoldLifted, LegalHoldSet, RetentionApplied } from './retention-records.js';
 
 /**
@@ -139,6 +140,7 @@ export interface EventData {
   'custos.content.read.v1': ContentRead;
   'custos.content.expired.v1': ContentExpired;
   'custos.erasure.executed.v1': ErasureExecuted;
+  'custos.log.head_given_up.v1': HeadGivenUp;
 }
 export type EventType = keyof EventData;
 

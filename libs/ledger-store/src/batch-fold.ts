@@ -13,6 +13,7 @@ import type { DecodedRecord } from './decode-records.js';
 import type { QuarantineCode } from './errors.js';
 import { LimitsWork } from './limits-work.js';
 import { RetentionWork } from './retention-work.js';
+import { GivenUpWork } from './signed-heads.js';
 import type {
   GenerationWork,
   JournalRow,
@@ -46,6 +47,7 @@ export class BatchFold {
   readonly limits: LimitsWork;
   readonly books: BooksWork;
   readonly retention = new RetentionWork();
+  readonly givenUp = new GivenUpWork();
   /** Generations that this batch changed, in order of first change. */
   readonly changed = new Set<string>();
   #next: bigint;
@@ -136,7 +138,7 @@ export class BatchFold {
     const { topic, partition } = source;
     const place = { logId: this.books.logId, topic, partition, offset };
     if (isGenerationEvent(event)) return this.#foldGeneration({ index, event, place }, event);
-    const kept = this.retention.take(event, index);
+    const kept = this.retention.take(event, index) ?? this.givenUp.take(event, index);
     if (kept !== undefined) return kept;
     const booking = bookLeaf({ index, event, place }, this.books, this.context);
     this.books.note(index, booking);

@@ -54,6 +54,15 @@ export class Checkpoints {
     return BigInt(rows[0]?.size ?? 0);
   }
 
+  /** Size of the largest body that was ever committed, signed or not; 0 where there is none. */
+  async newestCommitted(): Promise<bigint> {
+    const { rows } = await this.pool.query<{ size: string | null }>({
+      name: 'ledger.committed_size',
+      text: `select max(size) as size from ledger.checkpoint where ledger_id = ledger.id()`,
+    });
+    return BigInt(rows[0]?.size ?? 0);
+  }
+
   async at(size: bigint): Promise<PublishedCheckpoint | undefined> {
     const { rows } = await this.pool.query<Row>({
       name: 'ledger.checkpoint_at',

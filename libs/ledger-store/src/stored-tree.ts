@@ -2,15 +2,18 @@ import type { ClientBase } from 'pg';
 import { DomainError } from '#libs/kernel';
 import {
   CompactRange,
+  consistencyProof,
   formatCheckpoint,
   parseCheckpoint,
   TransparencyError,
+  verifyConsistency,
   type HashReader,
   type TreeNode,
 } from '#libs/transparency';
 import type { CheckpointBody } from './checkpoints.js';
 import type { LedgerStoreErrorCode } from './errors.js';
 import { LogQueries } from './log-queries.js';
+import type { Head } from './signed-heads.js';
 
 interface Stored {
   readonly size: bigint;
@@ -82,6 +85,24 @@ export async function nextCheckpoint(
   if (committed === size) return undefined;
   const root = new CompactRange(size, frontier).root();
   return { size, root, body: formatCheckpoint({ origin, size, rootHash: root }) };
+}
+
+/**
+ * Whether the tree as it stands contains an earlier head, shown as a witness would demand it: by a proof from that head to
+ * the root that would be signed now. `behind`: the tree is smaller, nothing can be said yet.
+ */
+export async function treeHolds(
+  client: ClientBase,
+  { size, root }: Head,
+): Promise<'held' | 'behind' | 'contradicted'> {
+  const now = await stored(client);
+  if (now.size < size) return 'behind';
+  const read = new LogQueries(client).readerInTurn(now.size);
+  const proof = await consistencyProof(size, now.size, read).catch(unreadable);
+  const toRoot = new CompactRange(now.size, now.frontier).root();
+  return verifyConsistency({ from: size, to: now.size, fromRoot: root, toRoot, proof })
+    ? 'held'
+    : 'contradicted';
 }
 
 async function stored(client: ClientBase): Promise<Stored> {

@@ -2,6 +2,7 @@ import type { ClientBase } from 'pg';
 import type { BatchFold } from './batch-fold.js';
 import { writeRetention } from './retention-work.js';
 import type { GenerationWork } from './rows.js';
+import { writeGivenUp } from './signed-heads.js';
 import { writeBooks } from './write-books.js';
 import { writeLimits } from './write-limits.js';
 
@@ -21,6 +22,7 @@ export async function writeBatch(
   await insertJournals(client, batch, known, fresh);
   await writeBooks(client, batch.books);
   await writeRetention(client, batch.retention);
+  await writeGivenUp(client, batch.givenUp);
   await upsertGenerations(client, batch);
   await writeLimits(client, batch);
   return fresh;

@@ -17,9 +17,10 @@ export class HealthController {
 
   @Get('ready')
   async ready(@Res({ passthrough: true }) reply: StatusReply): Promise<object> {
-    const { ready, reasons } = await this.health.readiness();
+    const { ready, reasons, notes } = await this.health.readiness();
     if (!ready) reply.status(503);
-    return { status: ready ? 'ready' : 'not ready', reasons };
+    const noted = Object.keys(notes).length > 0 && { notes };
+    return { status: ready ? 'ready' : 'not ready', reasons, ...noted };
   }
 }
 

@@ -7,11 +7,14 @@ const CHECK_DEADLINE_MS = 2_000;
 export interface Readiness {
   readonly ready: boolean;
   readonly reasons: Readonly<Record<string, string>>;
+  /** What an operator must see to although requests can be served. */
+  readonly notes: Readonly<Record<string, string>>;
 }
 
 /** Named checks of readiness. Liveness needs none: a process that answers is alive. */
 export class HealthRegistry {
   readonly #checks = new Map<string, HealthCheck>();
+  readonly #notes = new Map<string, HealthCheck>();
 
   /** Returns the function that takes the check away again. */
   register(name: string, check: HealthCheck): () => void {
@@ -19,16 +22,27 @@ export class HealthRegistry {
     return () => void this.#checks.delete(name);
   }
 
-  async readiness(): Promise<Readiness> {
-    const reasons: Record<string, string> = {};
-    await Promise.all(
-      [...this.#checks].map(async ([name, check]) => {
-        const reason = await outcome(check);
-        if (reason !== undefined) reasons[name] = reason;
-      }),
-    );
-    return { ready: Object.keys(reasons).length === 0, reasons };
+  /** Of a fault that must be seen and that serving does not depend on. */
+  registerNote(name: string, check: HealthCheck): () => void {
+    this.#notes.set(name, check);
+    return () => void this.#notes.delete(name);
   }
+
+  async readiness(): Promise<Readiness> {
+    const [reasons, notes] = await Promise.all([outcomes(this.#checks), outcomes(this.#notes)]);
+    return { ready: Object.keys(reasons).length === 0, reasons, notes };
+  }
+}
+
+async function outcomes(checks: ReadonlyMap<string, HealthCheck>): Promise<Record<string, string>> {
+  const reasons: Record<string, string> = {};
+  await Promise.all(
+    [...checks].map(async ([name, check]) => {
+      const reason = await outcome(check);
+      if (reason !== undefined) reasons[name] = reason;
+    }),
+  );
+  return reasons;
 }
 
 async function outcome(check: HealthCheck): Promise<string | undefined> {

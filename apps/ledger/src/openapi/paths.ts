@@ -167,6 +167,43 @@ export const AUDIT_PATHS = {
       },
     },
   },
+  '/audit/v1/forks': {
+    get: {
+      operationId: 'listForks',
+      summary:
+        'Checkpoints under this log’s own signature that it did not contain when they turned up; who let them go.',
+      responses: {
+        '200': { description: 'All there ever were.', content: json(ref('Forks')) },
+        ...refusals(),
+      },
+    },
+  },
+  '/audit/v1/forks/{size}': {
+    post: {
+      operationId: 'giveUpHead',
+      summary:
+        'For administrators and approvers: says on record that the log goes on without this head.',
+      parameters: [inPath('size', 'Of the head, as listed.')],
+      requestBody: {
+        required: true,
+        content: json({
+          type: 'object',
+          required: ['root', 'reason'],
+          properties: {
+            root: { type: 'string', description: 'Of the head, as listed.' },
+            reason: { type: 'string' },
+          },
+        }),
+      },
+      responses: {
+        '202': {
+          description: 'On record. It takes effect with the record of the other role.',
+          content: json({ type: 'object' }),
+        },
+        ...refusals('400', '404', '503'),
+      },
+    },
+  },
   '/audit/v1/reconciliations': {
     post: {
       operationId: 'reconcile',

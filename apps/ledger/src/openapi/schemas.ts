@@ -147,6 +147,30 @@ export const SCHEMAS = {
     required: ['data', 'nextCursor'],
     properties: { data: listOf(ref('Trail')), nextCursor: { type: ['string', 'null'] } },
   },
+  Forks: {
+    type: 'object',
+    required: ['forks'],
+    properties: {
+      publicationHalted: { type: 'string', description: 'There while nothing is signed: why.' },
+      forks: listOf({
+        type: 'object',
+        required: ['size', 'root', 'note', 'heldBy', 'foundAt', 'givenUp', 'givenUpBy'],
+        properties: {
+          size: integer,
+          root: text,
+          note: { ...text, description: 'The signed note: the proof.' },
+          heldBy: text,
+          foundAt: time,
+          givenUp: { type: 'boolean', description: 'By an administrator and an approver.' },
+          givenUpBy: listOf({
+            type: 'object',
+            required: ['author', 'role', 'reason', 'at', 'recordLeaf'],
+            properties: { author: text, role: text, reason: text, at: time, recordLeaf: integer },
+          }),
+        },
+      }),
+    },
+  },
   Retention: {
     type: 'object',
     required: ['policy', 'plan', 'minimumIndex', 'removed', 'log', 'holds'],

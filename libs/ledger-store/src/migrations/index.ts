@@ -5,6 +5,7 @@ import { LedgerTables1763700001000 } from './1763700001000-ledger-tables.js';
 import { LedgerRules1763700002000 } from './1763700002000-ledger-rules.js';
 import { BalancedByKey1763700009950 } from './1763700009950-balanced-by-key.js';
 import { DocumentsFromLeaves1763700009900 } from './1763700009900-documents-from-leaves.js';
+import { GivenUpHeads1763800003000 } from './1763800003000-given-up-heads.js';
 import { Books1763700004000 } from './1763700004000-books.js';
 import { Budgets1763700005000 } from './1763700005000-budgets.js';
 import { TransparencyTables1763700003000 } from './1763700003000-transparency-tables.js';
@@ -29,4 +30,7 @@ export const ledgerMigrations = [
   DocumentsFromLeaves1763700009900,
   BalancedByKey1763700009950,
   RetentionIsTheOwners1763800002100,
+  CitedRecordsStay1763800002200,
+  LeavesByTime1763800002300,
+  GivenUpHeads1763800003000,
 ] as const;
