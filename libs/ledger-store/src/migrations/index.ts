@@ -30,7 +30,5 @@ export const ledgerMigrations = [
   DocumentsFromLeaves1763700009900,
   BalancedByKey1763700009950,
   RetentionIsTheOwners1763800002100,
-  CitedRecordsStay1763800002200,
-  LeavesByTime1763800002300,
   GivenUpHeads1763800003000,
 ] as const;
