@@ -44,6 +44,11 @@ export abstract class AppendLog {
   abstract readonly durability: string;
   /** Largest sum of value bytes in one batch. */
   abstract readonly batchBytesMax: number;
+  /**
+   * How long a process may stand still and its writer go on afterwards, ms; undefined where the log itself refuses a writer
+   * that was retired meanwhile.
+   */
+  readonly standstillMaxMs: number | undefined = undefined;
 
   /**
    * Resolves only when the batch is durable (PostgreSQL: committed with fsync; Kafka: acks=all, replicated to

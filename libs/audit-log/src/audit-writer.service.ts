@@ -6,6 +6,7 @@ import type { AuditWriterOptions } from './audit-writer-options.js';
 import type { AppendOptions, AppendReceipt, EventAppender } from './audit-writer.js';
 import { auditLogError, isFatalToWriter } from './errors.js';
 import { partitionOf } from './partition-of.js';
+import { Standstill } from './standstill.js';
 import { WriterQueue, type QueuedEvent } from './writer-queue.js';
 
 interface Sending {
@@ -39,6 +40,7 @@ export class AuditWriter implements EventAppender {
   #state: 'new' | 'open' | 'stopped' | 'fatal' = 'new';
   #fatal: Error | undefined;
   #ended = false;
+  #standstill: Standstill | undefined;
   #heartbeatUnderway = false;
   #heartbeat: NodeJS.Timeout | undefined;
   #linger: NodeJS.Timeout | undefined;
@@ -77,7 +79,9 @@ export class AuditWriter implements EventAppender {
   async start(deadlineMs = START_DEADLINE_MS): Promise<AppendReceipt> {
     if (this.#state !== 'new') throw auditLogError('writer_stopped', 'a writer starts once');
     this.#state = 'open';
-    const { app, clock, heartbeatMs } = this.options;
+    const { app, clock, heartbeatMs, log } = this.options;
+    if (log.standstillMaxMs !== undefined)
+      this.#standstill = new Standstill(clock, log.standstillMaxMs);
     const at = new Date(clock.nowMs()).toISOString();
     const started = this.append(
       'custos.writer.started.v1',
@@ -167,6 +171,7 @@ export class AuditWriter implements EventAppender {
   }
 
   #refuse(admission: boolean, records: number): Error | undefined {
+    this.#dieOfStandstill();
     if (this.#state === 'fatal') return this.#fatal;
     if (this.#state !== 'open' || records === 0)
       return auditLogError('writer_stopped', 'the writer is not open');
@@ -192,7 +197,7 @@ export class AuditWriter implements EventAppender {
     this.#flushing = false;
     if (this.#linger !== undefined) clearTimeout(this.#linger);
     this.#linger = undefined;
-    if (this.#sending !== undefined || this.#state === 'fatal') return;
+    if (this.#sending !== undefined || this.#dieOfStandstill()) return;
     const events = this.#queue.take();
     if (events.length === 0) return;
     this.#sending = {
@@ -204,6 +209,7 @@ export class AuditWriter implements EventAppender {
   }
 
   async #send(sending: Sending, attempt: number): Promise<void> {
+    if (this.#dieOfStandstill()) return;
     const { log, topic } = this.options;
     let receipt: BatchReceipt;
     try {
@@ -226,6 +232,8 @@ export class AuditWriter implements EventAppender {
   }
 
   #acknowledge(sending: Sending, { baseOffset, offsets }: BatchReceipt): void {
+    // Whoever waits would go on to act on it, and must not: others may have closed what it left open.
+    if (this.#dieOfStandstill()) return;
     const { clock, topic, onAck } = this.options;
     const acknowledgedAtMs = clock.nowMs();
     this.#sending = undefined;
@@ -290,6 +298,18 @@ export class AuditWriter implements EventAppender {
     );
   }
 
+  /** True once it must not write any more. On a log that cannot refuse a retired writer, it must refuse itself. */
+  #dieOfStandstill(): boolean {
+    if (this.#state === 'fatal') return true;
+    const stoodMs = this.#ended ? undefined : this.#standstill?.look();
+    if (stoodMs === undefined) return false;
+    const details = { writer: this.writerId, stoodMs: Math.round(stoodMs) };
+    this.#die(
+      auditLogError('writer_retired', 'stood still for so long that it counts as dead', details),
+    );
+    return true;
+  }
+
   #die(error: Error): void {
     this.#state = 'fatal';
     this.#fatal = error;
@@ -300,6 +320,7 @@ export class AuditWriter implements EventAppender {
   /** No timer stays, nobody waits for ever. */
   #end(reason: Error = auditLogError('writer_stopped', 'the writer was stopped')): void {
     this.#ended = true;
+    this.#standstill?.end();
     clearInterval(this.#heartbeat);
     for (const timer of [this.#linger, this.#sweep, this.#retry])
       if (timer !== undefined) clearTimeout(timer);

@@ -4,6 +4,10 @@ import { variable } from '#libs/platform';
 import { LEDGER_ID, MAIN_LEDGER } from './kafka/topic-names.js';
 import type { OpenAppendLogOptions } from './open-append-log.js';
 
+const WRITER_SILENT_MS_DEFAULT = 15_000;
+/** A heartbeat and its way: a writer's last record is so much older than its standstill at most. */
+const HEARTBEAT_MARGIN_MS = 3_000;
+
 /** The variables every app shares that opens the log. Brokers set → Kafka, unset → PostgreSQL. */
 export const logVariables = {
   /** Whose log: names the topics on the brokers. In PostgreSQL each ledger has a database of its own. */
@@ -12,6 +16,8 @@ export const logVariables = {
     .regex(LEDGER_ID, 'expected 1 to 32 lower-case letters, digits and hyphens')
     .default(MAIN_LEDGER),
   CUSTOS_KAFKA_BROKERS: variable.list().optional(),
+  /** Silence of a writer after which the ledger takes it for dead: seven missed heartbeats. The same in all processes. */
+  CUSTOS_WRITER_SILENT: variable.durationMs().default(WRITER_SILENT_MS_DEFAULT),
   CUSTOS_KAFKA_TLS: variable.flag().default(false),
   /** PEM file of the authority that signed the brokers' certificates; default: the system's. */
   CUSTOS_KAFKA_TLS_CA_FILE: z.string().optional(),
@@ -43,6 +49,7 @@ export function logOptions(
       brokers,
       clientId: `custos-${app}`,
       ledgerId: settings.CUSTOS_LEDGER_ID,
+      standstillMaxMs: standstillMaxMs(settings.CUSTOS_WRITER_SILENT),
       ...(settings.CUSTOS_KAFKA_TLS
         ? { tls: caFile === undefined ? true : { ca: readFileSync(caFile, 'utf8') } }
         : {}),
@@ -64,3 +71,6 @@ export function logOptions(
     },
   };
 }
+
+const standstillMaxMs = (silentMs: number): number =>
+  Math.max(silentMs / 2, silentMs - HEARTBEAT_MARGIN_MS);

@@ -27,6 +27,8 @@ export interface KafkaAppendLogOptions extends KafkaConnectionOptions, KafkaTopi
   readonly appendDeadlineMs?: number;
   /** Whose topics; default: the main ledger's. */
   readonly ledgerId?: string;
+  /** Shorter than the silence after which the ledger retires a writer; see `AppendLog.standstillMaxMs`. */
+  readonly standstillMaxMs?: number;
 }
 
 /** The writer's own limit on a batch. */
@@ -38,6 +40,7 @@ export class KafkaAppendLog extends AppendLog {
   readonly partitionsPerTopic: number;
   readonly durability: string;
   readonly batchBytesMax: number;
+  override readonly standstillMaxMs: number | undefined;
   readonly #combiner = new BatchCombiner((batches) => this.appendBatches(batches));
   readonly #sender: KafkaSender;
 
@@ -58,6 +61,7 @@ export class KafkaAppendLog extends AppendLog {
         : `replicated to at least ${facts.minInsyncReplicas} of ${facts.replicas} Kafka brokers`;
     // Half is left for the framing of up to 1,000 small records.
     this.batchBytesMax = Math.min(BATCH_BYTES_MAX, Math.floor(facts.messageBytesMax / 2));
+    this.standstillMaxMs = options.standstillMaxMs;
     this.#sender = new KafkaSender(kafka, names, {
       deadlineMs: options.appendDeadlineMs ?? 5_000,
       messageBytesMax: facts.messageBytesMax,
@@ -104,7 +108,7 @@ export class KafkaAppendLog extends AppendLog {
     );
   }
 
-  /** Kafka cannot fence a writer across sessions: readers do, by the `custos.writer.retired.v1` event. */
+  /** Kafka cannot fence a writer across sessions: it fences itself (`standstillMaxMs`), and readers see what it still says. */
   async retireWriter(): Promise<void> {}
 
   async check(): Promise<void> {
