@@ -126,12 +126,21 @@ export class BatchFold {
       );
     else if (lastHash !== null && said.wprev !== lastHash)
       this.#setAside(index, 'writer_chain_broken', null, `wprev of wseq ${said.wseq} differs`);
+    const retiredAt = retirementOf(writer);
+    if (retiredAt !== undefined && wseq <= retiredAt && said.wseq > retiredAt)
+      this.#saidAfterRetirement(index, said.wseq, retiredAt);
     writer.wseq = said.wseq;
     writer.lastHash = sha256;
     writer.lastSeenAt = recordedAt;
     writer.sourceId = source.id;
     writer.dirty = true;
     return undefined;
+  }
+
+  /** A ghost: stopped or cut off until it was taken for dead, it went on. An alarm, whichever of the two is read first. */
+  #saidAfterRetirement(index: bigint, wseq: number, retiredAt: number): void {
+    const detail = `wseq ${wseq}, the writer was retired at ${retiredAt}`;
+    this.#setAside(index, 'said_after_retirement', null, detail);
   }
 
   #effectOf(event: CustosEvent, source: Source, index: bigint, offset: bigint): string {
@@ -147,7 +156,7 @@ export class BatchFold {
     if (booking.effect === 'unusable')
       return this.#setAside(index, 'bad_usage', null, 'an amount that cannot be posted');
     return booking.effect === 'noted'
-      ? this.#foldWriter(event, this.#writer(event.writer))
+      ? this.#foldWriter(event, this.#writer(event.writer), index)
       : booking.effect;
   }
 
@@ -171,7 +180,7 @@ export class BatchFold {
     return row;
   }
 
-  #foldWriter(event: CustosEvent, writer: WriterRow): string {
+  #foldWriter(event: CustosEvent, writer: WriterRow, index: bigint): string {
     switch (event.type) {
       case 'custos.writer.started.v1':
         writer.app = event.data.app;
@@ -186,8 +195,12 @@ export class BatchFold {
         return 'writer_stopped';
       case 'custos.writer.retired.v1': {
         const retired = this.#writer(event.data.retiredWriter);
+        const before = retirementOf(retired) ?? Infinity;
         retired.retired = true;
         retired.retiredAfterWseq = event.data.lastWseq ?? null;
+        const retiredAt = retirementOf(retired);
+        if (retiredAt !== undefined && retired.wseq > retiredAt && retired.wseq <= before)
+          this.#saidAfterRetirement(index, retired.wseq, retiredAt);
         retired.dirty = true;
         return 'writer_retired';
       }
@@ -254,6 +267,10 @@ export class BatchFold {
       this.limits.settle(opening, settled.first, work.state.id, settled.deltaPicoUsd);
   }
 }
+
+/** What the log held of a retired writer when it was retired, where that was said. */
+const retirementOf = ({ retired, retiredAfterWseq }: WriterRow): number | undefined =>
+  retired && retiredAfterWseq !== null ? retiredAfterWseq : undefined;
 
 const emptyWork = (id: string): GenerationWork => ({
   state: unseen(id),

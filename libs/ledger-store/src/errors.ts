@@ -26,6 +26,11 @@ export type QuarantineCode =
   | 'writer_chain_gap'
   /** The hash of the record before does not match. */
   | 'writer_chain_broken'
+  /**
+   * A record of a writer that had been retired, beyond what the log held of it then; one row per writer and retirement. What
+   * it says has its effect all the same: whatever left the gateway is to be billed.
+   */
+  | 'said_after_retirement'
   /** Counts that cannot be rated. */
   | 'bad_usage'
   /** The pinned price book is not here yet; rated when it arrives. */

@@ -126,6 +126,23 @@ describe('custos verify writers', () => {
     expect(await verifyWriters(day.leaves)).toMatchObject({ code: 0, faultCount: 0 });
   });
 
+  it('names a writer that went on after it had been retired, whichever is read first', async () => {
+    const day = beating(3);
+    day.start('w-2');
+    expect((await verifyWriters(day.leaves)).checked).not.toHaveProperty('saidAfterRetirement');
+    const own = day.leaves.slice(0, 4);
+    day.say('w-2', 'custos.writer.retired.v1', 'w-1', retired);
+    const [start, retirement] = day.leaves.slice(-2);
+    for (const leaves of [
+      [...own, start!, retirement!],
+      [...own.slice(0, 2), start!, retirement!, ...own.slice(2)],
+    ])
+      expect(await verifyWriters(leaves)).toMatchObject({
+        code: 0,
+        checked: { saidAfterRetirement: 'w-1 (wseq 2 to 3)' },
+      });
+  });
+
   it('says that a part tells nothing of what stands before it', async () => {
     const report = await verifyWriters(beating(600).leaves, { firstLeaf: 300, endLeaf: 602 });
     expect(report).toMatchObject({ code: 0, checked: { closedChains: 1 } });

@@ -16,6 +16,9 @@ const REMEMBERED = 1_024;
 /** Runs of missing numbers remembered per writer; beyond these a chain is no chain. */
 const RUNS_MAX = 1_000;
 
+/** Writers named that went on after they had been retired; all are counted. */
+const GHOSTS_NAMED = 20;
+
 interface Run {
   readonly from: number;
   readonly to: number;
@@ -27,6 +30,8 @@ interface WriterState {
   closed: boolean;
   /** Of a retired writer: what the log held of it then. */
   retiredAfter?: number;
+  /** First and last number said beyond that. */
+  ghost?: { readonly from: number; to: number };
   lastSeenMs: number;
   missing: Run[];
   recent: Map<number, string>;
@@ -85,6 +90,7 @@ export class WriterChains {
           `silent from ${new Date(state.lastSeenMs).toISOString()} on, neither stopped nor retired`,
         );
     }
+    this.#nameGhosts();
     Object.assign(this.findings.checked, {
       writers: this.#writers.size,
       closedChains: closed,
@@ -172,6 +178,7 @@ export class WriterChains {
 
   #advance(state: WriterState, head: ChainHead): void {
     state.head = head;
+    this.#heed(state);
     state.recent.set(head.wseq, head.hash);
     if (state.recent.size > REMEMBERED)
       for (const oldest of state.recent.keys()) {
@@ -192,6 +199,25 @@ export class WriterChains {
   #close(state: WriterState, lastWseq: number | undefined): void {
     state.closed = true;
     state.retiredAfter = lastWseq ?? state.head.wseq;
+    this.#heed(state);
+  }
+
+  /** Two partitions are read in any interleaving: what a retired writer still said may come before its retirement. */
+  #heed(state: WriterState): void {
+    const { retiredAfter, head } = state;
+    if (retiredAfter === undefined || head.wseq <= retiredAfter) return;
+    state.ghost ??= { from: retiredAfter + 1, to: head.wseq };
+    state.ghost.to = head.wseq;
+  }
+
+  /** No fault of the log: each is in its chain, and nothing left the gateway unrecorded. But somebody must know. */
+  #nameGhosts(): void {
+    const ghosts = [...this.#writers].flatMap(([writer, { ghost }]) =>
+      ghost === undefined ? [] : [`${writer} (wseq ${ghost.from} to ${ghost.to})`],
+    );
+    if (ghosts.length === 0) return;
+    const more = ghosts.length > GHOSTS_NAMED ? ` and ${ghosts.length - GHOSTS_NAMED} more` : '';
+    this.findings.checked['saidAfterRetirement'] = ghosts.slice(0, GHOSTS_NAMED).join(', ') + more;
   }
 
   #fault(
