@@ -52,6 +52,15 @@ export class InvoiceQueries {
     return rows.map(invoiceOf)[0];
   }
 
+  /** True where the tree that the record cites is this one: books made again in another order have another. */
+  async citesThisTree({ size, root }: Pick<IssuedInvoice, 'size' | 'root'>): Promise<boolean> {
+    const { rows } = await this.pool.query<{ cites: boolean }>(
+      `select exists (select from ledger.checkpoint where size = $1 and encode(root, 'hex') = $2) as cites`,
+      [size.toString(), root.replace('sha256:', '')],
+    );
+    return rows[0]?.cites ?? false;
+  }
+
   /** By month and organisation, newest month first. */
   async list({ organisation, month, after, limit }: InvoiceFilter): Promise<IssuedInvoice[]> {
     const values: (string | number)[] = [];

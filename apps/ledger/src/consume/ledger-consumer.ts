@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClientBase, Pool } from 'pg';
-import type { AppendLog, Position } from '#libs/audit-log';
+import type { AppendLog, ConsumeOptions, Position } from '#libs/audit-log';
 import type { Clock } from '#libs/kernel';
 import {
   decodeRecords,
@@ -13,6 +13,7 @@ import {
 import { describeError, type Logger } from '#libs/platform';
 import type { LedgerMetrics } from '../ledger.metrics.js';
 import { haltReason } from './halt-reason.js';
+import { readOwnWords } from './own-words-first.js';
 import { PricedBooks } from './priced-books.js';
 import { SequencerLock } from './sequencer-lock.js';
 import { keyOf, startPositions } from './start-positions.js';
@@ -207,13 +208,16 @@ export class LedgerConsumer {
   }
 
   /** One batch after the other: none is read on before the one at hand is in the books. */
-  #follow(from: readonly Position[], signal: AbortSignal): Promise<void> {
-    return this.options.log.consume({
+  async #follow(from: readonly Position[], signal: AbortSignal): Promise<void> {
+    const { log } = this.options;
+    const options: ConsumeOptions = {
       from,
       maxRecords: BATCH_RECORDS_MAX,
       signal,
       onBatch: async (records) => this.#apply(await decodeRecords(records)),
-    });
+    };
+    const rest = await readOwnWords(log, options);
+    if (!signal.aborted) await log.consume({ ...options, from: rest });
   }
 
   async #apply(records: readonly DecodedRecord[]): Promise<void> {

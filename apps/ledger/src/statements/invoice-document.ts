@@ -28,6 +28,11 @@ export interface InvoiceDocument {
     /** Of an issued one: the leaf that issued it. */
     readonly leafIndex?: string;
   };
+  /**
+   * Of an issued one, in books that were made again in another order: what the record cites. It asks for the same; its
+   * leaves have other numbers.
+   */
+  readonly remade?: { readonly digest: string; readonly size: string; readonly root: string };
 }
 
 /** How someone who trusts nobody checks it; in the PDF as well. */

@@ -169,7 +169,12 @@ export class StatementsStage {
   /** What was read so far was in time; the rest is late. */
   async closeMonth(period: string, saidAt: string): Promise<void> {
     await this.settled();
-    const data = { period, at: saidAt, logId: this.ledger.log.id, through: [] };
+    const { log } = this.ledger;
+    const through = (await log.endOffsets()).map(({ next, ...place }) => ({
+      ...place,
+      next: next.toString(),
+    }));
+    const data = { period, at: saidAt, logId: log.id, through };
     await this.say('voice', saidAt, 'custos.ledger.period_closed.v1', data);
     await this.settled();
   }

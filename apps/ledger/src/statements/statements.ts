@@ -1,7 +1,14 @@
 import type { Pool } from 'pg';
 import type { PrincipalDirectory } from '#libs/identity';
 import { canonicalJson, DomainError } from '#libs/kernel';
-import { StatementBuilder, statementDigest, type FocusContext, type Statement } from '#libs/ledger';
+import {
+  formatCents,
+  PICO_USD_PER_CENT,
+  StatementBuilder,
+  statementDigest,
+  type FocusContext,
+  type Statement,
+} from '#libs/ledger';
 import {
   InvoiceQueries,
   PriceBooks,
@@ -114,27 +121,50 @@ export class Statements {
     };
   }
 
-  /** Kept beside its record, or made again; either way it is the one that the record cites. */
+  /** Kept beside its record, or made again; in this tree it is, to the byte, the one that the record cites. */
   async #issued(invoice: IssuedInvoice): Promise<InvoiceDocument> {
     const kept = await this.invoices.document(invoice.digest);
+    if (kept === undefined && !(await this.invoices.citesThisTree(invoice)))
+      return this.#remade(invoice);
     const statement =
       kept === undefined
         ? await this.statement(invoice.organisationId, invoice.period, invoice.size)
         : (JSON.parse(kept) as Statement);
-    if (statementDigest(statement) !== invoice.digest)
-      throw new DomainError<LedgerAppErrorCode>(
-        'statement_unbalanced',
-        'The invoice is not the one that its record cites.',
-      );
+    if (statementDigest(statement) !== invoice.digest) throw notAsCited();
     return this.#document(statement, {
-      status: 'issued',
-      number: invoice.number,
-      issuedAt: invoice.issuedAt,
+      ...headOf(invoice),
       digest: invoice.digest,
       size: invoice.size.toString(),
       root: invoice.root.replace('sha256:', ''),
-      leafIndex: invoice.leafIndex,
     });
+  }
+
+  /**
+   * In books that were made again in another order the leaves have other numbers, and so the document has another digest.
+   * It must ask for what the record asks for: exactly by the journals of its month, rounded as it was issued. Nothing was
+   * added to that month since, so that all of it counts.
+   */
+  async #remade(invoice: IssuedInvoice): Promise<InvoiceDocument> {
+    const { organisationId, period, exactPicoUsd, payablePicoUsd, digest, size, root } = invoice;
+    const checkpoint = await this.checkpoint();
+    const made = await this.statement(organisationId, period, checkpoint.size);
+    if (made.totals.exactPicoUsd !== exactPicoUsd) throw notAsCited();
+    const payable = BigInt(payablePicoUsd);
+    const totals = {
+      ...made.totals,
+      payablePicoUsd,
+      payableUsd: formatCents(payable / PICO_USD_PER_CENT),
+      roundingPicoUsd: (payable - BigInt(exactPicoUsd)).toString(),
+    };
+    const statement = { ...made, totals };
+    const document = this.#document(statement, {
+      ...headOf(invoice),
+      digest: statementDigest(statement),
+      size: checkpoint.size.toString(),
+      root: checkpoint.root.toString('hex'),
+    });
+    const cited = { digest, size: size.toString(), root: root.replace('sha256:', '') };
+    return { ...document, remade: cited };
   }
 
   #document(
@@ -178,6 +208,15 @@ export class Statements {
     }
   }
 }
+
+const headOf = ({ number, issuedAt, leafIndex }: IssuedInvoice) =>
+  ({ status: 'issued', number, issuedAt, leafIndex }) as const;
+
+const notAsCited = (): DomainError =>
+  new DomainError<LedgerAppErrorCode>(
+    'statement_unbalanced',
+    'The invoice is not the one that its record cites.',
+  );
 
 /** The bytes that are kept and digested. */
 export const statementText = (statement: Statement): string => canonicalJson(statement);
