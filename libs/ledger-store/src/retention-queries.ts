@@ -1,8 +1,8 @@
 import pg, { type ClientBase, type Pool } from 'pg';
-import type { RemovedRange } from '#libs/audit-events';
 import { monthAfter, monthOf } from '#libs/ledger';
 import type { LeafRange } from './leaf-range.js';
 import { LogRetention, type LogKept } from './retention-log.js';
+import { agedParts, restParts, type AgedPart } from './retention-parts.js';
 import { removedEntries, type RemovedEntries } from './retention-removed.js';
 
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -10,16 +10,6 @@ const CONNECT_TIMEOUT_MS = 5_000;
 const STATEMENT_TIMEOUT_MS = 10 * 60_000;
 /** Generations whose documents are removed per statement: some 2 MB of row versions. */
 const DOCUMENTS_PER_STEP = 500;
-
-/** A partition of the entries that is over: every record in it is older than what was asked. */
-export interface AgedPart extends LeafRange {
-  readonly range: RemovedRange;
-  /** Times of its first and its last leaf, by the log's clock. */
-  readonly from: string;
-  readonly to: string;
-  /** The legal hold that keeps it, where there is one. */
-  readonly hold?: string;
-}
 
 export interface StandingHold {
   readonly holdId: string;
@@ -87,43 +77,13 @@ export class RetentionQueries {
   }
 
   /** Partitions of which every record is older, oldest first, with the hold that keeps them. */
-  async aged(before: string, max: number): Promise<readonly AgedPart[]> {
-    return this.#patiently(async (client) => {
-      const { rows } = await client.query<{
-        first_leaf: string;
-        end_leaf: string;
-        first_hash: Buffer;
-        last_hash: Buffer;
-        first_at: Date;
-        last_at: Date;
-        hold: string | null;
-      }>(
-        `select p.first_leaf, p.end_leaf, a.leaf_hash as first_hash, z.leaf_hash as last_hash,
-           a.recorded_at as first_at, z.recorded_at as last_at,
-           ledger.hold_over(p.first_leaf, p.end_leaf) as hold
-         from ledger.entry_parts() p
-         join ledger.leaf a on a.leaf_index = p.first_leaf
-         join ledger.leaf z on z.leaf_index = p.end_leaf - 1
-         where z.recorded_at < $1 and not exists (
-           select from ledger.leaf l
-           where l.leaf_index >= p.first_leaf and l.leaf_index < p.end_leaf and l.recorded_at >= $1)
-         order by p.first_leaf limit $2`,
-        [before, max],
-      );
-      return rows.map((r) => ({
-        first: BigInt(r.first_leaf),
-        end: BigInt(r.end_leaf),
-        range: {
-          firstLeaf: r.first_leaf,
-          endLeaf: r.end_leaf,
-          firstHash: `sha256:${r.first_hash.toString('hex')}`,
-          lastHash: `sha256:${r.last_hash.toString('hex')}`,
-        },
-        from: r.first_at.toISOString(),
-        to: r.last_at.toISOString(),
-        ...(r.hold !== null && { hold: r.hold }),
-      }));
-    });
+  aged(before: string, max: number): Promise<readonly AgedPart[]> {
+    return this.#patiently((client) => agedParts(client, before, max));
+  }
+
+  /** Ranges that are gone but for records on which others rest: `remove` lets go of those that nothing needs any more. */
+  rests(): Promise<readonly LeafRange[]> {
+    return restParts(this.pool);
   }
 
   /** True where a record in the log says already that exactly these are to go. */

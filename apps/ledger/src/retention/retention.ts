@@ -156,6 +156,11 @@ export class Retention {
       if (removal === 'removed') removed += 1;
       else stayed.push({ ...ends(part), why: removal });
     }
+    for (const rest of await this.options.queries.rests()) {
+      if (this.#stopping.signal.aborted) break;
+      await this.#mayRemove();
+      await this.options.queries.remove(rest);
+    }
     for (const part of plan.held) stayed.push({ ...ends(part), why: 'held' });
     const documents = await this.#removeDocuments(plan.before);
     const log = await this.forgetter.forget(() => this.#mayRemove());

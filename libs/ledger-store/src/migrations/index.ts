@@ -9,6 +9,7 @@ import { GivenUpHeads1763800003000 } from './1763800003000-given-up-heads.js';
 import { Books1763700004000 } from './1763700004000-books.js';
 import { Budgets1763700005000 } from './1763700005000-budgets.js';
 import { TransparencyTables1763700003000 } from './1763700003000-transparency-tables.js';
+import { CitedRecordsStay1763800002200 } from './1763800002200-cited-records-stay.js';
 import { RetentionIsTheOwners1763800002100 } from './1763800002100-retention-is-the-owners.js';
 import { Retention1763700006000 } from './1763700006000-retention.js';
 import { Statements1763700007000 } from './1763700007000-statements.js';
@@ -30,5 +31,6 @@ export const ledgerMigrations = [
   DocumentsFromLeaves1763700009900,
   BalancedByKey1763700009950,
   RetentionIsTheOwners1763800002100,
+  CitedRecordsStay1763800002200,
   GivenUpHeads1763800003000,
 ] as const;
