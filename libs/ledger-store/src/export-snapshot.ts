@@ -9,6 +9,7 @@ import {
 import { LogQueries } from './log-queries.js';
 import type { CitedPriceBook } from './receipt-queries.js';
 import type { LeafRange } from './leaf-range.js';
+import { leavesOfTime } from './leaf-times.js';
 import { removedEntries, type RemovedEntries } from './retention-removed.js';
 
 /** Sums over all postings of a large ledger take minutes. */
@@ -16,6 +17,10 @@ const STATEMENT_TIMEOUT_MS = 10 * 60_000;
 /** A reader that takes nothing for this long must not hold the snapshot, and with it dead rows, any longer. */
 const IDLE_TIMEOUT_MS = 5 * 60_000;
 const ROWS_PER_FETCH = 500;
+
+/** SQL: of a stored price book `b`, whether generations that cite it are still to be settled. */
+const OWED = `exists (select from ledger.generation g
+  where g.price_book = b.version and g.closed_at is not null and g.rated_at is null)`;
 
 export interface AccountBalance {
   readonly account: string;
@@ -61,18 +66,9 @@ export class ExportSnapshot {
     await this.client.end().catch(() => undefined);
   }
 
-  /**
-   * The leaves below `size` that cover every record that the log took from `from` (inclusive) to `to` (exclusive).
-   * Partitions are read side by side, so that leaves of neighbouring times may lie within it as well.
-   */
-  async rangeOf(
-    from: string | undefined,
-    to: string | undefined,
-    size: bigint,
-  ): Promise<LeafRange> {
-    const end = to === undefined ? size : await this.#edge('<', to, size, 'desc', -1n);
-    const first = from === undefined ? 0n : await this.#edge('>=', from, size, 'asc', size);
-    return { first, end: to === undefined ? size : end + 1n };
+  /** The leaves below `size` that cover every record of that time: `leavesOfTime`. */
+  rangeOf(from: string | undefined, to: string | undefined, size: bigint): Promise<LeafRange> {
+    return leavesOfTime(this.client, from, to, size);
   }
 
   removed(): Promise<readonly RemovedEntries[]> {
@@ -101,10 +97,14 @@ export class ExportSnapshot {
     yield* this.#stream<AccountBalance>(text, [end.toString()]);
   }
 
-  /** Versions that journals or openings of these leaves cite, as far as they are here. */
+  /**
+   * Versions that journals or openings of these leaves cite, as far as they are here. One that has come late counts as not
+   * here until all that waited for it is settled: with it journals would follow that are still to be written.
+   */
   async priceBooks({ first, end }: LeafRange): Promise<readonly CitedPriceBook[]> {
     const { rows } = await this.client.query<CitedPriceBook>(
-      `select version, encode(sha256, 'hex') as sha256 from ledger.price_book where version in (
+      `select version, encode(sha256, 'hex') as sha256 from ledger.price_book b
+       where not (${OWED}) and version in (
          select price_book from ledger.journal where leaf_index >= $1 and leaf_index < $2
          union select g.price_book from ledger.leaf l join ledger.generation g on g.id = l.generation_id
          where l.leaf_index >= $1 and l.leaf_index < $2)
@@ -112,6 +112,14 @@ export class ExportSnapshot {
       [first.toString(), end.toString()],
     );
     return rows;
+  }
+
+  /** Versions that have come late, and for which generations still wait. */
+  async owedPriceBooks(): Promise<readonly string[]> {
+    const { rows } = await this.client.query<{ version: string }>(
+      `select version from ledger.price_book b where ${OWED} order by version`,
+    );
+    return rows.map((r) => r.version);
   }
 
   async priceBook(version: string): Promise<Buffer | undefined> {
@@ -130,21 +138,6 @@ export class ExportSnapshot {
       [after.toString(), size.toString(), max],
     );
     return rows.map((r) => ({ size: BigInt(r.size), tsa: r.tsa, token: r.token }));
-  }
-
-  async #edge(
-    is: '<' | '>=',
-    time: string,
-    size: bigint,
-    order: 'asc' | 'desc',
-    none: bigint,
-  ): Promise<bigint> {
-    const { rows } = await this.client.query<{ leaf_index: string }>(
-      `select leaf_index from ledger.leaf where leaf_index < $2 and recorded_at ${is} $1
-       order by leaf_index ${order} limit 1`,
-      [time, size.toString()],
-    );
-    return rows[0] === undefined ? none : BigInt(rows[0].leaf_index);
   }
 
   /** A cursor: whatever is asked for, a few hundred rows are in memory. */

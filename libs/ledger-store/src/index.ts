@@ -12,6 +12,7 @@ export type { LedgerStoreErrorCode, QuarantineCode } from './errors.js';
 export { ExportSnapshot } from './export-snapshot.js';
 export type { AccountBalance } from './export-snapshot.js';
 export type { LeafRange } from './leaf-range.js';
+export { leavesOfTime } from './leaf-times.js';
 export type { JournalRecord } from './journal-records.js';
 export { claimLogIdentity } from './log-identity.js';
 export type { LogIdentity } from './log-identity.js';

@@ -13,7 +13,7 @@ import {
 import type { TransparencyLog } from '../checkpoint/transparency-log.js';
 import { stampedBytes } from '../time-stamp/time-stamper.js';
 import { exportReadme } from './export-readme.js';
-import { notCovered, type ExportManifest } from './manifest.js';
+import { notCovered, unsettled, type ExportManifest } from './manifest.js';
 import type { TarFile } from './tar.js';
 
 const WIDTH = BigInt(TILE_WIDTH);
@@ -57,7 +57,7 @@ export async function* exportFiles(
     endLeaf: range.end.toString(),
     priceBooks,
     books: { journals: await snapshot.journalCount(range) },
-    notCovered: notCovered(range, size, gone),
+    notCovered: [...notCovered(range, size, gone), ...unsettled(await snapshot.owedPriceBooks())],
   };
   yield text('README.md', exportReadme(manifest));
   yield text('manifest.json', `${JSON.stringify(manifest, null, 2)}\n`);

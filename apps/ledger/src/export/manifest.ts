@@ -41,3 +41,10 @@ export function notCovered(
     );
   return lines;
 }
+
+/** What price books that have come a moment ago leave open. */
+export const unsettled = (owed: readonly string[]): readonly string[] =>
+  owed.map(
+    (version) =>
+      `Amounts under the price book ${version}: it has come late and is being applied. An export of some moments later has it.`,
+  );

@@ -10,6 +10,7 @@ import { Books1763700004000 } from './1763700004000-books.js';
 import { Budgets1763700005000 } from './1763700005000-budgets.js';
 import { TransparencyTables1763700003000 } from './1763700003000-transparency-tables.js';
 import { CitedRecordsStay1763800002200 } from './1763800002200-cited-records-stay.js';
+import { LeavesByTime1763800002300 } from './1763800002300-leaves-by-time.js';
 import { RetentionIsTheOwners1763800002100 } from './1763800002100-retention-is-the-owners.js';
 import { Retention1763700006000 } from './1763700006000-retention.js';
 import { Statements1763700007000 } from './1763700007000-statements.js';
@@ -32,5 +33,6 @@ export const ledgerMigrations = [
   BalancedByKey1763700009950,
   RetentionIsTheOwners1763800002100,
   CitedRecordsStay1763800002200,
+  LeavesByTime1763800002300,
   GivenUpHeads1763800003000,
 ] as const;
