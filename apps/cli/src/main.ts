@@ -71,6 +71,11 @@ const VERBS: Readonly<Record<string, Verb>> = {
     says: 'lays a provider’s usage export beside the books and records what differs',
     run: async (args) => (await import('./statements/reconcile.js')).runReconcile(args),
   },
+  retention: {
+    usage: 'custos retention [plan|apply --plan <digest>] [--url … --key …] [--json]',
+    says: 'shows what is kept how long, what would go now and what holds it; applies a plan that was shown',
+    run: async (args) => (await import('./retention/retention.js')).runRetention(args),
+  },
   verify: {
     usage:
       'custos verify log|receipt|consistency|writers|ledger|witness <dir|url|file> --key <verifier key>',
