@@ -13,6 +13,10 @@ const READY_MS = 90_000;
 const STOP_MS = 25_000;
 const LOOK_EVERY_MS = 50;
 const OUTPUT_LINES_MAX = 200;
+/** As the README tells an operator to start it. */
+const NODE_FLAGS: { readonly [N in ProcessName]?: readonly string[] } = {
+  ingress: ['--max-semi-space-size=16'],
+};
 
 /** In the order in which they need one another. */
 export const PROCESS_NAMES = [
@@ -155,6 +159,7 @@ export class Processes {
     const [command, ...args] = [
       ...(prefix?.[name] ?? []),
       process.execPath,
+      ...(NODE_FLAGS[name] ?? []),
       ...(nodeFlags?.[name] ?? []),
       main,
       ...(name === 'simulator' ? ['--port', port] : []),
