@@ -65,6 +65,7 @@ export async function runCampaign(
     tally.blame('of its own accord', ownEnds.filter(unasked).map(toldOf));
     return { tally, meter, records, ownEnds, comebackMs: medians(house.comebackMs) };
   } catch (error) {
+    say(`does not go on: ${String(error)}`);
     for (const { name, process } of house.members.values())
       say(`${name} said last:\n${process.output.slice(-TAIL_CHARS)}`);
     throw error;
