@@ -1,4 +1,4 @@
-import { decodeEvent, type DecodeResult } from '#libs/audit-events';
+import { decodeEvent, type DecodeResult, type InvoiceIssued } from '#libs/audit-events';
 import {
   bookLeaf,
   isGenerationEvent,
@@ -8,11 +8,23 @@ import {
   type GenerationState,
   type Journal,
 } from '#libs/ledger';
+import type { JournalContext } from './invoice-check.js';
 import type { PriceBookShelf } from './price-books.js';
 import { SettledIndex } from './settled-index.js';
 
 /** Reads one proved entry again. */
 export type EntryReader = (leaf: number) => Promise<Buffer | undefined>;
+
+/** What one leaf causes. */
+export interface Caused {
+  readonly journals: readonly Journal[];
+  /** What each of the journals is about; absent for those that are about no generation. */
+  readonly contextOf?: (journal: Journal) => JournalContext;
+  /** The invoice that the books took. */
+  readonly invoice?: InvoiceIssued;
+}
+
+const NOTHING: Caused = { journals: [] };
 
 interface Standing {
   state: GenerationState;
@@ -75,15 +87,15 @@ export class BooksAgain implements BooksSoFar {
     return this.#awaiting.has(generationId);
   }
 
-  /** Journals that this leaf causes. */
-  async take(leaf: number, bytes: Buffer): Promise<readonly Journal[]> {
+  /** What this leaf causes. */
+  async take(leaf: number, bytes: Buffer): Promise<Caused> {
     const read = decodeEvent(bytes);
-    if (this.#isRepeat(read) || !read.ok) return [];
+    if (this.#isRepeat(read) || !read.ok) return NOTHING;
     const { event } = read;
     if (isGenerationEvent(event)) {
       const { generationId } = event.data;
       if (this.#settled.has(generationId)) {
-        if (!changesBooks(event) || event.type === 'custos.generation.opened.v1') return [];
+        if (!changesBooks(event) || event.type === 'custos.generation.opened.v1') return NOTHING;
         await this.#recall(generationId);
       }
       return this.#bookGeneration(leaf, event);
@@ -93,10 +105,13 @@ export class BooksAgain implements BooksSoFar {
     if (closedPeriod) this.closedPeriods.push(closedPeriod);
     if (credit) this.#credits.add(credit.id);
     if (invoice) this.#invoices.add(invoice.key);
-    return [credit?.journal, invoice?.journal].filter((j) => j !== undefined);
+    return {
+      journals: [credit?.journal, invoice?.journal].filter((j) => j !== undefined),
+      ...(invoice !== undefined && { invoice: invoice.said }),
+    };
   }
 
-  async #bookGeneration(leaf: number, event: GenerationEvent): Promise<readonly Journal[]> {
+  async #bookGeneration(leaf: number, event: GenerationEvent): Promise<Caused> {
     const { generationId } = event.data;
     const known = this.#standing.get(generationId);
     const version =
@@ -106,7 +121,7 @@ export class BooksAgain implements BooksSoFar {
     if (version !== undefined && changesBooks(event)) await this.shelf.load(version);
     const booking = bookLeaf({ index: BigInt(leaf), event }, this, this.#terms);
     const state = booking.generation ?? known?.state;
-    if (state === undefined) return [];
+    if (state === undefined) return NOTHING;
     const openedLeaf = booking.effect === 'opened' ? leaf : (known?.openedLeaf ?? leaf);
     const isCause = booking.effect === 'closed' || booking.effect === 'corrected';
     const causes = [...(known?.causes ?? []), ...(isCause ? [leaf] : [])];
@@ -115,7 +130,12 @@ export class BooksAgain implements BooksSoFar {
       this.#settled.set(generationId, openedLeaf, Number(state.close?.leafIndex ?? openedLeaf));
       this.#standing.delete(generationId);
     } else this.#standing.set(generationId, { state, openedLeaf, causes });
-    return booking.settled?.journals ?? [];
+    const { settled } = booking;
+    if (settled === undefined) return NOTHING;
+    return {
+      journals: settled.journals,
+      contextOf: ({ id }) => ({ generation: state, attempts: settled.ratings.get(id) ?? [] }),
+    };
   }
 
   /** Mirrors what the ledger takes for said before: any number that is not beyond the writer's highest. */

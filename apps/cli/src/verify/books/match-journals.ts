@@ -23,6 +23,8 @@ export class JournalMatch {
     private readonly file: string,
     /** Months may have been closed by leaves that are not here. */
     private readonly monthsUnknown: () => boolean = () => false,
+    /** Told of each journal that was handed over as it follows from its leaf. */
+    private readonly onMatched: (journal: Journal) => void = () => undefined,
   ) {}
 
   get matched(): number {
@@ -83,8 +85,10 @@ export class JournalMatch {
 
   #compare(expected: Journal, found: JournalRecord): void {
     const names = differences(expected, found);
-    if (names.length === 0) this.#matched += 1;
-    else if (names.length === 1 && names[0] === 'period' && this.monthsUnknown()) {
+    if (names.length === 0) {
+      this.#matched += 1;
+      this.onMatched(expected);
+    } else if (names.length === 1 && names[0] === 'period' && this.monthsUnknown()) {
       this.#matched += 1;
       this.findings.notCovered('months of journals that leaves before these may have closed');
     } else this.#fault('altered', found, `${names.join(', ')}: not what follows from its leaf`);

@@ -8,6 +8,7 @@ import { MANIFEST } from '../source/manifest.js';
 import { jsonLines, type JsonLine } from '../source/json-lines.js';
 import { Balances } from './balances.js';
 import { BooksAgain } from './books-again.js';
+import { InvoiceCheck, type JournalContext } from './invoice-check.js';
 import { journalRecord, type JournalRecord } from './journal-record.js';
 import { JournalMatch } from './match-journals.js';
 import { PriceBookShelf } from './price-books.js';
@@ -40,6 +41,9 @@ class LedgerAudit {
   readonly #balances: Balances;
   readonly #shelf: PriceBookShelf;
   readonly #books: BooksAgain;
+  readonly #invoices: InvoiceCheck;
+  /** Of journals that wait for the one that was handed over. */
+  readonly #contexts = new Map<bigint, JournalContext>();
   #journals: JournalsInOrder | undefined;
   #firstLeaf = 0;
   #size = 0;
@@ -49,7 +53,16 @@ class LedgerAudit {
     private readonly source: ExportSource,
     private readonly findings: Findings,
   ) {
-    this.#match = new JournalMatch(findings, JOURNALS, () => this.#firstLeaf > 0);
+    this.#invoices = new InvoiceCheck(source, findings);
+    this.#match = new JournalMatch(
+      findings,
+      JOURNALS,
+      () => this.#firstLeaf > 0,
+      (journal) => {
+        this.#invoices.take(journal, this.#contexts.get(journal.id));
+        this.#contexts.delete(journal.id);
+      },
+    );
     this.#balances = new Balances(source, findings);
     this.#shelf = new PriceBookShelf(source, BOOKS, findings);
     this.#books = new BooksAgain(this.#shelf, (leaf) => readEntry(source, this.#size, leaf));
@@ -63,7 +76,12 @@ class LedgerAudit {
   async take(leaf: number, bytes: Buffer): Promise<void> {
     // Read along with the leaves, so that neither has to be in memory as a whole.
     await this.#readJournals(leaf);
-    for (const journal of await this.#books.take(leaf, bytes)) this.#match.expect(journal);
+    const { journals, contextOf, invoice } = await this.#books.take(leaf, bytes);
+    for (const journal of journals) {
+      if (contextOf) this.#contexts.set(journal.id, contextOf(journal));
+      this.#match.expect(journal);
+    }
+    if (invoice) this.#invoices.issued(leaf, invoice, this.#firstLeaf === 0);
   }
 
   async finish(walked: WalkedLog): Promise<void> {
@@ -79,10 +97,12 @@ class LedgerAudit {
       );
     for (const { version } of manifest?.priceBooks ?? []) await this.#shelf.load(version);
     await this.#checkBalances();
+    await this.#invoices.finish(this.#size);
     findings.notCovered('when journals were written down (recordedAt): the ledger’s own word');
     Object.assign(findings.checked, {
       generations: this.#books.generations,
       journals: this.#match.matched,
+      ...(this.#invoices.checked > 0 && { invoices: this.#invoices.checked }),
     });
   }
 

@@ -135,7 +135,7 @@ class ReceiptCheck {
     const shelf = new PriceBookShelf(new DirectorySource(books), folder, findings);
     const again = new BooksAgain(shelf, async (leaf) => leaves.get(leaf));
     for (const { leafIndex, bytes } of proved)
-      for (const journal of await again.take(leafIndex, bytes)) match.expect(journal);
+      for (const journal of (await again.take(leafIndex, bytes)).journals) match.expect(journal);
     match.finish(({ generationId = '' }) =>
       again.awaitsPrices(generationId) ? 'amounts without a price book' : undefined,
     );
