@@ -24,8 +24,12 @@ export async function openLedgers(
   for (const ledger of [first, ...config.CUSTOS_LEDGERS]) {
     const settings = { ...config, CUSTOS_LEDGER_ID: ledger.id };
     const log = await openAppendLog(
-      logOptions(settings, 'ingress', ledger.auditDatabaseUrl, (reason) =>
-        logger.warn('audit.log', { reason, ledger: ledger.id }),
+      logOptions(
+        settings,
+        'ingress',
+        ledger.auditDatabaseUrl,
+        (reason) => logger.warn('audit.log', { reason, ledger: ledger.id }),
+        true,
       ),
     );
     lifecycle.onShutdown(90, `audit log of ${ledger.id}`, () => log.close());

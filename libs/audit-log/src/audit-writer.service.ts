@@ -79,9 +79,7 @@ export class AuditWriter implements EventAppender {
   async start(deadlineMs = START_DEADLINE_MS): Promise<AppendReceipt> {
     if (this.#state !== 'new') throw auditLogError('writer_stopped', 'a writer starts once');
     this.#state = 'open';
-    const { app, clock, heartbeatMs, log } = this.options;
-    if (log.standstillMaxMs !== undefined)
-      this.#standstill = new Standstill(clock, log.standstillMaxMs);
+    const { app, clock, heartbeatMs } = this.options;
     const at = new Date(clock.nowMs()).toISOString();
     const started = this.append(
       'custos.writer.started.v1',
@@ -171,6 +169,10 @@ export class AuditWriter implements EventAppender {
   }
 
   #refuse(admission: boolean, records: number): Error | undefined {
+    const { log, clock } = this.options;
+    // From the first admission on: before it nothing can leave, and a start may hold its own loop up for long.
+    if (admission && log.standstillMaxMs !== undefined && this.#state === 'open')
+      this.#standstill ??= new Standstill(clock, log.standstillMaxMs);
     this.#dieOfStandstill();
     if (this.#state === 'fatal') return this.#fatal;
     if (this.#state !== 'open' || records === 0)

@@ -5,8 +5,8 @@ import { LEDGER_ID, MAIN_LEDGER } from './kafka/topic-names.js';
 import type { OpenAppendLogOptions } from './open-append-log.js';
 
 const WRITER_SILENT_MS_DEFAULT = 15_000;
-/** A heartbeat and its way: a writer's last record is so much older than its standstill at most. */
-const HEARTBEAT_MARGIN_MS = 3_000;
+/** Of that silence: what is left is for the last heartbeat before a standstill and its way. */
+const STANDSTILL_SHARE = 0.8;
 
 /** The variables every app shares that opens the log. Brokers set → Kafka, unset → PostgreSQL. */
 export const logVariables = {
@@ -30,12 +30,16 @@ export const logVariables = {
 
 export type LogSettings = z.output<z.ZodObject<typeof logVariables>>;
 
-/** What `openAppendLog` needs. `onWarning` hears kafkajs's own log and the alarms of the PostgreSQL log. */
+/**
+ * What `openAppendLog` needs. `onWarning` hears kafkajs's own log and the alarms of the PostgreSQL log. `fencesItself`: of a
+ * process that sends prompts on the strength of its records and does not stand still together with the ledger.
+ */
 export function logOptions(
   settings: LogSettings,
   app: string,
   postgresUrl: string | undefined,
   onWarning: (message: string) => void,
+  fencesItself = false,
 ): OpenAppendLogOptions {
   const brokers = settings.CUSTOS_KAFKA_BROKERS;
   if (brokers === undefined) {
@@ -49,7 +53,9 @@ export function logOptions(
       brokers,
       clientId: `custos-${app}`,
       ledgerId: settings.CUSTOS_LEDGER_ID,
-      standstillMaxMs: standstillMaxMs(settings.CUSTOS_WRITER_SILENT),
+      ...(fencesItself
+        ? { standstillMaxMs: settings.CUSTOS_WRITER_SILENT * STANDSTILL_SHARE }
+        : {}),
       ...(settings.CUSTOS_KAFKA_TLS
         ? { tls: caFile === undefined ? true : { ca: readFileSync(caFile, 'utf8') } }
         : {}),
@@ -71,6 +77,3 @@ export function logOptions(
     },
   };
 }
-
-const standstillMaxMs = (silentMs: number): number =>
-  Math.max(silentMs / 2, silentMs - HEARTBEAT_MARGIN_MS);

@@ -74,12 +74,17 @@ describe('a writer that stood still', () => {
       { generationId: 'gen-1', at: new Date(0).toISOString(), attempt: 1, outputTokens: 1 },
       { admission: true, deadlineMs: 3_600_000 },
     );
-  beforeEach(() => open(LIMIT_MS));
+  beforeEach(async () => {
+    await open(LIMIT_MS);
+    // However long its start took.
+    clock.ms += 100 * LIMIT_MS;
+    await say();
+  });
 
   test('sends nothing more, and its process is told to end', async () => {
     clock.ms += LIMIT_MS + 1;
     await expect(say()).rejects.toMatchObject({ code: 'writer_retired' });
-    expect(log.batches).toHaveLength(1);
+    expect(log.batches).toHaveLength(2);
     expect(fatal).toHaveLength(1);
     // For ever, also when time goes on as it should.
     clock.ms += 1;
@@ -92,7 +97,7 @@ describe('a writer that stood still', () => {
     const said = say();
     const failed = expect(said).rejects.toMatchObject({ code: 'writer_retired' });
     await new Promise((resolve) => setImmediate(resolve));
-    expect(log.batches).toHaveLength(2);
+    expect(log.batches).toHaveLength(3);
     clock.ms += LIMIT_MS + 1;
     log.held.resolve({ baseOffset: 1n });
     await failed;
@@ -106,13 +111,14 @@ describe('a writer that stood still', () => {
     clock.ms += LIMIT_MS + 1;
     log.held.reject(new Error('gone'));
     await failed;
-    expect(log.batches).toHaveLength(2);
+    expect(log.batches).toHaveLength(3);
   });
 
   test('goes on where that was shorter, or the log itself refuses the retired', async () => {
     clock.ms += LIMIT_MS;
     await say();
     await open(undefined);
+    await say();
     clock.ms += 100 * LIMIT_MS;
     await say();
     expect(fatal).toEqual([]);
