@@ -1,4 +1,5 @@
 import type { ConnectionOptions } from 'node:tls';
+import './kafkajs-checksum.js';
 import kafkajs from 'kafkajs';
 import type { Kafka, SASLOptions } from 'kafkajs';
 import { DomainError } from '#libs/kernel';

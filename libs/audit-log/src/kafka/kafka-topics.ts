@@ -1,3 +1,4 @@
+import './kafkajs-checksum.js';
 import kafkajs from 'kafkajs';
 import type { Admin } from 'kafkajs';
 import { auditLogError } from '../errors.js';
