@@ -25,5 +25,13 @@ export function parseUsd(value: string): PicoUsd {
   return BigInt(m[1]!) * PICO_USD_PER_USD + BigInt((m[2] ?? '').padEnd(PICO_DIGITS, '0') || '0');
 }
 
-/** For the `cost` field of wire formats, which is a JSON number by their contract. Display only. */
-export const usdNumber = (amountPicoUsd: PicoUsd): number => Number(formatUsd(amountPicoUsd));
+const EXACT_MAX = BigInt(Number.MAX_SAFE_INTEGER);
+
+/**
+ * For the `cost` field of wire formats, which is a JSON number by their contract. Display only. The number nearest to the
+ * amount: division rounds as reading the decimal would, and both its operands are exact below 9,007 USD.
+ */
+export const usdNumber = (amountPicoUsd: PicoUsd): number =>
+  amountPicoUsd <= EXACT_MAX && amountPicoUsd >= -EXACT_MAX
+    ? Number(amountPicoUsd) / Number(PICO_USD_PER_USD)
+    : Number(formatUsd(amountPicoUsd));

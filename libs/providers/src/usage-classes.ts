@@ -30,7 +30,10 @@ export function said(
   },
 ): ReportedUsage {
   // The two totals are always there; of the rest only what is.
-  return Object.fromEntries(
-    Object.entries(usage).filter(([, value]) => value !== undefined),
-  ) as unknown as ReportedUsage;
+  const kept: Record<string, unknown> = {};
+  for (const member of Object.keys(usage) as (keyof ReportedUsage)[]) {
+    const value = usage[member];
+    if (value !== undefined) kept[member] = value;
+  }
+  return kept as unknown as ReportedUsage;
 }

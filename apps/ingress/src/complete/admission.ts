@@ -4,8 +4,10 @@ import { BYTES_PER_TOKEN } from './records.js';
 
 /** The larger of the two names: providers differ in which they obey, and the hold must cover either. */
 export function maxOutputAsked(body: ChatBody): number | undefined {
-  const asked = [body.max_completion_tokens, body.max_tokens].filter((n) => typeof n === 'number');
-  return asked.length === 0 ? undefined : Math.max(...asked);
+  const newer = body.max_completion_tokens ?? undefined;
+  const older = body.max_tokens ?? undefined;
+  if (newer === undefined) return older;
+  return older === undefined ? newer : Math.max(newer, older);
 }
 
 /** Bytes that become input tokens: messages, tools, formats. What else the body holds is settings. */
@@ -53,8 +55,13 @@ const MODALITY_OF_PART: Readonly<Record<string, string>> = {
   video_url: 'video',
 };
 
+const TEXT_ONLY: readonly string[] = ['text'];
+const isPlain = ({ content, audio }: ChatBody['messages'][number]): boolean =>
+  !Array.isArray(content) && (audio === undefined || audio === null);
+
 function modalities(body: ChatBody): readonly string[] {
-  const found = new Set(['text']);
+  if (body.messages.every(isPlain)) return TEXT_ONLY;
+  const found = new Set(TEXT_ONLY);
   for (const message of body.messages) {
     if (message['audio'] !== undefined && message['audio'] !== null) found.add('audio');
     if (Array.isArray(message.content))

@@ -168,12 +168,13 @@ export class Completions {
     }
     const candidates = this.#candidates(planned, capsOutput(principal.budgeted, ask.request));
 
-    const held = await placeHold(
+    const placed = placeHold(
       ctx.lane.leases,
       principal,
       worstCase(candidates, ask.request, deps.limits.holdOutputTokensMax),
       () => deps.clock.nowMs(),
     );
+    const held = placed instanceof Promise ? await placed : placed;
     if (!held.ok)
       return this.#refuse(ctx, res, held.refusal, verdict, decidedAtMs, planned, inputs);
 

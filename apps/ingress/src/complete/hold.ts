@@ -59,19 +59,31 @@ type Limited = Pick<Organisation, 'limitPicoUsd' | 'limitReset' | 'prepaid'> & {
 
 /**
  * Reserves the worst case below every limit, in one step, from leases at hand. Only where these do not suffice (a key's
- * first request, or near the limit) is the ledger asked (ADR 0004).
+ * first request, or near the limit) is the ledger asked (ADR 0004), and the answer a promise.
  */
-export async function placeHold(
+export function placeHold(
   leases: LeaseBook,
   principal: Principal,
   amountPicoUsd: bigint,
   nowMs: () => number,
-): Promise<Held> {
+): Held | Promise<Held> {
   const scopes = budgetScopes(principal);
   if (scopes.length === 0 || amountPicoUsd === 0n)
     return { ok: true, atMs: nowMs(), amountPicoUsd, leases: [], hold: undefined };
   const atHand = leases.reserve(scopes, amountPicoUsd);
-  const outcome = atHand.ok ? atHand : await asked(leases, scopes, amountPicoUsd);
+  return atHand.ok
+    ? heldBy(atHand, scopes, amountPicoUsd, nowMs)
+    : asked(leases, scopes, amountPicoUsd).then((outcome) =>
+        heldBy(outcome, scopes, amountPicoUsd, nowMs),
+      );
+}
+
+function heldBy(
+  outcome: HoldOutcome,
+  scopes: readonly BudgetScope[],
+  amountPicoUsd: bigint,
+  nowMs: () => number,
+): Held {
   if (outcome.ok)
     return {
       ok: true,

@@ -16,4 +16,14 @@ describe('KeyedDigest', () => {
     const expected = createHmac('sha256', key).update(data).digest('hex');
     expect(new KeyedDigest(key).of(data)).toBe(`hmac-sha256:${expected}`);
   });
+
+  it('says of a body nothing of the longer one before it', () => {
+    const key = randomBytes(32);
+    const digest = new KeyedDigest(key);
+    const short = Buffer.from('short');
+    digest.of(randomBytes(5_000));
+    const expected = createHmac('sha256', key).update(short).digest('hex');
+    expect(digest.of(short)).toBe(`hmac-sha256:${expected}`);
+    expect(digest.of(short)).toBe(`hmac-sha256:${expected}`);
+  });
 });

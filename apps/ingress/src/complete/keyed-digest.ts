@@ -1,6 +1,7 @@
 import { createHash, hash } from 'node:crypto';
 
 const BLOCK_BYTES = 64;
+const DIGEST_BYTES = 32;
 /** Above this the copy that a one-shot hash needs costs more than a streaming hash. */
 const ONE_SHOT_BYTES_MAX = 32 * 1024;
 
@@ -10,21 +11,33 @@ const ONE_SHOT_BYTES_MAX = 32 * 1024;
  */
 export class KeyedDigest {
   readonly #inner: Buffer;
-  readonly #outer: Buffer;
+  /** The pads with room behind them for what is hashed: never read beyond what was just put there. */
+  readonly #innerInput: Buffer;
+  readonly #outerInput: Buffer;
 
   constructor(key: Uint8Array) {
     const padded = Buffer.alloc(BLOCK_BYTES);
     (key.length > BLOCK_BYTES ? hash('sha256', key, 'buffer') : Buffer.from(key)).copy(padded);
     this.#inner = padded.map((b) => b ^ 0x36) as Buffer;
-    this.#outer = padded.map((b) => b ^ 0x5c) as Buffer;
+    this.#innerInput = Buffer.alloc(BLOCK_BYTES + ONE_SHOT_BYTES_MAX);
+    this.#innerInput.set(this.#inner);
+    this.#outerInput = Buffer.alloc(BLOCK_BYTES + DIGEST_BYTES);
+    this.#outerInput.set(padded.map((b) => b ^ 0x5c));
   }
 
   /** `hmac-sha256:<64 hex digits>` */
   of(bytes: Uint8Array): string {
-    const inside =
-      bytes.length <= ONE_SHOT_BYTES_MAX
-        ? hash('sha256', Buffer.concat([this.#inner, bytes]), 'buffer')
-        : createHash('sha256').update(this.#inner).update(bytes).digest();
-    return `hmac-sha256:${hash('sha256', Buffer.concat([this.#outer, inside]), 'hex')}`;
+    this.#outerInput.set(this.#inside(bytes), BLOCK_BYTES);
+    return `hmac-sha256:${hash('sha256', this.#outerInput, 'hex')}`;
+  }
+
+  #inside(bytes: Uint8Array): Buffer {
+    if (bytes.length > ONE_SHOT_BYTES_MAX)
+      return createHash('sha256').update(this.#inner).update(bytes).digest();
+    this.#innerInput.set(bytes, BLOCK_BYTES);
+    const input = this.#innerInput.subarray(0, BLOCK_BYTES + bytes.length);
+    const inside = hash('sha256', input, 'buffer');
+    input.fill(0, BLOCK_BYTES);
+    return inside;
   }
 }

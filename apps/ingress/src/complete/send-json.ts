@@ -8,10 +8,12 @@ export function sendJson(
   headers: Readonly<Record<string, string>>,
 ): void {
   if (res.destroyed || res.headersSent) return;
+  const bytes = Buffer.byteLength(body);
   res.writeHead(status, {
     ...headers,
     'content-type': 'application/json; charset=utf-8',
-    'content-length': Buffer.byteLength(body),
+    'content-length': bytes,
   });
-  res.end(body);
+  // As many bytes as chars is ASCII, which needs no transcoding.
+  res.end(body, bytes === body.length ? 'latin1' : 'utf8');
 }

@@ -28,6 +28,8 @@ export class IngressMetrics {
   readonly #appendRecords: Series<'counter'>;
   readonly #disagreements: Series<'counter'>;
   readonly #byModel = new Map<string, PerEndpoint>();
+  /** By outcome and code: both are words of ours, so there are few. */
+  readonly #byCode = new Map<string, Map<string, Series<'counter'>>>();
 
   constructor(
     private readonly telemetry: Telemetry,
@@ -82,7 +84,14 @@ export class IngressMetrics {
   }
 
   count(what: string, code: string): void {
-    this.#requests.with({ outcome: what, code }).add(1);
+    let ofOutcome = this.#byCode.get(what);
+    if (ofOutcome === undefined) this.#byCode.set(what, (ofOutcome = new Map()));
+    let series = ofOutcome.get(code);
+    if (series === undefined) {
+      series = this.#requests.with({ outcome: what, code });
+      ofOutcome.set(code, series);
+    }
+    series.add(1);
   }
 
   appended(latencyMs: number, records: number): void {
@@ -103,7 +112,7 @@ export class IngressMetrics {
       series.input.add(usage.inputTokens);
       series.output.add(usage.outputTokens);
     }
-    this.#requests.with({ outcome: 'closed', code: status }).add(1);
+    this.count('closed', status);
     this.#span(run, status, nowMs);
   }
 
