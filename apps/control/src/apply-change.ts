@@ -10,8 +10,11 @@ import {
 } from './entities/index.js';
 import { applyCorrectionChange } from './corrections/correction-procedure.js';
 import { applyCreditChange } from './credits/credit-procedure.js';
+import { applyErasureChange } from './erasures/erasure-procedure.js';
 import { applyFactChange } from './facts/fact-procedure.js';
 import { applyHoldChange } from './holds/hold-procedure.js';
+import { applyReadingChange } from './vault/reading-procedure.js';
+import { applyVaultChange } from './vault/vault-change.js';
 
 /** Lets a recorded change take effect in the state tables. Runs in the transaction that marks it as applied. */
 export async function applyChange(manager: EntityManager, change: Change): Promise<void> {
@@ -92,6 +95,19 @@ export async function applyChange(manager: EntityManager, change: Change): Promi
     case 'credit.approved':
     case 'credit.withdrawn':
       await applyCreditChange(manager, change);
+      return;
+    case 'erasure.proposed':
+    case 'erasure.approved':
+    case 'erasure.withdrawn':
+      await applyErasureChange(manager, change);
+      return;
+    case 'reading.proposed':
+    case 'reading.approved':
+    case 'reading.withdrawn':
+      await applyReadingChange(manager, change);
+      return;
+    case 'organisation.vault_set':
+      await applyVaultChange(manager, change);
       return;
     case 'pricebook.published':
       await manager.insert(PriceBookEntity, { version: change.id, entries: change.entries });

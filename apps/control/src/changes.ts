@@ -1,10 +1,13 @@
 import type { DecidedChange, RecordedChange } from '#libs/audit-log';
 import { correctionRecord, type CorrectionChange } from './corrections/correction-change.js';
 import { creditRecord, type CreditChange } from './credits/credit-change.js';
+import { erasureRecord, type ErasureChange } from './erasures/erasure-procedure.js';
 import type { FactChange } from './facts/fact-change.js';
 import { holdRecord, isBindingHold, type HoldChange } from './holds/hold-change.js';
 import type { FactDefaults, LimitScope, Role, Workspace } from '#libs/identity';
 import type { LimitReset } from '#libs/kernel';
+import type { ReadingChange } from './vault/reading-procedure.js';
+import type { VaultChange } from './vault/vault-change.js';
 
 /** JSON: amounts are decimal strings of pico-USD, null = unlimited. */
 type Amount = string | null;
@@ -17,6 +20,9 @@ export type Change =
   | CorrectionChange
   | CreditChange
   | HoldChange
+  | ErasureChange
+  | ReadingChange
+  | VaultChange
   | {
       readonly kind: 'organisation.created';
       readonly id: string;
@@ -75,6 +81,7 @@ export function recordOf({ seq, decidedAt, actor, change }: DecidedChange<Change
   if (change.kind === 'credit.bought' || change.kind === 'credit.approved')
     return creditRecord(change);
   if (isBindingHold(change)) return holdRecord(change);
+  if (change.kind === 'erasure.approved') return erasureRecord(change);
   const { kind, id, ...rest } = change;
   const values: Record<string, unknown> = { ...rest, changeId: seq };
   if ('secretSha256' in rest) {

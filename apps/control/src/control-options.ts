@@ -2,6 +2,7 @@ import type { EventAppender } from '#libs/audit-log';
 import type { FactsSnapshot } from '#libs/catalog';
 import type { PrincipalsSnapshot } from '#libs/identity';
 import type { HealthRegistry, InProcessSnapshotSource, Logger } from '#libs/platform';
+import type { VaultKeeper } from '#libs/vault';
 import type { CreditTerms } from './credits/credit-terms.js';
 
 export interface ControlOptions {
@@ -17,6 +18,8 @@ export interface ControlOptions {
   readonly facts: InProcessSnapshotSource<FactsSnapshot>;
   /** Default: a fee of 5.5 %, at least USD 0.80; USD 100 a day by single persons. */
   readonly creditTerms?: CreditTerms;
+  /** The content vault; absent: the deployment has none, and nothing is ever kept. Closed with the module. */
+  readonly vault?: VaultKeeper;
   readonly internalToken: string;
   readonly logger: Logger;
   readonly health?: HealthRegistry;

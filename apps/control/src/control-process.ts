@@ -14,6 +14,7 @@ import {
   type HttpApp,
   type Lifecycle,
 } from '#libs/platform';
+import { readVaultKey, VaultKeeper } from '#libs/vault';
 import { ensureBootstrapKeys } from './bootstrap-file.js';
 import type { ControlOptions } from './control-options.js';
 import { ControlPlane } from './control-plane.js';
@@ -52,6 +53,7 @@ export async function startControl(config: ControlConfig, lifecycle: Lifecycle):
       principals: new InProcessSnapshotSource<PrincipalsSnapshot>(),
       facts: new InProcessSnapshotSource<FactsSnapshot>(),
       creditTerms: creditTermsOf(config),
+      ...vaultOf(config),
       internalToken: config.CUSTOS_INTERNAL_TOKEN,
       logger,
       health,
@@ -69,6 +71,13 @@ export async function startControl(config: ControlConfig, lifecycle: Lifecycle):
   keysAreWritten = true;
   logger.info('control.listening', { url: http.url });
   return http;
+}
+
+function vaultOf(config: ControlConfig): Pick<ControlOptions, 'vault'> {
+  const { CUSTOS_VAULT_DATABASE_URL: url, CUSTOS_VAULT_MIGRATION_DATABASE_URL: migrationUrl } =
+    config;
+  if (url === undefined) return {};
+  return { vault: new VaultKeeper({ url, migrationUrl, key: readVaultKey(config) }) };
 }
 
 async function openWriter(config: ControlConfig, lifecycle: Lifecycle): Promise<AuditWriter> {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { furtherLedgers, logVariables } from '#libs/audit-log';
 import { LOG_LEVELS, parseConfig, variable, type Environment } from '#libs/platform';
+import { demandVaultKey, vaultVariables } from '#libs/vault';
 import { creditVariables } from './credits/credit-terms.js';
 
 const database = () => variable.url('postgres', 'postgresql');
@@ -9,6 +10,9 @@ const database = () => variable.url('postgres', 'postgresql');
 const schema = z.object({
   ...logVariables,
   ...creditVariables,
+  ...vaultVariables,
+  /** The owner's role in the vault, for migrations only; the app's where absent. */
+  CUSTOS_VAULT_MIGRATION_DATABASE_URL: database().optional(),
   /** Ledgers beside the main one, as the ingress names them: what concerns their books is written there. */
   CUSTOS_LEDGERS: furtherLedgers,
   /** Loopback: keys travel here, and TLS is the business of whoever puts a proxy before it. */
@@ -28,6 +32,6 @@ export type ControlConfig = z.output<typeof schema>;
 
 /** Throws ConfigError with every fault. */
 export const readControlConfig = (environment: Environment): ControlConfig =>
-  parseConfig(schema, environment);
+  parseConfig(schema.superRefine(demandVaultKey), environment);
 
 export const controlConfig = (): ControlConfig => readControlConfig(process.env);

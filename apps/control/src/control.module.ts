@@ -21,11 +21,17 @@ import { CreditsController } from './credits/credits.controller.js';
 import { PurchasesController } from './credits/purchases.controller.js';
 import { DecideHandler } from './dual-control/decide.js';
 import { ProposeHandler } from './dual-control/propose.js';
+import { ErasuresController } from './erasures/erasures.controller.js';
 import { FactsController } from './facts/facts.controller.js';
 import { HoldsController } from './holds/holds.controller.js';
 import { AdminGuard, ApproverGuard, ControlInternalGuard, EitherGuard } from './guards.js';
 import { Outbox } from './outbox.js';
 import { SnapshotsController } from './snapshots.controller.js';
+import { ContentReadingsController } from './vault/content-readings.controller.js';
+import { ContentVault } from './vault/content-vault.js';
+import { ContentVaultController } from './vault/content-vault.controller.js';
+import { SetContentVaultHandler } from './vault/set-content-vault.js';
+import { VaultTender } from './vault/vault-tender.js';
 
 /** Changes are rare: a few connections serve requests and the relay. */
 const POOL_SIZE = 4;
@@ -43,8 +49,11 @@ export class ControlModule {
         WorkspacesController,
         KeysController,
         BudgetsController,
+        ContentReadingsController,
+        ContentVaultController,
         CorrectionsController,
         CreditsController,
+        ErasuresController,
         FactsController,
         HoldsController,
         PurchasesController,
@@ -60,6 +69,8 @@ export class ControlModule {
         ControlInternalGuard,
         ControlPlane,
         Outbox,
+        ContentVault,
+        VaultTender,
         BuyCreditHandler,
         CreateApiKeyHandler,
         CreateOrganisationHandler,
@@ -67,6 +78,7 @@ export class ControlModule {
         DecideHandler,
         DisableApiKeyHandler,
         ProposeHandler,
+        SetContentVaultHandler,
         SetLimitHandler,
       ],
       exports: [ControlPlane],

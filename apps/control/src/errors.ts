@@ -2,12 +2,54 @@ import type { ErrorTable } from '#libs/platform';
 
 /** Closed set of this app's error codes. */
 export type ControlErrorCode =
-  'not_found' | 'unknown_ledger' | 'conflict' | 'changes_pending' | 'data_directory_unwritable';
+  | 'not_found'
+  | 'unknown_ledger'
+  | 'content_not_kept'
+  | 'conflict'
+  | 'vault_not_configured'
+  | 'legal_hold'
+  | 'content_erased'
+  | 'content_damaged'
+  | 'vault_unavailable'
+  | 'content_not_recorded'
+  | 'changes_pending'
+  | 'data_directory_unwritable';
 
 export const CONTROL_ERRORS = {
   not_found: { status: 404, meaning: 'No such organisation, workspace or key.' },
   unknown_ledger: { status: 404, meaning: 'This deployment has no ledger of that id.' },
   conflict: { status: 409, meaning: 'The id is taken, or the change contradicts what is there.' },
+  content_not_kept: {
+    status: 404,
+    meaning: 'Nothing is kept in the content vault of this generation, or of this subject.',
+  },
+  vault_not_configured: {
+    status: 409,
+    meaning: 'This deployment has no content vault: nothing is ever kept.',
+  },
+  legal_hold: {
+    status: 409,
+    meaning: 'A legal hold keeps what was to be erased; `holdId` names it.',
+  },
+  content_erased: {
+    status: 410,
+    meaning: 'It was in the content vault, and its key was destroyed by an erasure.',
+  },
+  content_damaged: {
+    status: 500,
+    meaning:
+      'What the content vault holds is not what was sealed: compare its digest with the log.',
+  },
+  vault_unavailable: {
+    status: 503,
+    meaning: 'The content vault does not answer; nothing was read or destroyed.',
+    retryAfterSeconds: 2,
+  },
+  content_not_recorded: {
+    status: 503,
+    meaning: 'The record that says it is kept is not in the log yet; nobody reads it before.',
+    retryAfterSeconds: 60,
+  },
   changes_pending: {
     status: 503,
     meaning: 'Earlier changes wait for the audit log; nothing was changed.',

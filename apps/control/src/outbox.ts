@@ -1,8 +1,9 @@
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { MAIN_LEDGER, Outbox as RecordedOutbox } from '#libs/audit-log';
+import { MAIN_LEDGER, Outbox as RecordedOutbox, type Decide, type Decided } from '#libs/audit-log';
 import type { FactsSnapshot } from '#libs/catalog';
 import type { PrincipalsSnapshot } from '#libs/identity';
+import { DomainError } from '#libs/kernel';
 import { describeError, type InProcessSnapshotSource } from '#libs/platform';
 import { applyChange } from './apply-change.js';
 import { recordOf, type Change } from './changes.js';
@@ -31,7 +32,7 @@ export class Outbox
       database,
       table: 'control.outbox',
       writerFor: ({ change }) => {
-        const ledgerId = ('ledgerId' in change ? change.ledgerId : undefined) ?? MAIN_LEDGER;
+        const ledgerId = ledgerOf(change);
         const itsOwn = ledgerId === MAIN_LEDGER ? writer : writersOf?.get(ledgerId);
         if (itsOwn === undefined) throw new Error(`ledger ${ledgerId} is not within reach`);
         return itsOwn;
@@ -56,6 +57,19 @@ export class Outbox
     return ledgerId === MAIN_LEDGER || this.control.writersOf?.has(ledgerId) === true;
   }
 
+  /**
+   * As of every outbox. Throws `unknown_ledger` before anything is kept: a change that can be recorded nowhere would hold up
+   * all that come after it.
+   */
+  override decide(actor: string, decide: Decide<Change>): Promise<Decided> {
+    return super.decide(actor, async (manager) => {
+      const changes = await decide(manager);
+      if (!changes.every((change) => this.reaches(ledgerOf(change))))
+        throw new DomainError('unknown_ledger', 'There is no such ledger.');
+      return changes;
+    });
+  }
+
   async onModuleInit(): Promise<void> {
     await this.database.transaction(keepEarlierVersions);
     await this.start();
@@ -67,6 +81,9 @@ export class Outbox
     await this.database.destroy();
   }
 }
+
+const ledgerOf = (change: Change): string =>
+  ('ledgerId' in change ? change.ledgerId : undefined) ?? MAIN_LEDGER;
 
 function publishNew<T extends { readonly version: string }>(
   source: InProcessSnapshotSource<T>,

@@ -11,12 +11,13 @@ export async function readPrincipals(manager: EntityManager): Promise<Principals
   const keys = await manager.find(ApiKeyEntity);
   return principalsSnapshot({
     organisations: organisations.map(
-      ({ id, limitPicoUsd, limitReset, prepaid, ledgerId, ...row }) => ({
+      ({ id, limitPicoUsd, limitReset, prepaid, ledgerId, contentVault, ...row }) => ({
         ...row,
         id: organisationId(id),
         ...(ledgerId === MAIN_LEDGER ? {} : { ledgerId }),
         ...limited(limitPicoUsd, limitReset),
         ...(prepaid ? { prepaid } : {}),
+        ...(contentVault === null ? {} : { contentVault }),
       }),
     ),
     workspaces: workspaces.map(({ id, organisationId: of, limitPicoUsd, limitReset, ...row }) => ({

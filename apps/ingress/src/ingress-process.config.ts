@@ -2,12 +2,14 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { furtherLedgers, logVariables } from '#libs/audit-log';
 import { LOG_LEVELS, packageRoot, parseConfig, variable, type Environment } from '#libs/platform';
+import { demandVaultKey, vaultVariables } from '#libs/vault';
 import { ingressVariables, refuseInProduction } from './ingress.config.js';
 
 /** Settings of the data plane as a process of its own. */
 const schema = z.object({
   ...ingressVariables,
   ...logVariables,
+  ...vaultVariables,
   HOST: z.string().default('127.0.0.1'),
   PORT: variable.port().default(8080),
   CUSTOS_METRICS_PORT: variable.port().default(9464),
@@ -46,6 +48,7 @@ export type IngressConfig = z.output<typeof schema> & { readonly environment: En
 export const ingressConfig = (): IngressConfig => ({
   ...parseConfig(
     schema.superRefine(refuseInProduction).superRefine((settings, issues) => {
+      demandVaultKey(settings, issues);
       if (settings.CUSTOS_PROFILE !== 'production' || settings.CUSTOS_POLICY_PUBLIC_KEY) return;
       issues.addIssue({
         code: 'custom',

@@ -15,6 +15,7 @@ import {
 } from '#libs/platform';
 import { PolicyReader } from '#libs/policy';
 import { decodeRouteTable } from '#libs/routing';
+import { ContentStore, readVaultKey } from '#libs/vault';
 import { HTTP_ERRORS } from './http-errors.js';
 import { Ingress } from './ingress.js';
 import type { IngressConfig } from './ingress-process.config.js';
@@ -94,6 +95,8 @@ export async function startIngress(config: IngressConfig, lifecycle: Lifecycle):
     'principals',
     (json) => new PrincipalDirectory(decodePrincipals(json)),
   );
+  const clock = new SystemClock();
+  const vaultUrl = config.CUSTOS_VAULT_DATABASE_URL;
   const ingress = new Ingress({
     settings: config,
     catalog,
@@ -108,7 +111,10 @@ export async function startIngress(config: IngressConfig, lifecycle: Lifecycle):
       ...providerCredentials(config.environment, catalog.providers.values()),
     },
     ledgers,
-    clock: new SystemClock(),
+    clock,
+    ...(vaultUrl !== undefined && {
+      vault: new ContentStore({ url: vaultUrl, key: readVaultKey(config), clock }),
+    }),
     logger,
     telemetry,
     health,

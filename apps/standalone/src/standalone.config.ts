@@ -2,11 +2,15 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { logVariables, MAIN_LEDGER } from '#libs/audit-log';
 import { LOG_LEVELS, packageRoot, parseConfig, variable } from '#libs/platform';
+import { vaultVariables } from '#libs/vault';
 import { creditVariables } from '../../control/src/credits/credit-terms.js';
 import { ingressVariables, refuseInProduction } from '../../ingress/src/ingress.config.js';
 import { ledgerVariables } from '../../ledger/src/ledger.config.js';
 
 const ROOT = packageRoot(import.meta.dirname);
+
+/** In place of a URL: the vault in the product's own database, for a trial. Whoever backs that up keeps its keys. */
+export const IN_OUR_DATABASE = 'embedded';
 
 const schema = z.object({
   ...ingressVariables,
@@ -20,6 +24,13 @@ const schema = z.object({
   CUSTOS_DATABASE_URL: variable.url('postgres', 'postgresql').optional(),
   CUSTOS_MIGRATION_DATABASE_URL: variable.url('postgres', 'postgresql').optional(),
   CUSTOS_AUDIT_DATABASE_URL: variable.url('postgres', 'postgresql').optional(),
+  ...vaultVariables,
+  CUSTOS_VAULT_DATABASE_URL: z
+    .union([z.literal(IN_OUR_DATABASE), variable.url('postgres', 'postgresql')], {
+      error: () => `expected ${IN_OUR_DATABASE}, or a URL that starts with postgres://`,
+    })
+    .optional(),
+  CUSTOS_VAULT_MIGRATION_DATABASE_URL: variable.url('postgres', 'postgresql').optional(),
   CUSTOS_POLICY_DIR: z.string().default(join(ROOT, 'policies')),
   CUSTOS_CATALOG: z.string().default(join(ROOT, 'libs', 'catalog', 'data')),
   CUSTOS_LOG_LEVEL: z.enum(LOG_LEVELS).default('warn'),

@@ -44,6 +44,7 @@ import {
 } from '../../policy/src/policy.module.js';
 import { RoutingService } from '../../routing/src/routing.service.js';
 import { writeFirstKeys, type Running } from './announce.js';
+import { openVault } from './content-vault.js';
 import { openDatabases } from './databases.js';
 import { digestKey } from './local-secrets.js';
 import { openSimulator } from './simulation.js';
@@ -143,6 +144,7 @@ export async function startStandalone(
   health.registerNote('log', () => ledger.publicationFault());
 
   const simulator = await openSimulator(config, lifecycle);
+  const vault = await openVault(config, databases, clock, logger);
   const ingress = new Ingress({
     settings: config,
     catalog,
@@ -166,6 +168,7 @@ export async function startStandalone(
     report: (outcome) => void routing.reportOutcomes([outcome]),
     reportMismatch: (found) => policy.foundMismatch(found, 'system:ingress'),
     digestKey: await digestKey(config.CUSTOS_DATA_DIR),
+    ...(vault && { vault: vault.store }),
     onFatal: fatal,
   });
   await ingress.start();
@@ -203,6 +206,7 @@ export async function startStandalone(
       principals,
       facts: customerFacts,
       creditTerms: creditTermsOf(config),
+      ...(vault && { vault: vault.keeper }),
       internalToken,
       logger,
       health,

@@ -4,6 +4,8 @@ import { CORRECTIONS } from '../corrections/correction-procedure.js';
 import { CREDITS } from '../credits/credit-procedure.js';
 import { FACTS } from '../facts/fact-procedure.js';
 import { HOLDS } from '../holds/hold-procedure.js';
+import { erasures } from '../erasures/erasure-procedure.js';
+import { READINGS } from '../vault/reading-procedure.js';
 import type { AnyProcedure } from './decide.js';
 import { stepFor } from './procedure.js';
 
@@ -40,6 +42,8 @@ describe.each<readonly [string, AnyProcedure, readonly string[], readonly string
   ['a fact', FACTS, ['proposed', 'revoked'], ['in-force', 'suspended']],
   ['credit', CREDITS, ['proposed', 'withdrawn'], ['bought']],
   ['a correction', CORRECTIONS, ['proposed', 'withdrawn'], ['approved']],
+  ['an erasure', erasures(async () => undefined), ['proposed', 'withdrawn'], ['approved']],
+  ['a reading of content', READINGS, ['proposed', 'withdrawn'], ['approved']],
   ['a legal hold', HOLDS, ['proposed', 'withdrawn'], ['in-force', 'lifting', 'lifted']],
 ])('%s', (_, procedure, alone, together) => {
   it('takes no effect by one person, whatever that person decides in whatever order', () => {

@@ -2,6 +2,12 @@ import { Column, Entity, PrimaryColumn } from 'typeorm';
 import type { LimitReset } from '#libs/kernel';
 import { amountTransformer } from './amount.transformer.js';
 
+/** How long what comes is kept, and whether to be refused rather than not kept. */
+export interface KeepsContent {
+  readonly keepDays: number;
+  readonly required?: true;
+}
+
 @Entity({ schema: 'control', name: 'organisation' })
 export class OrganisationEntity {
   @PrimaryColumn({ type: 'text' })
@@ -36,4 +42,8 @@ export class OrganisationEntity {
   /** What it has bought in advance is its limit, beside the one above. */
   @Column({ type: 'boolean' })
   prepaid!: boolean;
+
+  /** Null = nothing of what it sends or is sent is kept. */
+  @Column({ type: 'jsonb', name: 'content_vault', nullable: true })
+  contentVault!: KeepsContent | null;
 }

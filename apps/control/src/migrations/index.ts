@@ -6,6 +6,7 @@ import { LimitResets1763720200004 } from './1763720200004-limit-resets.js';
 import { OrganisationLedger1763720200005 } from './1763720200005-organisation-ledger.js';
 import { Money1763720200006 } from './1763720200006-money.js';
 import { LegalHolds1763720200007 } from './1763720200007-legal-holds.js';
+import { ContentVault1763800001000 } from './1763800001000-content-vault.js';
 import { CreditByTwo1763800004000 } from './1763800004000-credit-by-two.js';
 
 /** In order. For `runMigrations` with `schema: 'control'`. */
@@ -17,5 +18,6 @@ export const controlMigrations: readonly (new () => MigrationInterface)[] = [
   OrganisationLedger1763720200005,
   Money1763720200006,
   LegalHolds1763720200007,
+  ContentVault1763800001000,
   CreditByTwo1763800004000,
 ];

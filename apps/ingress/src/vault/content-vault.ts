@@ -208,12 +208,12 @@ export class ContentVault implements CaptureHost {
     return kept === 'erased' ? 'erased' : 'vault_unavailable';
   }
 
-  #seal(job: Job, subjectKeyId: string, dataKey: Buffer): Promise<readonly SealedItem[]> {
+  async #seal(job: Job, subjectKeyId: string, dataKey: Buffer): Promise<readonly SealedItem[]> {
     const { id: generationId, principal } = job.of;
     const names = { organisationId: principal.organisation.id, generationId, subjectKeyId };
-    const request = sealItem(dataKey, { ...names, part: 'request' }, [job.request]);
-    if (job.tooLarge) return Promise.all([request]);
-    return Promise.all([request, sealItem(dataKey, { ...names, part: 'response' }, job.response)]);
+    const request = await sealItem(dataKey, { ...names, part: 'request' }, [job.request]);
+    if (job.tooLarge) return [request];
+    return [request, await sealItem(dataKey, { ...names, part: 'response' }, job.response)];
   }
 
   #say(
