@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { setImmediate as breathe } from 'node:timers/promises';
 import { decodeEvent, type DecodeResult, type LogRecord } from '#libs/audit-events';
 import { leafHash } from '#libs/transparency';
@@ -17,7 +17,7 @@ const DECODED_AT_ONCE = 32;
 /** Total: an unreadable record is still a leaf. */
 export const decodeRecord = (record: LogRecord): DecodedRecord => ({
   ...record,
-  sha256: createHash('sha256').update(record.value).digest('hex'),
+  sha256: hash('sha256', record.value, 'hex'),
   leafHash: leafHash(record.value),
   read: decodeEvent(record.value),
 });
