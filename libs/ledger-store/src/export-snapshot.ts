@@ -19,8 +19,7 @@ const IDLE_TIMEOUT_MS = 5 * 60_000;
 const ROWS_PER_FETCH = 500;
 
 /** SQL: of a stored price book `b`, whether generations that cite it are still to be settled. */
-const OWED = `exists (select from ledger.generation g
-  where g.price_book = b.version and g.closed_at is not null and g.rated_at is null)`;
+const OWED = `exists (select from ledger.unrated_generation u where u.price_book = b.version)`;
 
 export interface AccountBalance {
   readonly account: string;

@@ -95,9 +95,8 @@ export class InvoiceQueries {
   /** True while something that is to be posted into the month, or one before, waits for its price book. */
   async awaitsPrices(month: string): Promise<boolean> {
     const { rows } = await this.pool.query<{ waits: boolean }>(
-      `select exists (select from ledger.generation
-         where price_book is not null and closed_at is not null and rated_at is null
-           and (closed_at < $1 or (status = 'recovered' and received_at < $1))
+      `select exists (select from ledger.unrated_generation join ledger.generation using (id)
+         where (closed_at < $1 or (status = 'recovered' and received_at < $1))
            and coalesce(state->'close'->>'openFrom', '') <= $2) as waits`,
       [`${monthAfter(month)}-01T00:00:00.000Z`, month],
     );

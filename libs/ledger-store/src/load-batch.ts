@@ -8,7 +8,7 @@ import {
 } from '#libs/ledger';
 import type { LoadedBooks } from './books-work.js';
 import type { DecodedRecord } from './decode-records.js';
-import type { GenerationWork, LeaseRow, WriterRow } from './rows.js';
+import { isOpen, isUnrated, type GenerationWork, type LeaseRow, type WriterRow } from './rows.js';
 
 /** What a batch must know before it is folded: one query per table. */
 export async function loadWriters(
@@ -191,15 +191,21 @@ export interface GenerationRow {
   readonly last_byte_at: Date | null;
 }
 
-export const workOf = (row: GenerationRow): GenerationWork => ({
-  state: datedClose(row.state ?? unseen(row.id), row.closed_at),
-  settled: row.settled ?? undefined,
-  opened: undefined,
-  refused: undefined,
-  leaves: [],
-  closedAt: row.closed_at?.toISOString() ?? null,
-  lastByteAt: row.last_byte_at?.toISOString() ?? null,
-});
+export function workOf(row: GenerationRow): GenerationWork {
+  const known = {
+    state: datedClose(row.state ?? unseen(row.id), row.closed_at),
+    settled: row.settled ?? undefined,
+    closedAt: row.closed_at?.toISOString() ?? null,
+  };
+  return {
+    ...known,
+    opened: undefined,
+    refused: undefined,
+    leaves: [],
+    lastByteAt: row.last_byte_at?.toISOString() ?? null,
+    before: { open: isOpen(known), unrated: isUnrated(known) },
+  };
+}
 
 /** States written before a close bore its own time: the row has it. */
 const datedClose = (state: GenerationState, closedAt: Date | null): GenerationState =>

@@ -15,10 +15,12 @@ import {
 } from './load-batch.js';
 import { extend, insertEntries, insertSubtrees, lockTree, moveTree } from './seal-leaves.js';
 import type { SettleContext } from './settle-work.js';
-import { writeBatch, type AccountIds } from './write-batch.js';
+import { writeBatch, type Learnt } from './write-batch.js';
 
 /** Leaf partitions are made this many leaves ahead, so that no batch ever meets a missing one. */
 const LEAVES_AHEAD = 1_000_000n;
+/** Names of balances kept in memory, some 100 bytes each: a day of 25,000 keys. */
+const KNOWN_BALANCES_MAX = 100_000;
 
 export interface Applied {
   /** Records that were new behind the fence; the rest had been applied before. */
@@ -32,7 +34,7 @@ export interface Applied {
 
 /** What the posting transaction keeps in memory between batches: only facts that never change. */
 export class PostingTransaction {
-  readonly #accounts: AccountIds = new Map();
+  readonly #known = { accounts: new Map<string, number>(), balances: new Set<string>() };
   #partitionedTo = 0n;
 
   constructor(
@@ -69,14 +71,14 @@ export class PostingTransaction {
       for (const record of decoded)
         batch.take(sources.get(placeOf(record.topic, record.partition))!, record);
       await this.#ensurePartitions(batch.size);
-      const accounts = await writeBatch(this.client, batch, this.#accounts);
+      const learnt = await writeBatch(this.client, batch, this.#known);
       // Every record taken is the next leaf.
       const entries = batch.leaves.map(({ index }, i) => ({ index, value: decoded[i]!.value }));
       await insertEntries(this.client, entries);
       await insertSubtrees(this.client, extend(tree, batch.leaves));
       await moveTree(this.client, size, tree);
       await moveFences(this.client, ends);
-      return { ...summary(batch, decoded.length), accounts };
+      return { ...summary(batch, decoded.length), learnt };
     });
   }
 
@@ -84,7 +86,8 @@ export class PostingTransaction {
   async settleLate(priceBook: string, max: number): Promise<number> {
     const applied = await this.#inTransaction(async (settling) => {
       const { rows } = await this.client.query<GenerationRow>(
-        `${SELECT_GENERATION} where price_book = $1 and closed_at is not null and rated_at is null limit $2 for update`,
+        `${SELECT_GENERATION} where id in (
+           select u.id from ledger.unrated_generation u where u.price_book = $1 order by u.id limit $2) for update`,
         [priceBook, max],
       );
       await settling.loadPrices(new Set([priceBook]));
@@ -100,31 +103,37 @@ export class PostingTransaction {
         settling,
       );
       for (const row of rows) batch.settleLate(workOf(row));
-      const accounts = await writeBatch(this.client, batch, this.#accounts);
+      const learnt = await writeBatch(this.client, batch, this.#known);
       await this.client.query(
         `update ledger.quarantine set resolved_at = clock_timestamp()
          where code = 'price_book_unknown' and generation_id = any($1::text[]) and resolved_at is null`,
         [rows.filter((r) => batch.generations.get(r.id)?.settled !== undefined).map((r) => r.id)],
       );
-      return { ...summary(batch, rows.length), accounts };
+      return { ...summary(batch, rows.length), learnt };
     });
     return applied.records;
   }
 
   async #inTransaction(
-    work: (settling: SettleContext) => Promise<Applied & { readonly accounts: AccountIds }>,
+    work: (settling: SettleContext) => Promise<Applied & { readonly learnt: Learnt }>,
   ): Promise<Applied> {
     await this.client.query('begin');
     try {
-      const { accounts, ...applied } = await work(this.context());
+      const { learnt, ...applied } = await work(this.context());
       await this.client.query('commit');
-      for (const [name, id] of accounts) this.#accounts.set(name, id);
+      this.#learn(learnt);
       return applied;
     } catch (error) {
       // A broken connection has rolled back already; its own error says more than the rollback's.
       await this.client.query('rollback').catch(() => undefined);
       throw error;
     }
+  }
+
+  #learn({ accounts, balances }: Learnt): void {
+    for (const [name, id] of accounts) this.#known.accounts.set(name, id);
+    if (this.#known.balances.size > KNOWN_BALANCES_MAX) this.#known.balances.clear();
+    for (const name of balances) this.#known.balances.add(name);
   }
 
   async #ensurePartitions(size: bigint): Promise<void> {
@@ -137,13 +146,13 @@ export class PostingTransaction {
   }
 }
 
-const NOTHING: Applied & { readonly accounts: AccountIds } = {
+const NOTHING: Applied & { readonly learnt: Learnt } = {
   records: 0,
   leaves: 0n,
   journals: 0,
   lastByteAtMs: [],
   quarantined: [],
-  accounts: new Map(),
+  learnt: { accounts: new Map(), balances: [] },
 };
 
 function summary(batch: BatchFold, records: number): Applied {

@@ -27,8 +27,7 @@ export class PriceBooks {
   async owed(): Promise<readonly string[]> {
     const { rows } = await this.pool.query<{ version: string }>(
       `select b.version from ledger.price_book b where exists (
-         select from ledger.generation g
-         where g.price_book = b.version and g.closed_at is not null and g.rated_at is null)`,
+         select from ledger.unrated_generation u where u.price_book = b.version)`,
     );
     return rows.map((r) => r.version);
   }

@@ -48,7 +48,21 @@ export interface GenerationWork {
   /** Times of the close in force, once one was read in this batch or loaded. */
   closedAt: string | null;
   lastByteAt: string | null;
+  /** What the tables say of it; absent where they have no row yet. */
+  readonly before?: { readonly open: boolean; readonly unrated: boolean };
 }
+
+/** Opened and not ended: the sweeper closes it when its writer is gone. */
+export const isOpen = ({ state }: Pick<GenerationWork, 'state'>): boolean =>
+  state.status === 'open' && state.opening !== undefined;
+
+/** Ended and opened, but its price book is not here. */
+export const isUnrated = ({
+  state,
+  settled,
+  closedAt,
+}: Pick<GenerationWork, 'state' | 'settled' | 'closedAt'>): boolean =>
+  closedAt !== null && state.opening !== undefined && settled === undefined;
 
 export interface LeaseRow {
   readonly leaseId: string;

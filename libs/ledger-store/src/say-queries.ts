@@ -36,9 +36,8 @@ export class SayQueries {
    */
   async unratedBefore(time: Date): Promise<boolean> {
     const { rows } = await this.pool.query<{ waits: boolean }>(
-      `select exists (select from ledger.generation
-         where price_book is not null and closed_at is not null and rated_at is null
-           and (closed_at < $1 or (status = 'recovered' and received_at < $1))) as waits`,
+      `select exists (select from ledger.unrated_generation join ledger.generation using (id)
+         where (closed_at < $1 or (status = 'recovered' and received_at < $1))) as waits`,
       [time],
     );
     return rows[0]?.waits ?? false;

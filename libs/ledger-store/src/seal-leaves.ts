@@ -1,6 +1,8 @@
 import type { ClientBase } from 'pg';
 import { DomainError } from '#libs/kernel';
 import { CompactRange, MAX_ENTRY_BYTES } from '#libs/transparency';
+import type { Column } from './binary-columns.js';
+import { copyRows } from './copy-in.js';
 import type { LedgerStoreErrorCode } from './errors.js';
 
 /** Binary levels in one level of tiles: 2^8 = 256. */
@@ -49,10 +51,12 @@ export function extend(tree: CompactRange, leaves: readonly { hash: Buffer }[]):
   return complete;
 }
 
-/**
- * Keeps the exact bytes of leaves. They are sent as one binary parameter that is cut at the server: it costs nothing to
- * encode, an array of bytea costs hex of everything.
- */
+const ENTRY: readonly Column<Entry>[] = [
+  { name: 'leaf_index', type: 'int8', of: (e) => e.index },
+  { name: 'bytes', type: 'bytea', of: (e) => e.value },
+];
+
+/** Keeps the exact bytes of leaves; where `some` may be there already, those stay as they are. */
 export async function insertEntries(
   client: ClientBase,
   entries: readonly Entry[],
@@ -66,15 +70,15 @@ export async function insertEntries(
       `a record has more than the ${MAX_ENTRY_BYTES} bytes of a leaf`,
       { leaf: large.index.toString(), bytes: large.value.length },
     );
-  let end = 0;
+  if (known === 'none') return copyRows(client, 'ledger.entry', ENTRY, entries);
   const lengths = entries.map(({ value }) => value.length);
+  let end = 0;
   const starts = lengths.map((length) => (end += length) - length + 1);
   await client.query({
-    name: `ledger.insert_entries_${known}`,
+    name: 'ledger.insert_entries_some',
     text: `insert into ledger.entry (leaf_index, bytes)
       select leaf, substring($4::bytea from at for length)
-      from unnest($1::bigint[], $2::integer[], $3::integer[]) as cut(leaf, at, length)
-      ${known === 'some' ? 'on conflict do nothing' : ''}`,
+      from unnest($1::bigint[], $2::integer[], $3::integer[]) as cut(leaf, at, length) on conflict do nothing`,
     values: [
       entries.map(({ index }) => index.toString()),
       starts,

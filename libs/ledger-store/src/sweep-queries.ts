@@ -73,11 +73,11 @@ export class SweepQueries {
           from unnest(g.leaves) as x(leaf_index)
           join ledger.leaf l on l.leaf_index = x.leaf_index join ledger.entry e on e.leaf_index = x.leaf_index
           where l.effect = 'opened' limit 1) as estimate
-       from ledger.generation g
-       where g.status = 'open' and (g.writer = any($1::text[]) or exists (
+       from ledger.open_generation o join ledger.generation g using (id)
+       where o.writer = any($1::text[]) or exists (
          select from ledger.writer_high_water w
-         where w.writer = g.writer and (w.stopped or w.retired)))
-       order by g.id limit $2`,
+         where w.writer = o.writer and (w.stopped or w.retired))
+       order by o.id limit $2`,
       [writers, max],
     );
     return rows.map((r) => ({

@@ -1,22 +1,31 @@
 import type { ClientBase } from 'pg';
+import { LIFETIME } from '#libs/kernel';
 import type { BatchFold } from './batch-fold.js';
+import { arraysOf, type Column } from './binary-columns.js';
+import { copyRows } from './copy-in.js';
 import type { LimitsWork } from './limits-work.js';
+import type { BalanceDelta, HoldRow, LeaseRow } from './rows.js';
 
-/** Writes what a batch changed of holds, leases and balances, the balances last and in one fixed order. */
+/**
+ * Writes what a batch changed of holds, leases and balances, the balances last. `known`: balances that are there, which none
+ * ever leaves. Returns the names of those that are there now as well.
+ */
 export async function writeLimits(
   client: ClientBase,
   { limits, writers, books }: BatchFold,
-): Promise<void> {
+  known: ReadonlySet<string>,
+): Promise<readonly string[]> {
   for (const { organisationId, amount } of books.credits) limits.buy(organisationId, amount);
   const ended = [...writers.values()].filter((w) => w.dirty && hasEnded(w)).map((w) => w.writer);
   // Before any balance is locked: whoever asks for a lease takes the writer's lock first, too.
   await lockOutQuestions(client, [...ended, ...limits.unknownReturns.values()]);
-  await insertHolds(client, limits);
+  await copyRows(client, 'ledger.hold', HOLD, [...limits.placed.values()].flat());
   await endHolds(client, limits);
   await updateLeases(client, limits);
   await returnUnknown(client, limits);
   await returnOfEnded(client, limits, ended);
-  await updateBalances(client, limits);
+  await updateBalances(client, limits, known);
+  return limits.deltas.map(nameOf).filter((name) => !known.has(name));
 }
 
 /** From here to the end of the transaction no lease is granted to these writers; those granted before can be seen. */
@@ -29,24 +38,20 @@ async function lockOutQuestions(client: ClientBase, writers: readonly string[]):
   );
 }
 
-async function insertHolds(client: ClientBase, { placed }: LimitsWork): Promise<void> {
-  const born = [...placed.values()].flat();
-  if (born.length === 0) return;
-  await client.query({
-    name: 'ledger.insert_holds',
-    text: `insert into ledger.hold (generation_id, scope, scope_id, lease_id, period, amount, state)
-      select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::numeric[], $7::text[])`,
-    values: [
-      born.map((h) => h.generationId),
-      born.map((h) => h.scope),
-      born.map((h) => h.scopeId),
-      born.map((h) => h.leaseId),
-      born.map((h) => h.period),
-      born.map((h) => h.amount.toString()),
-      born.map((h) => h.state),
-    ],
-  });
-}
+const HOLD: readonly Column<HoldRow>[] = [
+  { name: 'generation_id', type: 'text', of: (h) => h.generationId },
+  { name: 'scope', type: 'text', of: (h) => h.scope },
+  { name: 'scope_id', type: 'text', of: (h) => h.scopeId },
+  { name: 'lease_id', type: 'text', of: (h) => h.leaseId },
+  { name: 'period', type: 'text', of: (h) => h.period },
+  { name: 'amount', type: 'numeric', of: (h) => h.amount },
+  { name: 'state', type: 'text', of: (h) => h.state },
+];
+
+const END: readonly Column<readonly [string, string]>[] = [
+  { name: 'generation_id', type: 'text', of: ([id]) => id },
+  { name: 'state', type: 'text', of: ([, state]) => state },
+];
 
 async function endHolds(client: ClientBase, { ended }: LimitsWork): Promise<void> {
   if (ended.size === 0) return;
@@ -55,9 +60,15 @@ async function endHolds(client: ClientBase, { ended }: LimitsWork): Promise<void
     text: `update ledger.hold h set state = e.state
       from unnest($1::text[], $2::text[]) as e(generation_id, state)
       where h.generation_id = e.generation_id and h.state = 'held'`,
-    values: [[...ended.keys()], [...ended.values()]],
+    values: arraysOf(END, [...ended]),
   });
 }
+
+const LEASE: readonly Column<LeaseRow>[] = [
+  { name: 'lease_id', type: 'text', of: (l) => l.leaseId },
+  { name: 'allotted', type: 'numeric', of: (l) => l.allotted },
+  { name: 'state', type: 'text', of: (l) => (l.open ? 'open' : 'returned') },
+];
 
 async function updateLeases(client: ClientBase, limits: LimitsWork): Promise<void> {
   const leases = [...limits.leases.values()].filter((l) => l.dirty);
@@ -67,46 +78,64 @@ async function updateLeases(client: ClientBase, limits: LimitsWork): Promise<voi
     text: `update ledger.lease l set allotted = u.allotted, state = u.state
       from unnest($1::text[], $2::numeric[], $3::text[]) as u(lease_id, allotted, state)
       where l.lease_id = u.lease_id`,
-    values: [
-      leases.map((l) => l.leaseId),
-      leases.map((l) => l.allotted.toString()),
-      leases.map((l) => (l.open ? 'open' : 'returned')),
-    ],
+    values: arraysOf(LEASE, leases),
   });
 }
 
-async function updateBalances(client: ClientBase, { deltas }: LimitsWork): Promise<void> {
+const nameOf = (d: BalanceDelta): string => `${d.scope}:${d.scopeId}:${d.period}`;
+
+const SCOPE: readonly Column<BalanceDelta>[] = [
+  { name: 'scope', type: 'text', of: (d) => d.scope },
+  { name: 'scope_id', type: 'text', of: (d) => d.scopeId },
+  { name: 'period', type: 'text', of: (d) => d.period },
+];
+const CHANGE: readonly Column<BalanceDelta>[] = [
+  ...SCOPE,
+  { name: 'posted', type: 'numeric', of: (d) => d.posted },
+  { name: 'held', type: 'numeric', of: (d) => d.held },
+  { name: 'leased', type: 'numeric', of: (d) => d.leased },
+];
+
+/**
+ * Each scope's lifetime row is its lock, also for whoever asks for a lease: with those taken in one order the rest may be
+ * changed in any. `known`: rows that are there for certain.
+ */
+async function updateBalances(
+  client: ClientBase,
+  { deltas }: LimitsWork,
+  known: ReadonlySet<string>,
+): Promise<void> {
   if (deltas.length === 0) return;
-  const scopes = deltas.map((d) => d.scope);
-  const ids = deltas.map((d) => d.scopeId);
-  const periods = deltas.map((d) => d.period);
+  const unknown = deltas.filter((d) => !known.has(nameOf(d)));
   // Not as one upsert: its proposed row would carry a negative amount and fail the checks before the conflict shows.
+  if (unknown.length > 0)
+    await client.query({
+      name: 'ledger.insert_scopes',
+      text: `insert into ledger.period_balance (scope, scope_id, period)
+        select * from unnest($1::text[], $2::text[], $3::text[]) on conflict do nothing`,
+      values: arraysOf(SCOPE, unknown),
+    });
   await client.query({
-    name: 'ledger.insert_scopes',
-    text: `insert into ledger.period_balance (scope, scope_id, period)
-      select * from unnest($1::text[], $2::text[], $3::text[]) on conflict do nothing`,
-    values: [scopes, ids, periods],
+    name: 'ledger.lock_scopes',
+    text: `select from ledger.period_balance b
+      join unnest($1::text[], $2::text[], $3::text[]) as d(scope, scope_id, period) using (scope, scope_id, period)
+      order by b.scope, b.scope_id for update of b`,
+    values: arraysOf(
+      SCOPE,
+      deltas.filter((d) => d.period === LIFETIME),
+    ),
   });
-  await client.query({
+  const { rowCount } = await client.query({
     name: 'ledger.update_scopes',
-    text: `with locked as (
-        select b.scope, b.scope_id, b.period, d.posted, d.held, d.leased
-        from ledger.period_balance b
-        join unnest($1::text[], $2::text[], $3::text[], $4::numeric[], $5::numeric[], $6::numeric[])
-          as d(scope, scope_id, period, posted, held, leased) using (scope, scope_id, period)
-        order by b.period <> 'lifetime', b.scope, b.scope_id, b.period for update of b)
-      update ledger.period_balance b set
+    text: `update ledger.period_balance b set
         posted = b.posted + d.posted, held = b.held + d.held, leased = b.leased + d.leased
-      from locked d where b.scope = d.scope and b.scope_id = d.scope_id and b.period = d.period`,
-    values: [
-      scopes,
-      ids,
-      periods,
-      deltas.map((d) => d.posted.toString()),
-      deltas.map((d) => d.held.toString()),
-      deltas.map((d) => d.leased.toString()),
-    ],
+      from unnest($1::text[], $2::text[], $3::text[], $4::numeric[], $5::numeric[], $6::numeric[])
+        as d(scope, scope_id, period, posted, held, leased)
+      where b.scope = d.scope and b.scope_id = d.scope_id and b.period = d.period`,
+    values: arraysOf(CHANGE, deltas),
   });
+  if (rowCount !== deltas.length)
+    throw new Error(`${deltas.length} balances to change, ${rowCount ?? 0} found`);
 }
 
 /**

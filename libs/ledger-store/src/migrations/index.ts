@@ -13,6 +13,7 @@ import { CitedRecordsStay1763800002200 } from './1763800002200-cited-records-sta
 import { LeavesByTime1763800002300 } from './1763800002300-leaves-by-time.js';
 import { RetentionIsTheOwners1763800002100 } from './1763800002100-retention-is-the-owners.js';
 import { Retention1763700006000 } from './1763700006000-retention.js';
+import { WhatIsOpen1763800005000 } from './1763800005000-what-is-open.js';
 import { Statements1763700007000 } from './1763700007000-statements.js';
 import { PolicyReads1763700008000 } from './1763700008000-policy-reads.js';
 
@@ -35,4 +36,5 @@ export const ledgerMigrations = [
   CitedRecordsStay1763800002200,
   LeavesByTime1763800002300,
   GivenUpHeads1763800003000,
+  WhatIsOpen1763800005000,
 ] as const;
