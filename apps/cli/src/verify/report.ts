@@ -49,16 +49,23 @@ export interface Report {
   readonly faults: readonly Fault[];
   /** What was looked at, in numbers and names. */
   readonly checked: Readonly<Record<string, string | number>>;
+  /** What who handed it over says, and nothing that is signed bears out. */
+  readonly claimed: Readonly<Record<string, string>>;
+  /** Proved, and to be looked at: what the log says of itself. */
+  readonly notes: readonly string[];
   /** What this run could not judge, and why. A report that holds says nothing about these. */
   readonly notCovered: readonly string[];
 }
 
 /** Faults that are listed; all are counted. One altered tile may take hundreds of others with it. */
 const LISTED_MAX = 50;
+const NOTES_MAX = 50;
 
 /** Gathers faults while a mode runs. */
 export class Findings {
   readonly checked: Record<string, string | number> = {};
+  readonly claimed: Record<string, string> = {};
+  readonly #notes: string[] = [];
   readonly #faults: Fault[] = [];
   readonly #notCovered: string[] = [];
   #count = 0;
@@ -70,6 +77,10 @@ export class Findings {
   fault(reason: Reason, place: Place, message: string): void {
     this.#count += 1;
     if (this.#faults.length < LISTED_MAX) this.#faults.push({ reason, place, message });
+  }
+
+  note(what: string): void {
+    if (this.#notes.length < NOTES_MAX) this.#notes.push(what);
   }
 
   notCovered(what: string): void {
@@ -85,6 +96,8 @@ export class Findings {
       faultCount: this.#count,
       faults: this.#faults,
       checked: this.checked,
+      claimed: this.claimed,
+      notes: this.#notes,
       notCovered: this.#notCovered,
     };
   }
@@ -100,6 +113,9 @@ export function reportText(report: Report): string {
   const more = report.faultCount - report.faults.length;
   if (more > 0) lines.push(`  and ${more} more`);
   for (const [what, value] of Object.entries(report.checked)) lines.push(`  ${what}: ${value}`);
+  for (const what of report.notes) lines.push(`  note: ${what}`);
+  for (const [what, value] of Object.entries(report.claimed))
+    lines.push(`  claimed, not proven: ${what}: ${value}`);
   for (const what of report.notCovered) lines.push(`  not covered: ${what}`);
   return `${lines.map(printable).join('\n')}\n`;
 }

@@ -29,13 +29,13 @@ afterAll(() => rmSync(stage, { recursive: true }));
 /** A month with 1,000 generations, two of them corrected; then it is closed. */
 function month(): Day {
   const day = new Day();
-  day.start('w-1');
+  for (const writer of ['w-1', 'control-1', 'ledger-1']) day.start(writer);
   for (let i = 0; i < 1_000; i++) {
     const id = newGenerationId();
     day.open('w-1', id);
     day.close('w-1', id);
     if (i >= 2) continue;
-    day.say('w-1', 'custos.ledger.correction.v1', id, {
+    day.say('control-1', 'custos.ledger.correction.v1', id, {
       correctionId: `correction-${i}`,
       generationId: id,
       number: 1,
@@ -46,7 +46,7 @@ function month(): Day {
       amount: { customerPicoUsd: '123000000' },
     });
   }
-  day.say('w-1', 'custos.ledger.period_closed.v1', '2026-11', {
+  day.say('ledger-1', 'custos.ledger.period_closed.v1', '2026-11', {
     period: '2026-11',
     at: at(9_000),
     logId: 'spec',
@@ -82,8 +82,8 @@ async function verified(change: (honest: Invoice) => Partial<Invoice>) {
     size,
     root,
   };
-  day.say('w-1', 'custos.ledger.invoice_issued.v1', 'org-1', { ...honest, ...change(honest) });
-  day.stop('w-1');
+  day.say('ledger-1', 'custos.ledger.invoice_issued.v1', 'org-1', { ...honest, ...change(honest) });
+  for (const writer of ['w-1', 'control-1', 'ledger-1']) day.stop(writer);
   const folder = mkdtempSync(join(stage, 'case-'));
   stageExport(folder, { key, leaves: day.leaves, priceBooks: BOOKS });
   let said = '';

@@ -17,6 +17,8 @@ export interface VerifyOptions {
   /** Directories. */
   readonly books?: string;
   readonly tiles?: string;
+  /** Whatever does not reach from the first leaf to the checkpoint's size falls short. */
+  readonly whole?: boolean;
   /** How long a writer may be silent at the end of the records. */
   readonly silenceMs: number;
 }
@@ -44,6 +46,7 @@ export function verifyOptions(args: string[], inputs: { min: number; max: number
         books: { type: 'string' },
         tiles: { type: 'string' },
         silence: { type: 'string', default: SILENCE_DEFAULT },
+        whole: { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
       },
       allowPositionals: true,
@@ -60,6 +63,7 @@ export function verifyOptions(args: string[], inputs: { min: number; max: number
   return {
     inputs: positionals,
     json,
+    whole: values.whole,
     ...(key !== undefined && { key: verifierKeyOf(key) }),
     ...(auditorKey !== undefined && { auditorKey: secretOf(auditorKey) }),
     ...(previous !== undefined && { previous }),

@@ -12,14 +12,15 @@ const MODES: Readonly<Record<string, () => Promise<Mode>>> = {
   witness: async () => (await import('./log/verify-witness.js')).WITNESS,
 };
 
-const USAGE = `usage: custos verify log <dir|url> --key <verifier key> [--previous <checkpoint file>]
+const USAGE = `usage: custos verify log <dir|url> --key <verifier key> [--previous <checkpoint file>] [--whole]
        custos verify receipt <file> --key <verifier key> [--books <dir>] [--policy <file>]
        custos verify consistency <checkpoint> <checkpoint> --key <verifier key> [--tiles <dir|url>]
-       custos verify writers <dir|url> [--key <verifier key>] [--silence 10m]
-       custos verify ledger <dir|url> --key <verifier key>
+       custos verify writers <dir|url> [--key <verifier key>] [--silence 10m] [--whole]
+       custos verify ledger <dir|url> --key <verifier key> [--whole]
        custos verify witness <dir|url|checkpoint file> --policy <file> (or --key, and the policy of the export itself)
 
 <dir> is an unpacked export, <url> the /log/ of a running ledger; --auditor-key <key|@file> is sent for its entries.
+--whole: anything less than every record from the first leaf to the checkpoint's size is incomplete.
 --key is a C2SP verifier key, a file with one, or bootstrap.json. --json prints one line for machines.
 Exit code 0: it holds, 1: it falls short (altered, removed, reordered, equivocated, unsigned or incomplete), 2: bad usage.
 `;

@@ -58,7 +58,13 @@ export class InvoiceCheck {
       this.#open.set(key, builder);
       const usage = context && usageOf(context);
       builder.take({
-        ...{ id, leafIndex, kind, organisationId, payer, effectiveAt, period },
+        id,
+        leafIndex,
+        kind,
+        organisationId,
+        payer,
+        effectiveAt,
+        period,
         customerPicoUsd: BigInt(amountPicoUsd),
         ...(author !== undefined && { author }),
         ...(reason !== undefined && { reason }),

@@ -27,6 +27,7 @@ export const LEDGER: Mode = {
       source,
       key: options.key,
       findings,
+      whole: options.whole,
       begin: (range) => audit.begin(range),
       take: (leaf, bytes) => audit.take(leaf, bytes),
     });

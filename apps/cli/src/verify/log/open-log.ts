@@ -4,6 +4,7 @@ import { FILE_BYTES_MAX, type ExportSource } from '../source/export-source.js';
 import { countOf, MANIFEST, readManifest, type Manifest } from '../source/manifest.js';
 import { CHECKPOINT, findTwoRoots, readHistory, type Statement } from './signed-history.js';
 import { readHead, type SignedHead } from './signed-head.js';
+import { readTimeStamps } from './time-stamps.js';
 
 export interface LogToWalk {
   readonly source: ExportSource;
@@ -12,6 +13,10 @@ export interface LogToWalk {
   /** A checkpoint of the same log that somebody kept. */
   readonly previous?: Statement;
   readonly findings: Findings;
+  /** A range is not enough: every leaf's entry must be here. */
+  readonly whole?: boolean | undefined;
+  /** Time stamps are looked at as well. */
+  readonly timeStamps?: boolean;
   /** Called once before the first entry. */
   readonly begin?: (walked: WalkedLog) => void;
   /** Called in order for every entry that is proved to be its leaf. The bytes are a view, good for the call only. */
@@ -63,7 +68,8 @@ export async function openLog(log: LogToWalk): Promise<OpenedLog | undefined> {
   };
   const main = { head, place: { file: CHECKPOINT } };
   const others = await readHistory(source, key, findings);
-  const statements = [...others, ...(log.previous ? [log.previous] : [])];
+  const stamped = log.timeStamps === true ? await readTimeStamps(source, key, findings) : [];
+  const statements = [...others, ...stamped, ...(log.previous ? [log.previous] : [])];
   findTwoRoots([main, ...statements], findings);
   return { walked, main, statements };
 }
@@ -95,5 +101,8 @@ async function soundManifest(log: LogToWalk, head: SignedHead): Promise<Manifest
   if (log.key && manifest.verifierKey !== log.key.verifierKey)
     findings.fault('altered', place, 'it names another verifier key');
   for (const what of manifest.notCovered) findings.notCovered(what);
+  findings.claimed['ledger'] = manifest.ledgerId;
+  findings.claimed['asked for'] =
+    `records from ${manifest.from ?? 'the first'} to ${manifest.to ?? 'the checkpoint'}`;
   return { ...manifest, endLeaf: Math.min(manifest.endLeaf, head.size) };
 }

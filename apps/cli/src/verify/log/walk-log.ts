@@ -68,6 +68,12 @@ class LogWalk {
     findings.checked['origin'] = head.origin;
     findings.checked['size'] = head.size;
     findings.checked['entries'] = this.#entriesProved;
+    if (this.log.whole === true && (firstLeaf > 0 || endLeaf < head.size || this.#entriesForbidden))
+      findings.fault(
+        'incomplete',
+        { leafIndex: firstLeaf > 0 ? '0' : endLeaf.toString() },
+        `entries of the leaves ${firstLeaf} to ${endLeaf} (exclusive) were to be looked at, of ${head.size}`,
+      );
     if (firstLeaf > 0) findings.notCovered(`entries of the leaves before ${firstLeaf}`);
     if (endLeaf < head.size) findings.notCovered(`entries of the leaves from ${endLeaf}`);
   }

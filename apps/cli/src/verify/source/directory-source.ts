@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
+import { opendir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SourceFault, type ExportSource } from './export-source.js';
 
@@ -21,6 +21,17 @@ export class DirectorySource implements ExportSource {
   async stream(path: string): Promise<AsyncIterable<Uint8Array> | undefined> {
     const file = join(this.name, path);
     return (await plainSize(file)) === undefined ? undefined : piecesOf(file);
+  }
+
+  async list(folder: string, max: number): Promise<readonly string[]> {
+    const path = join(this.name, folder);
+    if (!(await isDirectory(path))) return [];
+    const names: string[] = [];
+    for await (const { name } of await opendir(path)) {
+      if (names.length >= max) throw new SourceFault('unreadable', `${path} has over ${max} files`);
+      names.push(name);
+    }
+    return names.sort();
   }
 }
 

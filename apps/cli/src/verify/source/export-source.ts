@@ -14,6 +14,8 @@ export interface ExportSource {
   read(path: string, maxBytes: number): Promise<Buffer | undefined>;
   /** A file in pieces, or undefined where there is none. */
   stream(path: string): Promise<AsyncIterable<Uint8Array> | undefined>;
+  /** Names in a folder, sorted; none where there is none. Absent where nothing can be listed. Throws as `read` beyond `max`. */
+  list?(folder: string, max: number): Promise<readonly string[]>;
 }
 
 /**

@@ -5,6 +5,9 @@ export interface Manifest {
   readonly ledgerId: string;
   readonly origin: string;
   readonly verifierKey: string;
+  /** As it was asked for, RFC 3339; null where nothing was. */
+  readonly from: string | null;
+  readonly to: string | null;
   readonly size: number;
   /** Leaves whose entries are here: `firstLeaf` up to, not including, `endLeaf`. */
   readonly firstLeaf: number;
@@ -58,7 +61,7 @@ export async function readManifest(source: ExportSource): Promise<ManifestRead> 
   return { found: 'sound', manifest: { ...(raw as unknown as Names), ...manifest } };
 }
 
-type Names = Pick<Manifest, 'ledgerId' | 'origin' | 'verifierKey'>;
+type Names = Pick<Manifest, 'ledgerId' | 'origin' | 'verifierKey' | 'from' | 'to'>;
 
 /** Null where no time was asked for. */
 const isTime = (value: unknown): boolean =>

@@ -14,6 +14,7 @@ export const WRITERS: Mode = {
       source,
       key: options.key,
       findings,
+      whole: options.whole,
       begin: ({ firstLeaf }) => (chains = new WriterChains(findings, firstLeaf)),
       take: (leaf, bytes) => chains?.take(leaf, bytes, decodeEvent(bytes)),
     });
