@@ -3,6 +3,14 @@ import { CONNECT_TIMEOUT_MS } from '#libs/platform';
 
 /** Longer than any batch; a transaction that hangs on would keep the books from everybody. */
 const STATEMENT_TIMEOUT_MS = 60_000;
+/** The server ends a statement first; where its host fell silent, nobody else does. */
+const ANSWER_WITHIN_MS = STATEMENT_TIMEOUT_MS + 10_000;
+/**
+ * A host that vanished without a word leaves its session, and with it the lock, for as long as the server does not look;
+ * by itself it would after two hours.
+ */
+const LOOK_FOR_US = `set tcp_keepalives_idle = 10; set tcp_keepalives_interval = 5; set tcp_keepalives_count = 4`;
+const KEEP_ALIVE_AFTER_MS = 10_000;
 /** One sequencer per database, whatever the log. */
 const LOCK_NAME = 'custos.ledger.sequencer';
 
@@ -24,13 +32,16 @@ export class SequencerLock {
       application_name: 'custos ledger sequencer',
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       statement_timeout: STATEMENT_TIMEOUT_MS,
+      query_timeout: ANSWER_WITHIN_MS,
       keepAlive: true,
+      keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS,
     });
     const gone = new AbortController();
     client.on('error', (error) => gone.abort(error));
     client.on('end', () => gone.abort(new Error('the sequencer’s connection has ended')));
     try {
       await client.connect();
+      await client.query(LOOK_FOR_US);
       const { rows } = await client.query<{ taken: boolean }>(
         'select pg_try_advisory_lock(hashtextextended($1, 0)) as taken',
         [LOCK_NAME],

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Consumer, Kafka, KafkaMessage } from 'kafkajs';
 import type { LogRecord, Topic } from '#libs/audit-events';
 import type { ConsumeOptions, Position } from '../append-log.js';
@@ -21,6 +22,9 @@ const SESSION_TIMEOUT_MS = 30_000;
  * for the session of the member that we were.
  */
 const SILENCE_MAX_MS = 30_000;
+
+/** kafkajs's own goodbye asks brokers that may be gone; whoever reads must not wait for it to begin again. */
+const GOODBYE_MAX_MS = 10_000;
 
 /**
  * Reads on from the positions, alone in a consumer group that is new at every call: no rebalance with others,
@@ -50,10 +54,14 @@ export async function consumeKafka(
         Promise.resolve(!joined && performance.now() - begunAtMs < SILENCE_MAX_MS),
     },
   });
+  const over = new AbortController();
   const ended = Promise.withResolvers<void>();
   ended.promise.catch(() => undefined);
   const fail = (error: unknown) => ended.reject(error);
-  const onAbort = () => ended.resolve();
+  const onAbort = () => {
+    over.abort();
+    ended.resolve();
+  };
   signal.addEventListener('abort', onAbort, { once: true });
   consumer.on(consumer.events.CRASH, ({ payload }) => {
     if (!payload.restart) fail(payload.error);
@@ -70,14 +78,20 @@ export async function consumeKafka(
       topics: topics.map((topic) => names.onBrokers(topic)),
       fromBeginning: true,
     });
-    await run(consumer, names, options, next, fail);
+    await run(consumer, names, { ...options, signal: over.signal }, next, fail);
     await ended.promise;
   } catch (error) {
     // The caller's own error passes as it is; ours and kafkajs's are in this lib's words.
     throw error instanceof CallerFailed ? error.cause : fromKafka(error);
   } finally {
     signal.removeEventListener('abort', onAbort);
-    await consumer.disconnect().catch(() => undefined);
+    over.abort();
+    const said = new AbortController();
+    await Promise.race([
+      consumer.disconnect().catch(() => undefined),
+      sleep(GOODBYE_MAX_MS, undefined, { signal: said.signal }).catch(() => undefined),
+    ]);
+    said.abort();
   }
 }
 

@@ -19,6 +19,13 @@ const BUSY_FOR_MS = 1_000;
  */
 const GATHER_MS = 80;
 
+/**
+ * No read takes nearly so long. A server whose host fell silent answers nothing and ends nothing: without a bound the reader
+ * would wait for the system's, which is a quarter of an hour or, where nothing is on the way, two hours.
+ */
+const READ_MAX_MS = 30_000;
+const KEEP_ALIVE_AFTER_MS = 10_000;
+
 type RecordRow = [Topic, number, string, number, Buffer];
 
 interface Range {
@@ -36,7 +43,9 @@ export async function consumePostgres(url: string, options: ConsumeOptions): Pro
     connectionString: url,
     application_name: 'custos log consume',
     keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    query_timeout: READ_MAX_MS,
   });
   const wake = new Wake(options.signal);
   let lost: Error | undefined;

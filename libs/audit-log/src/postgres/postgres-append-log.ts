@@ -1,4 +1,5 @@
 import type { Topic } from '#libs/audit-events';
+import { CONNECT_TIMEOUT_MS } from '#libs/platform';
 import {
   AppendLog,
   type AppendBatch,
@@ -24,6 +25,12 @@ export interface PostgresAppendLogOptions {
 
 /** Far shorter than the fastest log fills half a range of 5,000,000 offsets (100,000/s: 25 s). */
 const RANGES_EVERY_MS = 15_000;
+
+/**
+ * For what no request waits for. As long as a connection may take, and for the same reason: a process that starts on a busy
+ * machine holds its own loop up for seconds, and ended because it took that for the log's silence.
+ */
+const SIDE_DEADLINE_MS = CONNECT_TIMEOUT_MS;
 
 /** Keeps one statement's memory and time small; the writer's own limit is the same. */
 const BATCH_BYTES_MAX = 512 * 1024;
@@ -54,13 +61,16 @@ export class PostgresAppendLog extends AppendLog {
 
   /** Throws `log_unavailable`, or `log_unsafe` as `check` does. The migrations must have run. */
   static async open(options: PostgresAppendLogOptions): Promise<PostgresAppendLog> {
-    const connection = (role: string) =>
+    const connection = (role: string, deadlineMs: number) =>
       new PgConnection({
         url: options.url,
         applicationName: `${options.applicationName ?? 'custos'} ${role}`,
-        deadlineMs: options.appendDeadlineMs ?? 5_000,
+        deadlineMs,
       });
-    const connections = { appends: connection('log append'), side: connection('log') };
+    const connections = {
+      appends: connection('log append', options.appendDeadlineMs ?? 5_000),
+      side: connection('log', SIDE_DEADLINE_MS),
+    };
     try {
       const [identity] = await connections.side.run<[string, number]>({
         text: 'SELECT log_id, partitions_per_topic FROM log.identity',
