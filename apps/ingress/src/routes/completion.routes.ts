@@ -1,8 +1,9 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyError, FastifyInstance } from 'fastify';
 import type { Completions } from '../complete/complete.js';
 import { sendJson } from '../complete/send-json.js';
 import { errorBody, refusal, statusOf, type Refusal } from '../ingress.errors.js';
+import { takePastFastify } from './hot-route.js';
 
 /** A refused body is read on for this many times the limit and this long, then the connection is closed regardless. */
 const DRAIN_FACTOR = 4;
@@ -12,7 +13,8 @@ const PATHS = ['/api/v1/chat/completions', '/v1/chat/completions'] as const;
 
 /**
  * The completion routes stand on Fastify itself, in a scope of their own: the body arrives as bytes and the answer
- * leaves through the socket. Nest's pipeline (guards, pipes, interceptors) is for the slow routes (ADR 0005).
+ * leaves through the socket. Nest's pipeline (guards, pipes, interceptors) is for the slow routes (ADR 0005), and the usual
+ * request is taken past Fastify's too (ADR 0033).
  */
 export async function registerCompletionRoutes(
   fastify: FastifyInstance,
@@ -20,6 +22,18 @@ export async function registerCompletionRoutes(
   bodyBytesMax: number,
   onFault: (error: unknown) => void,
 ): Promise<void> {
+  // What fails before the request has an id is a fault of ours; the hijacked socket must not be left open.
+  const complete = (req: IncomingMessage, res: ServerResponse, body: Buffer): Promise<void> =>
+    completions.complete(req, res, body).catch((error: unknown) => {
+      onFault(error);
+      const r = refusal('internal', 'An internal fault; nothing was sent.');
+      sendJson(res, statusOf(r), JSON.stringify(errorBody(r)), { connection: 'close' });
+    });
+  takePastFastify(fastify.server, {
+    paths: PATHS,
+    bodyBytesMax,
+    take: (req, res, body) => void complete(req, res, body),
+  });
   await fastify.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser(
@@ -38,14 +52,7 @@ export async function registerCompletionRoutes(
       scope.post(path, { bodyLimit: bodyBytesMax }, (request, reply) => {
         reply.hijack();
         const { body } = request;
-        // What fails before the request has an id is a fault of ours; the hijacked socket must not be left open.
-        return completions
-          .complete(request.raw, reply.raw, Buffer.isBuffer(body) ? body : Buffer.alloc(0))
-          .catch((error: unknown) => {
-            onFault(error);
-            const r = refusal('internal', 'An internal fault; nothing was sent.');
-            sendJson(reply.raw, statusOf(r), JSON.stringify(errorBody(r)), { connection: 'close' });
-          });
+        return complete(request.raw, reply.raw, Buffer.isBuffer(body) ? body : Buffer.alloc(0));
       });
   });
 }
