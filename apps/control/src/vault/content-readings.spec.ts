@@ -200,11 +200,11 @@ describe('content', () => {
 
 describe('the end of its time', () => {
   it('is in the log before, takes what is over and leaves what is held', async () => {
-    const hold = await stage.holdInForce({ to: '2026-01-01T00:00:00Z' });
+    const hold = await stage.holdInForce({ from: '2100-01-01T00:00:00Z' });
     await stage.stop();
     const over = { expiresInMs: -1_000 };
     const old = await stage.keeps('old', over);
-    const held = await stage.keeps('old', { ...over, receivedAt: '2025-06-01T00:00:00.000Z' });
+    const held = await stage.keeps('old', { ...over, receivedAt: '2100-06-01T00:00:00.000Z' });
     const young = await stage.keeps('old');
     await stage.start();
     const left = async (generationId: string): Promise<number> =>
