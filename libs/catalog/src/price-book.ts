@@ -21,6 +21,8 @@ const AMOUNTS = {
   request: 'requestPicoUsd',
 } as const;
 type Rates = PriceTier['price'];
+const BESIDE_RATES: ReadonlySet<string> = new Set(['tiers', 'flags']);
+const BESIDE_RATES_OF_TIER: ReadonlySet<string> = new Set(['above']);
 
 /** Names of tools, as in a usage record. */
 const TOOL = /^[a-z][a-z0-9_]{0,63}$/;
@@ -46,8 +48,10 @@ export function priceBookOf(
  */
 export function parsePriceBook(bytes: Uint8Array): PriceBook {
   let parsed: unknown;
+  let text: string;
   try {
-    parsed = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    parsed = JSON.parse(text);
   } catch (cause) {
     throw new CatalogError('price-book-invalid', 'price book is not JSON', {}, { cause });
   }
@@ -61,10 +65,29 @@ export function parsePriceBook(bytes: Uint8Array): PriceBook {
     prices.set(id, priceFromJson(price));
   }
   // Every member has been read above, so these are the bytes that the prices themselves would give.
-  const canonical = canonicalJson(parsed as Json);
-  if (!Buffer.from(canonical, 'utf8').equals(bytes))
-    throw invalid('price book is not in canonical form');
+  if (!isCanonical(text, parsed as Json)) throw invalid('price book is not in canonical form');
   return { version: sha256(bytes), bytes, priceOf: (endpointId) => prices.get(endpointId) };
+}
+
+/**
+ * Whether the text is the canonical one of what was parsed from it. Members keep the order that they were read in, so
+ * where they are in order, writing them again as they are tells; anything unusual is written canonically and compared.
+ */
+function isCanonical(text: string, parsed: Json): boolean {
+  if (isInOrder(parsed) && JSON.stringify(parsed) === text) return true;
+  return canonicalJson(parsed) === text;
+}
+
+function isInOrder(value: Json | undefined): boolean {
+  if (value === null || typeof value !== 'object') return true;
+  if (Array.isArray(value)) return value.every((v: Json) => isInOrder(v));
+  const members = value as { readonly [member: string]: Json | undefined };
+  let last = '';
+  for (const member in members) {
+    if (member < last || !isInOrder(members[member])) return false;
+    last = member;
+  }
+  return true;
 }
 
 /** The JSON form of one price, as it stands in price books and catalog files. */
@@ -83,8 +106,8 @@ export function priceToJson(price: Price): { readonly [member: string]: Json } {
 /** Throws CatalogError `price-book-invalid` on an unknown member, a missing rate or a malformed amount. */
 export function priceFromJson(value: unknown): Price {
   const json = asRecord(value, 'price');
-  const { tiers, flags, ...rates } = json;
-  const price = ratesFromJson(rates);
+  const { tiers, flags } = json;
+  const price = ratesFromJson(json, BESIDE_RATES);
   return {
     ...price,
     ...(tiers === undefined ? {} : { tiers: tiersFromJson(tiers) }),
@@ -114,12 +137,17 @@ function ratesToJson(rates: Rates): Record<string, Json> {
   return json;
 }
 
-function ratesFromJson(json: Readonly<Record<string, unknown>>): Rates {
-  const { toolCalls, ...amounts } = json;
+/** `beside`: members that are no rates, and are read elsewhere. */
+function ratesFromJson(
+  json: Readonly<Record<string, unknown>>,
+  beside: ReadonlySet<string>,
+): Rates {
+  const { toolCalls } = json;
   const rates: { -readonly [Member in Exclude<keyof Rates, 'toolCallPicoUsd'>]?: PicoUsd } = {};
-  for (const [member, value] of Object.entries(amounts)) {
+  for (const member of Object.keys(json)) {
+    if (member === 'toolCalls' || beside.has(member)) continue;
     if (!Object.hasOwn(AMOUNTS, member)) throw invalid('price has an unknown member');
-    rates[AMOUNTS[member as keyof typeof AMOUNTS]] = amountFromJson(value);
+    rates[AMOUNTS[member as keyof typeof AMOUNTS]] = amountFromJson(json[member]);
   }
   const { inputPicoUsdPerToken, outputPicoUsdPerToken } = rates;
   if (inputPicoUsdPerToken === undefined || outputPicoUsdPerToken === undefined) {
@@ -151,12 +179,13 @@ function tiersFromJson(value: unknown): readonly PriceTier[] {
     throw invalid('tiers must be a list with an entry');
   let last = 0;
   return value.map((entry: unknown): PriceTier => {
-    const { above, ...rates } = asRecord(entry, 'tier');
+    const tier = asRecord(entry, 'tier');
+    const { above } = tier;
     if (typeof above !== 'number' || !Number.isSafeInteger(above) || above <= last) {
       throw invalid('tier thresholds must be ascending positive integers');
     }
     last = above;
-    return { aboveInputTokens: above, price: ratesFromJson(rates) };
+    return { aboveInputTokens: above, price: ratesFromJson(tier, BESIDE_RATES_OF_TIER) };
   });
 }
 
