@@ -1,6 +1,7 @@
 // Hand-made audit events for the ledger's specs: real chains and real bytes, in a log that is an array.
 import {
   TOPICS,
+  topicOf,
   WriterChain,
   type AttemptOutcome,
   type EventData,
@@ -9,6 +10,7 @@ import {
   type GenerationOpened,
   type GenerationRefused,
   type HoldData,
+  type Topic,
   type UsageData,
 } from '#libs/audit-events';
 import type { LogRecord } from '#libs/audit-events';
@@ -23,7 +25,7 @@ export const USAGE: UsageData = { inputTokens: 100, outputTokens: 50, basis: 're
 /** 100 × 1,000,000 + 50 × 4,000,000 */
 export const COST = 300_000_000n;
 
-/** One partition of a log, and its writers. Offsets are dense; each record is a millisecond later than the one before. */
+/** One partition of each topic, and its writers; a record stands in the topic where it belongs. Offsets are dense; each record is a millisecond later than the one before. */
 export class Tape {
   readonly records: LogRecord[] = [];
   readonly #chains = new Map<string, WriterChain>();
@@ -42,14 +44,15 @@ export class Tape {
       chain = new WriterChain(writerId(writer));
       this.#chains.set(writer, chain);
     }
-    return this.put(chain.next(type, subject, saidAtMs, data).bytes);
+    return this.put(chain.next(type, subject, saidAtMs, data).bytes, topicOf(type));
   }
 
-  put(value: Buffer): LogRecord {
+  put(value: Buffer, topic: Topic = TOPICS.audit): LogRecord {
+    const last = this.records.findLast((r) => r.topic === topic);
     const record: LogRecord = {
-      topic: TOPICS.audit,
+      topic,
       partition: this.partition,
-      offset: BigInt(this.records.length),
+      offset: last === undefined ? 0n : last.offset + 1n,
       recordedAtMs: START_MS + this.records.length,
       value,
     };

@@ -1,4 +1,4 @@
-import type { CustosEvent, EventEnvelope } from '#libs/audit-events';
+import { isStranger, type CustosEvent, type EventEnvelope } from '#libs/audit-events';
 import {
   bookDue,
   bookLeaf,
@@ -73,18 +73,25 @@ export class BatchFold {
     const recordedAt = new Date(record.recordedAtMs).toISOString();
     const { read } = record;
     const envelope = read.ok ? read.event : read.envelope;
-    const refused = envelope && this.#follow(envelope, source, index, record.sha256, recordedAt);
+    const strange = read.ok && isStranger(read.event, source.topic);
+    // Somebody else's record under a writer's name must not move that writer's chain.
+    const follows = !strange || this.#isAtHome(read.event.writer, source);
+    const refused =
+      follows && envelope && this.#follow(envelope, source, index, record.sha256, recordedAt);
     const effect =
-      refused ??
+      refused ||
       (read.ok
-        ? this.#effectOf(read.event, source, index, record.offset)
+        ? strange
+          ? this.#setAside(index, 'stranger', null, `${read.event.type} in ${source.topic}`)
+          : this.#effectOf(read.event, source, index, record.offset)
         : this.#setAside(index, 'unreadable', null, read.fault));
     this.leaves.push({
       index,
       sourceId: source.id,
       offset: record.offset,
       type: envelope?.type ?? null,
-      generationId: read.ok && isGenerationEvent(read.event) ? read.event.data.generationId : null,
+      generationId:
+        read.ok && !strange && isGenerationEvent(read.event) ? read.event.data.generationId : null,
       hash: record.leafHash,
       recordedAt,
       effect,
@@ -99,6 +106,10 @@ export class BatchFold {
   ): 'quarantined' {
     this.quarantine.push({ leafIndex, code, generationId, detail });
     return 'quarantined';
+  }
+
+  #isAtHome(writer: string, source: Source): boolean {
+    return this.writers.get(writer)?.sourceId === source.id;
   }
 
   /** Follows the writer's chain; gives the effect of a record that must have none. */

@@ -16,10 +16,12 @@ export type LedgerStoreErrorCode =
   | 'log_identity_changed'
   | 'bad_cursor';
 
-/** Why a leaf stands in quarantine. The leaf is counted either way; only `unreadable` and `bad_usage` have no effect. */
+/** Why a leaf stands in quarantine. The leaf is counted either way; only `unreadable`, `stranger` and `bad_usage` have no effect. */
 export type QuarantineCode =
   /** Not an event this version can read. */
   | 'unreadable'
+  /** Not its writer's to say, or said in a topic where such records do not belong: it has no effect. */
+  | 'stranger'
   /** The same writer and sequence as an earlier record, other bytes. */
   | 'writer_equivocated'
   /** Records of this writer are missing before this one. */

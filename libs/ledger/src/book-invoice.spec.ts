@@ -15,7 +15,7 @@ const said: InvoiceIssued = {
   size: '17',
   root: `sha256:${'e'.repeat(64)}`,
 };
-const chain = new WriterChain(writerId('voice-1'));
+const chain = new WriterChain(writerId('ledger-1'));
 const event = (changes: Partial<InvoiceIssued> = {}) => {
   const { bytes } = chain.next('custos.ledger.invoice_issued.v1', 'org-1', 0, {
     ...said,

@@ -1,4 +1,4 @@
-import type { CustosEvent } from '#libs/audit-events';
+import { isStranger, type CustosEvent } from '#libs/audit-events';
 import type { Terms } from './book-due.js';
 import { bookLeaf, type Booking, type BooksSoFar, type Leaf } from './book-leaf.js';
 import type { Journal } from './journal.js';
@@ -29,9 +29,9 @@ export class BooksInMemory implements BooksSoFar {
     return this.#invoices.has(key);
   }
 
-  /** The journals that the leaf causes. A record that its writer had to repeat causes none. */
+  /** The journals that the leaf causes. One that is not its writer's to say, or that he had to repeat, causes none. */
   take(leaf: Leaf): readonly Journal[] {
-    if (!this.#isNew(leaf.event)) return [];
+    if (isStranger(leaf.event) || !this.#isNew(leaf.event)) return [];
     return this.keep(bookLeaf(leaf, this, this.terms));
   }
 

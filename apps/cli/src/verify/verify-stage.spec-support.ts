@@ -153,8 +153,8 @@ export function honestDay(more = 300): HonestDay {
     if (i % 50 === 7) day.leaves.push(day.leaves.at(-2)!, day.leaves.at(-1)!);
     if (i % 100 === 0) day.beat('w-2');
   }
-  day.start('w-3');
-  day.say('w-3', 'custos.ledger.correction.v1', ids.adjusted, {
+  day.start('control-3');
+  day.say('control-3', 'custos.ledger.correction.v1', ids.adjusted, {
     correctionId: 'correction-1',
     generationId: ids.adjusted,
     number: 1,
@@ -164,7 +164,7 @@ export function honestDay(more = 300): HonestDay {
     reason: 'the provider counted twice',
     amount: { customerPicoUsd: '123000000' },
   });
-  day.say('w-3', 'custos.ledger.credit.v1', 'org-1', {
+  day.say('control-3', 'custos.ledger.credit.v1', 'org-1', {
     creditId: 'credit-1',
     organisationId: 'org-1',
     at: at(9_500),
@@ -174,6 +174,6 @@ export function honestDay(more = 300): HonestDay {
     author: 'ada',
     reference: 'payment-1',
   });
-  for (const writer of ['w-1', 'w-2', 'w-3']) day.stop(writer);
+  for (const writer of ['w-1', 'w-2', 'control-3']) day.stop(writer);
   return { leaves: day.leaves, ids };
 }

@@ -213,7 +213,8 @@ describe('a month', () => {
     await stage.say(writer, 'custos.generation.opened.v1', id, data);
     const before = new Date(stage.clock.nowMs() - 100 * DAY_MS).toISOString();
     await stage.say(writer, 'custos.generation.closed.v1', id, closedData(id, { at: before }));
-    await stage.say(writer, 'custos.ledger.credit.v1', 'credit', {
+    const control = await open(TOPICS.control, 'control', new ThenClock(100 * DAY_MS));
+    await stage.say(control, 'custos.ledger.credit.v1', 'credit', {
       creditId: 'credit-1',
       organisationId: 'org-1',
       at: before,

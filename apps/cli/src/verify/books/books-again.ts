@@ -1,4 +1,4 @@
-import { decodeEvent, type DecodeResult, type InvoiceIssued } from '#libs/audit-events';
+import { decodeEvent, isStranger, type DecodeResult, type InvoiceIssued } from '#libs/audit-events';
 import {
   bookLeaf,
   isGenerationEvent,
@@ -90,6 +90,8 @@ export class BooksAgain implements BooksSoFar {
   /** What this leaf causes. */
   async take(leaf: number, bytes: Buffer): Promise<Caused> {
     const read = decodeEvent(bytes);
+    // Sealed, and without effect: not its writer's to say. In which topic it stood the bytes do not tell.
+    if (read.ok && isStranger(read.event)) return NOTHING;
     if (this.#isRepeat(read) || !read.ok) return NOTHING;
     const { event } = read;
     if (isGenerationEvent(event)) {
