@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { EventData } from '#libs/audit-events';
 import { CompactRange, leafHash } from '#libs/transparency';
-import { at, newGenerationId } from '../../../../test/support/ledger-events.js';
+import { at, completed, newGenerationId } from '../../../../test/support/ledger-events.js';
 import { journalsOf, stageExport } from '../../../../test/support/export-stage.js';
 import { newLogKey } from '../../../../test/support/memory-log.js';
 import type { Report } from './report.js';
@@ -16,9 +16,11 @@ type Invoice = EventData['custos.ledger.invoice_issued.v1'];
 
 const key = newLogKey();
 const CENT = 10_000_000_000n;
-/** 10 cents of input and 20 of output, and two corrections by less than half a cent each. */
+/** 10 cents of input, 20 of output, and two corrections that take back all but a hundredth of three cents each. */
 const LINES = 4;
-const PAYABLE = 30n * CENT;
+const PAYABLE = 24n * CENT;
+/** A cent of input and two of output. */
+const USED = { inputTokens: 10_000, outputTokens: 5_000, basis: 'reported' } as const;
 let stage: string;
 
 beforeAll(() => {
@@ -26,14 +28,14 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(stage, { recursive: true }));
 
-/** A month with 1,000 generations, two of them corrected; then it is closed. */
+/** A month with ten generations, two of them corrected; then it is closed. */
 function month(): Day {
   const day = new Day();
   for (const writer of ['w-1', 'control-1', 'ledger-1']) day.start(writer);
-  for (let i = 0; i < 1_000; i++) {
+  for (let i = 0; i < 10; i++) {
     const id = newGenerationId();
     day.open('w-1', id);
-    day.close('w-1', id);
+    day.close('w-1', id, { attempts: [completed(id, USED)] });
     if (i >= 2) continue;
     day.say('control-1', 'custos.ledger.correction.v1', id, {
       correctionId: `correction-${i}`,

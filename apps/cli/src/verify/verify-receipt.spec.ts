@@ -58,7 +58,8 @@ async function receiptOf(id: string, note = checkpoint): Promise<ReceiptJson> {
     );
     events.push({
       leafIndex: String(index),
-      topic: 'custos.audit.v1',
+      topic:
+        read.event.type === 'custos.ledger.correction.v1' ? 'custos.control.v1' : 'custos.audit.v1',
       partition: 0,
       offset: String(index),
       bytes: bytes.toString('base64'),
@@ -75,7 +76,10 @@ async function receiptOf(id: string, note = checkpoint): Promise<ReceiptJson> {
     policy: `log ${key.verifierKey}\nquorum none\n`,
     events,
     journals: journals.map(journalJson),
-    priceBooks: BOOKS.map(({ version }) => ({ version, sha256: version.slice(7) })),
+    priceBooks: [...new Set(journals.flatMap((j) => j.priceBook ?? []))].map((version) => ({
+      version,
+      sha256: version.slice(7),
+    })),
   };
 }
 
@@ -187,6 +191,17 @@ describe('custos verify receipt', () => {
         }),
       'reordered',
     ],
+    ['a topic', (r) => (r.events[0]!['topic'] = 'custos.control.v1'), 'altered'],
+    ['a partition that its writer never left', (r) => (r.events[1]!['partition'] = 1), 'altered'],
+    ['an offset out of order', (r) => (r.events[1]!['offset'] = '0'), 'reordered'],
+    ['an offset that is none', (r) => (r.events[1]!['offset'] = '-1'), 'altered'],
+    ['a record there twice', (r) => r.events.push(r.events[1]!), 'altered'],
+    [
+      'a price book that no record cites',
+      (r) => r.priceBooks.push({ version: BOOKS[1].version, sha256: '' }),
+      'altered',
+    ],
+    ['no price book', (r) => r.priceBooks.pop(), 'removed'],
     ['the close left out', (r) => r.events.pop(), 'incomplete'],
     ['the opening left out', (r) => r.events.shift(), 'incomplete'],
   ])('names %s', async (_name, change, reason) => {
@@ -199,6 +214,44 @@ describe('custos verify receipt', () => {
     const receipt = await receiptOf(ids.failedOver);
     receipt.events.splice(1, 1);
     expect(await withBooks(receipt)).toMatchObject({ code: 1, reason: 'incomplete' });
+  });
+
+  it('says of which records it cannot tell that they are left out, and finds the others', async () => {
+    const without = async (id: string, ...types: string[]): Promise<Report & { code: number }> => {
+      const receipt = await receiptOf(id);
+      receipt.events = receipt.events.filter(({ bytes }) => {
+        const text = Buffer.from(bytes, 'base64').toString();
+        return !types.some((type) => text.includes(`"type":"custos.${type}.v1"`));
+      });
+      const leaves = new Set(receipt.events.map((event) => event.leafIndex));
+      receipt.journals = receipt.journals.filter((j) => leaves.has(String(j['leafIndex'])));
+      return withBooks(receipt);
+    };
+    // What a record before or after it speaks for.
+    for (const [id, type] of [
+      [ids.plain, 'generation.opened'],
+      [ids.failedOver, 'attempt.dispatched'],
+    ] as const)
+      expect(await without(id, type)).toMatchObject({ code: 1, reason: 'incomplete' });
+    // What comes last nobody vouches for: each report says so.
+    for (const [id, type] of [
+      [ids.corrected, 'generation.progress'],
+      [ids.adjusted, 'ledger.correction'],
+    ] as const) {
+      const report = await without(id, type);
+      expect(report).toMatchObject({ code: 0 });
+      expect(report.notCovered.join()).toContain('that the receipt leaves out');
+    }
+    const unfinished = await without(ids.plain, 'generation.closed');
+    expect(unfinished).toMatchObject({ code: 0 });
+    expect(unfinished.notCovered.join()).toContain('how the generation ended');
+  });
+
+  it('says what of it is only claimed', async () => {
+    expect((await verifyReceipt(await receiptOf(ids.plain))).claimed).toEqual({
+      ledger: 'main',
+      'topic, partition and offset of each record': 'where the log had it',
+    });
   });
 
   it('names text that is no receipt', async () => {

@@ -141,8 +141,8 @@ describe('time stamps in an export', () => {
 
 it('custos verify log names the signed heads that the log goes on without', async () => {
   const day = new Day();
-  day.start('w-1');
-  day.say('w-1', 'custos.log.head_given_up.v1', 'log', {
+  day.start('ledger-4');
+  day.say('ledger-4', 'custos.log.head_given_up.v1', 'log', {
     at: at(1),
     origin: key.origin,
     size: '1000',

@@ -2,6 +2,10 @@ import { isRecord, countOf } from '../source/manifest.js';
 
 export interface ReceiptEvent {
   readonly leafIndex: number;
+  /** Where the log had the record, by the ledger's word. */
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
   readonly bytes: Buffer;
   /** A text of c2sp.org/tlog-proof@v1. */
   readonly proof: string;
@@ -10,6 +14,7 @@ export interface ReceiptEvent {
 /** A receipt as it was handed over: nothing is verified yet. */
 export interface Receipt {
   readonly generationId: string;
+  readonly ledgerId: string;
   readonly origin: string;
   readonly checkpoint: string;
   readonly events: readonly ReceiptEvent[];
@@ -29,16 +34,25 @@ export function parseReceipt(text: string): Receipt | string {
     return 'not JSON';
   }
   if (!isRecord(raw) || raw['format'] !== FORMAT) return `not of format ${FORMAT}`;
-  const { generationId, origin, checkpoint, events, journals = [], priceBooks = [] } = raw;
-  if (typeof generationId !== 'string' || typeof origin !== 'string')
-    return 'it names no generation and origin';
+  const {
+    generationId,
+    ledgerId,
+    origin,
+    checkpoint,
+    events,
+    journals = [],
+    priceBooks = [],
+  } = raw;
+  if (![generationId, ledgerId, origin].every((said) => typeof said === 'string'))
+    return 'it names no generation, ledger and origin';
   if (typeof checkpoint !== 'string') return 'it has no checkpoint';
   if (!Array.isArray(events) || !Array.isArray(journals) || !Array.isArray(priceBooks))
     return 'it lists no events, journals or price books';
   const read: ReceiptEvent[] = [];
   for (const event of events as unknown[]) {
     const known = eventOf(event);
-    if (known === undefined) return `event ${read.length + 1} has no leaf index, bytes and proof`;
+    if (known === undefined)
+      return `event ${read.length + 1} has no leaf index, place, bytes and proof`;
     read.push(known);
   }
   const versions = priceBooks.map((book: unknown) =>
@@ -46,16 +60,24 @@ export function parseReceipt(text: string): Receipt | string {
   );
   if (!versions.every((version) => typeof version === 'string'))
     return 'a price book has no version';
-  return { generationId, origin, checkpoint, events: read, journals, priceBooks: versions };
+  const names = { generationId, ledgerId, origin } as Pick<
+    Receipt,
+    'generationId' | 'ledgerId' | 'origin'
+  >;
+  return { ...names, checkpoint, events: read, journals, priceBooks: versions };
 }
 
 function eventOf(value: unknown): ReceiptEvent | undefined {
   if (!isRecord(value)) return undefined;
-  const { bytes, proof } = value;
+  const { bytes, proof, topic } = value;
   const leafIndex = countOf(value['leafIndex']);
+  const partition = countOf(value['partition']);
+  const offset = countOf(value['offset']);
+  if (typeof topic !== 'string' || partition === undefined || offset === undefined)
+    return undefined;
   if (leafIndex === undefined || typeof bytes !== 'string' || typeof proof !== 'string')
     return undefined;
   // Node skips what is no base64; two texts must not be the same bytes.
   if (!BASE64.test(bytes)) return undefined;
-  return { leafIndex, bytes: Buffer.from(bytes, 'base64'), proof };
+  return { leafIndex, topic, partition, offset, bytes: Buffer.from(bytes, 'base64'), proof };
 }

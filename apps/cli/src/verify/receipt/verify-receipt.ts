@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { decodeEvent, type GenerationClosed } from '#libs/audit-events';
-import { isGenerationEvent, type GenerationEvent } from '#libs/ledger';
+import { isGenerationEvent } from '#libs/ledger';
 import {
   leafHash,
   parseTlogProof,
@@ -19,6 +19,7 @@ import type { Findings } from '../report.js';
 import { DirectorySource, isDirectory } from '../source/directory-source.js';
 import { fileText } from '../verify-options.js';
 import { parseReceipt, type Receipt, type ReceiptEvent } from './receipt.js';
+import { checkPlaces, type PlacedEvent } from './said-places.js';
 
 /** Everything that was recorded of one generation: proved to be in the signed log, and its amounts to follow from it. */
 export const RECEIPT: Mode = {
@@ -33,14 +34,14 @@ export const RECEIPT: Mode = {
       judgeQuorum(receipt.checkpoint, readPolicy(options.policy), { file }, findings);
     else findings.notCovered('witnesses: a policy of who must have signed is needed (--policy)');
     const proved = check.proveEvents(options.key);
+    checkPlaces(proved, (leaf) => check.placeOf(leaf), findings);
     check.checkStory(proved);
+    check.checkPriceBooks(proved);
+    findings.claimed['ledger'] = receipt.ledgerId;
+    findings.claimed['topic, partition and offset of each record'] = 'where the log had it';
     await check.checkAmounts(proved, options.books);
   },
 };
-
-interface Proved extends ReceiptEvent {
-  readonly event: GenerationEvent;
-}
 
 class ReceiptCheck {
   readonly #heads = new Map<string, SignedHead | undefined>();
@@ -52,15 +53,15 @@ class ReceiptCheck {
   ) {}
 
   /** Events that stand in the signed log and are about this generation, in order of their leaves. */
-  proveEvents(key: NoteVerifier | undefined): readonly Proved[] {
+  proveEvents(key: NoteVerifier | undefined): readonly PlacedEvent[] {
     const { receipt, findings } = this;
     const head = this.#head(receipt.checkpoint, key);
     if (head && head.origin !== receipt.origin)
       findings.fault('altered', { file: this.file }, `it names the origin ${receipt.origin}`);
     if (!head) return [];
-    const proved: Proved[] = [];
+    const proved: PlacedEvent[] = [];
     for (const event of receipt.events) {
-      const place = this.#placeOf(event.leafIndex);
+      const place = this.placeOf(event.leafIndex);
       const fault = this.#proofFault(event, key);
       if (fault !== undefined) {
         if (fault !== '') findings.fault('altered', place, fault);
@@ -83,7 +84,7 @@ class ReceiptCheck {
   }
 
   /** From the opening (or the refusal) to the close, with every attempt in between. */
-  checkStory(proved: readonly Proved[]): void {
+  checkStory(proved: readonly PlacedEvent[]): void {
     const { file, findings, receipt } = this;
     const missing = (what: string): void =>
       findings.fault('incomplete', { file, generationId: receipt.generationId }, what);
@@ -103,10 +104,36 @@ class ReceiptCheck {
     for (const number of closes.flatMap(furtherAttempts))
       if (!dispatched.has(number))
         missing(`the record that authorised attempt ${number} is missing`);
-    findings.notCovered('records of this generation that the receipt leaves out');
+    const corrections = proved.flatMap(({ event }) =>
+      event.type === 'custos.ledger.correction.v1' ? [event.data.number] : [],
+    );
+    // Numbered from one: the last may be missing, and nobody could tell.
+    const highest = corrections.reduce((most, number) => Math.max(most, number), 0);
+    if (new Set(corrections).size < highest)
+      missing(`corrections are numbered up to ${highest}, and one of them is missing`);
+    findings.notCovered(
+      'progress, a later close or a later correction that the receipt leaves out: that takes the export',
+    );
   }
 
-  async checkAmounts(proved: readonly Proved[], books: string | undefined): Promise<void> {
+  /** Those that the opening pins, and no others. */
+  checkPriceBooks(proved: readonly PlacedEvent[]): void {
+    const { file, findings, receipt } = this;
+    const pinned = new Set(
+      proved.flatMap(({ event }) =>
+        event.type === 'custos.generation.opened.v1' ? [event.data.versions.priceBook] : [],
+      ),
+    );
+    for (const version of receipt.priceBooks)
+      if (!pinned.has(version))
+        findings.fault('altered', { file }, `no record cites the price book ${version}`);
+    const listed = new Set(receipt.priceBooks);
+    for (const version of pinned)
+      if (!listed.has(version) && receipt.journals.length > 0)
+        findings.fault('removed', { file }, `the price book ${version} is not listed`);
+  }
+
+  async checkAmounts(proved: readonly PlacedEvent[], books: string | undefined): Promise<void> {
     const { file, findings, receipt } = this;
     const leaves = new Map(proved.map((event) => [event.leafIndex, event.bytes]));
     const match = new JournalMatch(findings, file);
@@ -177,7 +204,7 @@ class ReceiptCheck {
     return head;
   }
 
-  #placeOf(leafIndex: number) {
+  placeOf(leafIndex: number) {
     return { file: this.file, leafIndex: leafIndex.toString() };
   }
 }
