@@ -153,14 +153,16 @@ export class PublicationGuard {
     // Committed, signed here, and not published yet: whoever leads now will do that.
     if ((seen?.size ?? 0n) < mark.size && (await checkpoints.newestCommitted()) >= mark.size)
       return;
-    if (seen === undefined || seen.size <= mark.size || !(await this.#leadsTo(mark, seen))) {
-      if (await this.#isGivenUp(mark)) this.#mark = undefined;
-      else await this.found(mark, 'the memory of a standby');
-      return;
-    }
+    const isGone =
+      seen === undefined || seen.size <= mark.size || !(await this.#leadsTo(mark, seen));
+    const isLetGo = isGone && (await this.#isGivenUp(mark));
+    if (isGone && !isLetGo) return this.found(mark, 'the memory of a standby');
+    // What is published after two persons let a head go is what counts from then on.
+    if (seen === undefined) return void (this.#mark = undefined);
     const kept = await file?.read();
     if (kept === undefined || kept === 'unreadable' || kept.size < seen.size)
       await this.#take(seen);
+    else if (isLetGo && nameOf(kept) === nameOf(mark)) await this.#take(seen);
     else this.#mark = kept;
   }
 
