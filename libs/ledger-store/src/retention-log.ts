@@ -83,7 +83,7 @@ export class LogRetention {
     return gone === null ? undefined : Number(gone);
   }
 
-  /** Drops a table of the log that has become empty, in two calls; false where there is none. */
+  /** Drops a table of the log that is empty or was forgotten whole, in two calls; false where there is none. */
   async dropEmptyRange(): Promise<boolean> {
     const { rows } = await this.db.query<{ more: boolean }>({
       text: 'select log.drop_empty_range() as more',

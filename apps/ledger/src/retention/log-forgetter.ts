@@ -1,4 +1,4 @@
-import type { Forgetting, RetentionQueries } from '#libs/ledger-store';
+import type { Forgetting, LogRetention, RetentionQueries } from '#libs/ledger-store';
 
 /** Some 100,000 records, at most every few seconds: what the machine hardly feels. */
 const STEPS_PER_LOOK = 20;
@@ -38,9 +38,7 @@ export class LogForgetter {
         else if (why !== 'elsewhere')
           stayed.push({ firstLeaf: `${range.first}`, endLeaf: `${range.end}`, why });
       }
-      await orLater(async () => {
-        while (!this.signal.aborted && (await log.dropEmptyRange()));
-      });
+      await this.#dropRanges(log);
       return { forgotten, stayed };
     });
   }
@@ -49,6 +47,8 @@ export class LogForgetter {
   async sweep(steps = STEPS_PER_LOOK): Promise<number> {
     if (!(await this.queries.isLogUnswept())) return 0;
     return this.queries.onLog(async (log) => {
+      // A table that goes whole need not lose its rows one by one.
+      await this.#dropRanges(log);
       let records = 0;
       for (let step = 0; step < steps && !this.signal.aborted; step++) {
         const gone = await log.sweep();
@@ -56,6 +56,12 @@ export class LogForgetter {
         records += gone;
       }
       return records;
+    });
+  }
+
+  async #dropRanges(log: LogRetention): Promise<void> {
+    await orLater(async () => {
+      while (!this.signal.aborted && (await log.dropEmptyRange()));
     });
   }
 }

@@ -120,13 +120,13 @@ export interface RetentionStage {
   close(): Promise<void>;
 }
 
-export async function openRetentionStage(): Promise<RetentionStage> {
+/** With the log in PostgreSQL, unless said otherwise. */
+export async function openRetentionStage(
+  openLog = (url: string): Promise<AppendLog> => PostgresAppendLog.open({ url }),
+): Promise<RetentionStage> {
   const clock = new TravellingClock();
   clock.goTo(monthsAgo(14));
-  const stage = await LedgerStage.open(
-    async (url) => new TimedLog(await PostgresAppendLog.open({ url })),
-    clock,
-  );
+  const stage = await LedgerStage.open(async (url) => new TimedLog(await openLog(url)), clock);
   const voice = await stage.writer('ledger', TOPICS.ledger);
   const control = await stage.writer('control', TOPICS.control);
   const ingress = await stage.writer('ingress');
