@@ -4,6 +4,7 @@ import type { Consumer, Kafka, KafkaMessage } from 'kafkajs';
 import type { LogRecord, Topic } from '#libs/audit-events';
 import type { ConsumeOptions, Position } from '../append-log.js';
 import { auditLogError } from '../errors.js';
+import { Gatherer } from './gatherer.js';
 import type { KafkaAdmin } from './kafka-admin.js';
 import { fromKafka } from './kafka-client.js';
 import type { TopicNames } from './topic-names.js';
@@ -124,8 +125,12 @@ async function run(
   fail: (error: unknown) => void,
 ): Promise<void> {
   let failed = false;
+  const gatherer = new Gatherer(maxRecords, onBatch);
+  const underway = new Set<Position>();
   await consumer.run({
     autoCommit: false,
+    // Each partition waits for its own records only; the next of one are never fetched before.
+    partitionsConsumedConcurrently: next.size,
     eachBatchAutoResolve: false,
     eachBatch: async ({ batch, resolveOffset, heartbeat, isRunning, isStale }) => {
       const at = next.get(`${names.plain(batch.topic)}/${batch.partition}`);
@@ -133,12 +138,15 @@ async function run(
         resolveOffset(batch.lastOffset());
         return;
       }
+      // After joining anew kafkajs may fetch what is being taken: it is fetched again until that is done.
+      if (underway.has(at)) return;
       const fresh = batch.messages.filter((m) => BigInt(m.offset) >= at.next);
       for (let i = 0; i < fresh.length; i += maxRecords) {
         if (failed || signal.aborted || !isRunning() || isStale()) return;
         try {
           const records = recordsOf(at, fresh.slice(i, i + maxRecords));
-          await onBatch(records).catch((cause: unknown) => {
+          underway.add(at);
+          await gatherer.take(records).catch((cause: unknown) => {
             throw new CallerFailed(cause);
           });
           at.next = records.at(-1)!.offset + 1n;
@@ -147,6 +155,8 @@ async function run(
           failed = true;
           fail(error);
           return;
+        } finally {
+          underway.delete(at);
         }
         resolveOffset((at.next - 1n).toString());
         await heartbeat();
