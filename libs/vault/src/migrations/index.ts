@@ -1,5 +1,4 @@
 import { Vault1763800001200 } from './1763800001200-vault.js';
-import { ErasedMeanwhile1763800001900 } from './1763800001900-erased-meanwhile.js';
 
 /** In order. Run by the owner's role of the vault's database. */
-export const vaultMigrations = [Vault1763800001200, ErasedMeanwhile1763800001900];
+export const vaultMigrations = [Vault1763800001200];
