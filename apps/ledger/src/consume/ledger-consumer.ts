@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClientBase, Pool } from 'pg';
+import type { LogRecord } from '#libs/audit-events';
 import type { AppendLog, ConsumeOptions, Position } from '#libs/audit-log';
 import type { Clock } from '#libs/kernel';
 import {
@@ -12,14 +13,13 @@ import {
 } from '#libs/ledger-store';
 import { describeError, type Logger } from '#libs/platform';
 import type { LedgerMetrics } from '../ledger.metrics.js';
+import { BATCH_RECORDS_MAX, BatchSize } from './batch-size.js';
 import { haltReason } from './halt-reason.js';
 import { readOwnWords } from './own-words-first.js';
 import { PricedBooks } from './priced-books.js';
 import { SequencerLock } from './sequencer-lock.js';
 import { keyOf, startPositions } from './start-positions.js';
 
-/** One transaction: large enough for the rate, small enough to commit well within a quarter of a second. */
-const BATCH_RECORDS_MAX = 800;
 /** Generations settled per transaction when a price book has come late. */
 const LATE_BATCH = 500;
 const STANDBY_MS = 1_000;
@@ -52,6 +52,7 @@ export class LedgerConsumer {
   readonly #books: PricedBooks;
   readonly #queries: SweepQueries;
   readonly #positions = new Map<string, bigint>();
+  readonly #batchSize = new BatchSize();
   readonly #stopping = new AbortController();
   #role: LedgerRole = 'starting';
   #haltReason = '';
@@ -214,10 +215,19 @@ export class LedgerConsumer {
       from,
       maxRecords: BATCH_RECORDS_MAX,
       signal,
-      onBatch: async (records) => this.#apply(await decodeRecords(records)),
+      onBatch: (records) => this.#inBatches(records),
     };
     const rest = await readOwnWords(log, options);
     if (!signal.aborted) await log.consume({ ...options, from: rest });
+  }
+
+  /** What was read at once, in as many posting transactions as keep each of them short. */
+  async #inBatches(records: readonly LogRecord[]): Promise<void> {
+    for (let at = 0; at < records.length;) {
+      const batch = records.slice(at, at + this.#batchSize.records);
+      at += batch.length;
+      await this.#apply(await decodeRecords(batch));
+    }
   }
 
   async #apply(records: readonly DecodedRecord[]): Promise<void> {
@@ -227,7 +237,9 @@ export class LedgerConsumer {
     const beganMs = clock.monotonicMs();
     const applied = await this.#alone(() => posting.applyBatch(records));
     for (const r of records) this.#positions.set(keyOf(r), r.offset + 1n);
-    metrics.applied(applied, clock.monotonicMs() - beganMs, clock.nowMs());
+    const tookMs = clock.monotonicMs() - beganMs;
+    this.#batchSize.took(records.length, tookMs);
+    metrics.applied(applied, tookMs, clock.nowMs());
     for (const { code, leafIndex } of applied.quarantined)
       logger.error('ledger.quarantined', { code, leaf: leafIndex.toString() });
   }
