@@ -28,8 +28,8 @@ export async function openLedgerWriters(
         void lifecycle.shutdown('a log refuses this writer').then(() => process.exit(1));
       },
     });
-    await writer.start();
     lifecycle.onShutdown(60, `audit writer of ${id}`, () => writer.stop());
+    await writer.start();
     writers.set(id, writer);
   }
   return writers;

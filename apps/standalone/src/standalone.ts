@@ -90,8 +90,9 @@ export async function startStandalone(
   const startedAtMs = clock.nowMs();
   const writer = async (app: string, topic: Topic): Promise<AuditWriter> => {
     const made = new AuditWriter({ log: appLog, topic, app, clock, onFatal: fatal });
-    await made.start();
+    // Before it has started: one whose start fails would go on trying beside the writer of the next start.
     lifecycle.onShutdown(60, `writer of ${app}`, () => made.stop());
+    await made.start();
     return made;
   };
   const controlWriter = await writer('control', TOPICS.control);
@@ -171,8 +172,8 @@ export async function startStandalone(
     ...(vault && { vault: vault.store }),
     onFatal: fatal,
   });
-  await ingress.start();
   lifecycle.onShutdown(20, 'ingress', () => ingress.close(), config.CUSTOS_DRAIN_DEADLINE + 10_000);
+  await ingress.start();
 
   const access = {
     internalToken,

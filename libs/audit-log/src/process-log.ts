@@ -64,7 +64,8 @@ export async function openProcessWriter(
       void lifecycle.shutdown('the log refuses this writer').then(() => process.exit(1));
     },
   });
-  await writer.start();
+  // Before it has started: one whose start fails would go on trying beside the writer of the next start.
   lifecycle.onShutdown(60, 'audit writer', () => writer.stop());
+  await writer.start();
   return writer;
 }
