@@ -29,8 +29,11 @@ export interface ItemsOf {
   readonly expiresAt: string;
 }
 
-/** `erased`, `expired`: the key was destroyed meanwhile, and nothing is stored. */
-export type Kept = 'kept' | 'erased' | 'expired' | 'unknown' | 'conflict';
+/**
+ * Nothing is stored where it is not `kept`. `erased`: the subject was, after this came. `outdated`: the key is destroyed,
+ * this content is not concerned, and the key in use is another.
+ */
+export type Kept = 'kept' | 'erased' | 'outdated' | 'unknown' | 'conflict';
 
 export interface ContentStoreOptions {
   /** The data plane's role: it may add by functions, and reads nothing back. */

@@ -254,9 +254,17 @@ describe('erasure', () => {
     const onItsWay = await sealed(subject);
     await keeper.eraseKey(onItsWay.of.subjectKeyId, 'erasure-1');
     expect(await store.keep(onItsWay.of, onItsWay.items)).toBe('erased');
+    const later = { receivedAt: new Date(Date.now() + 60_000).toISOString() };
+    const remembered = await sealed(subject, later);
+    expect(remembered.of.subjectKeyId).toBe(onItsWay.of.subjectKeyId);
+    expect(await store.keep(remembered.of, remembered.items)).toBe('outdated');
     store.forget(onItsWay.of.subjectKeyId);
-    const later = await stored(subject);
-    expect(later.of.subjectKeyId).not.toBe(onItsWay.of.subjectKeyId);
+    const anew = await stored(subject, later);
+    expect(anew.of.subjectKeyId).not.toBe(onItsWay.of.subjectKeyId);
+    // A stream that began before the erasure, on a gateway that knows the new key only.
+    const began = await sealed(subject);
+    expect(began.of.subjectKeyId).toBe(anew.of.subjectKeyId);
+    expect(await store.keep(began.of, began.items)).toBe('erased');
     expect(await keeper.itemsOf(onItsWay.of.generationId)).toEqual([]);
   });
 
@@ -365,7 +373,7 @@ describe('the end of its time', () => {
     expect(await keeper.keyIdOf(subject)).toBeUndefined();
     const late = await sealed(subject);
     expect(late.of.subjectKeyId).toBe(id);
-    expect(await store.keep(late.of, late.items)).toBe('expired');
+    expect(await store.keep(late.of, late.items)).toBe('outdated');
   });
 });
 

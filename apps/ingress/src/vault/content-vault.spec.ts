@@ -242,11 +242,11 @@ describe('the vault of an ingress', () => {
     expect(store.stored).toEqual([]);
   });
 
-  it('seals anew under the successor of a key that was of no use for long', async () => {
-    const answers: Kept[] = ['expired', 'kept'];
+  it('seals anew under the successor of a key that was destroyed before it came', async () => {
+    const answers: Kept[] = ['outdated', 'kept'];
     store.answers = async () => {
       const answer = answers.shift()!;
-      if (answer === 'expired') store.keyId = 'vsk-2';
+      if (answer === 'outdated') store.keyId = 'vsk-2';
       return answer;
     };
     await vault.start();

@@ -203,8 +203,7 @@ export class ContentVault implements CaptureHost {
       return undefined;
     }
     store.forget(key.id);
-    // A key that merely was of no use for a day has a successor; what was there before an erasure goes with it.
-    if (kept === 'expired') return this.#store(job, sealed);
+    if (kept === 'outdated') return this.#store(job, sealed);
     return kept === 'erased' ? 'erased' : 'vault_unavailable';
   }
 

@@ -52,6 +52,14 @@ create unique index subject_key_in_use on vault.subject_key (organisation_id, ps
 create index subject_key_destroyed on vault.subject_key (destroyed_at) where destroyed_at is not null;
 comment on column vault.subject_key.pseudonym is 'Keyed digest of the subject. Goes with the key, so that its id names nobody any more.';
 
+create table vault.erased (
+  organisation_id text not null,
+  pseudonym bytea not null,
+  erased_at timestamptz not null,
+  primary key (organisation_id, pseudonym)
+) with (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0);
+comment on table vault.erased is 'For a day: that what came before and is still on its way is not kept under a new key.';
+
 create table vault.item (
   generation_id text not null,
   part text not null check (part in ('request', 'response')),
@@ -144,7 +152,16 @@ declare
 begin
   select * into of_subject from vault.subject_key where id = p_subject_key for share;
   if not found or of_subject.organisation_id <> p_organisation then return 'unknown'; end if;
-  if of_subject.destroyed_at is not null then return of_subject.cause; end if;
+  -- What came before an erasure goes with it, if its stream ends after; clocks may differ by some seconds.
+  if of_subject.destroyed_at is not null then
+    return case when of_subject.cause = 'erased' and p_received <= of_subject.destroyed_at + interval '5 seconds'
+      then 'erased' else 'outdated' end;
+  end if;
+  if exists (select from vault.erased e
+      where e.organisation_id = p_organisation and e.pseudonym = of_subject.pseudonym
+        and p_received <= e.erased_at + interval '5 seconds') then
+    return 'erased';
+  end if;
   insert into vault.item (generation_id, part, organisation_id, workspace_id, key_id, ledger_id, subject_key_id,
     received_at, expires_at, bytes, digest, sealed)
   select p_generation, i.part, p_organisation, p_workspace, p_key, p_ledger, p_subject_key, p_received, p_expires,
@@ -187,6 +204,10 @@ create function vault.erase_key(p_id text, p_erasure text) returns boolean
 language plpgsql security definer set search_path = vault, pg_temp as $$
 begin
   if p_erasure is null then raise exception 'an erasure has an id'; end if;
+  perform from vault.subject_key where id = p_id for update;
+  insert into vault.erased as e (organisation_id, pseudonym, erased_at)
+  select organisation_id, pseudonym, clock_timestamp() from vault.subject_key where id = p_id and destroyed_at is null
+  on conflict (organisation_id, pseudonym) do update set erased_at = excluded.erased_at;
   update vault.subject_key
   set wrapped = null, pseudonym = null, destroyed_at = clock_timestamp(), cause = 'erased', erasure_id = p_erasure
   where id = p_id and destroyed_at is null;
@@ -259,6 +280,7 @@ begin
     limit p_max) as old
   where k.id = old.id;
   get diagnostics gone = row_count;
+  delete from vault.erased where erased_at < clock_timestamp() - interval '1 day';
   return gone;
 end $$;
 `;
