@@ -1,5 +1,5 @@
-// PostgreSQL's own binary form of values, columns of rows and arrays: what the driver would write as text, and the server
-// would parse again, is a third of what posting costs on either side.
+// PostgreSQL's own binary form of values, as columns of rows or as arrays: what the driver would write as text, the server would
+// parse again, a field at a time on both sides.
 
 /** How a value is put; what is null or undefined is NULL, whatever its type. */
 export type ColumnType =
