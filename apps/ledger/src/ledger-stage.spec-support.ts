@@ -53,10 +53,14 @@ export interface Answer {
   json<T>(): T;
 }
 
+export const INTERNAL_TOKEN = 'internal-token-for-specs';
+
 /** Its parts can be closed and opened again on the same data, as a process would. */
 export class LedgerStage {
   readonly auditorKey = mintSecret();
   readonly callerKey = mintSecret();
+  /** Of the same workspace as the caller's. */
+  readonly otherKey = mintSecret();
   readonly adminKey = mintSecret();
   readonly approverKey = mintSecret();
   readonly book: PriceBook = priceBookOf([{ id: 'acme.one.eu.default', price: PRICE }]);
@@ -76,6 +80,7 @@ export class LedgerStage {
   static async open(
     openLog?: (databaseUrl: string) => Promise<AppendLog>,
     clock: Clock = new SystemClock(),
+    callerLimitPicoUsd?: bigint,
   ): Promise<LedgerStage> {
     const database = await freshDatabase();
     const url = database.ownerUrl;
@@ -85,7 +90,7 @@ export class LedgerStage {
       PostgresAppendLog.open({ url: database.appUrl }));
     const signer = parseSignerKey(generateKey('localhost/audit/spec').signerKey);
     const stage = new LedgerStage(database, log, signer, clock);
-    stage.#publishPrincipals();
+    stage.#publishPrincipals(callerLimitPicoUsd);
     return stage;
   }
 
@@ -111,7 +116,7 @@ export class LedgerStage {
     this.#http = await createHttpApp(
       LedgerModule.register({
         ledger,
-        internalToken: 'internal-token-for-specs',
+        internalToken: INTERNAL_TOKEN,
         principals: this.#principals,
         principalsMaxAgeMs: 3_600_000,
         ...access,
@@ -133,7 +138,7 @@ export class LedgerStage {
     return new Ledger({
       databaseUrl: this.database.appUrl,
       log: this.log,
-      audit: await this.writer('ledger'),
+      audit: changes.audit ?? (await this.writer('ledger')),
       catalog: { priceBook: this.book, providers: new Map(), endpoints: [] },
       principals: this.#principals,
       clock: this.clock,
@@ -161,8 +166,14 @@ export class LedgerStage {
     await this.database.drop();
   }
 
-  async writer(app: string, topic: Topic = TOPICS.audit): Promise<AuditWriter> {
-    const made = new AuditWriter({ log: this.log, topic, app, clock: this.clock });
+  async writer(
+    app: string,
+    topic: Topic = TOPICS.audit,
+    heartbeatMs?: number,
+  ): Promise<AuditWriter> {
+    const { log, clock } = this;
+    const beat = heartbeatMs === undefined ? {} : { heartbeatMs };
+    const made = new AuditWriter({ log, topic, app, clock, ...beat });
     await made.start();
     this.#writers.push(made);
     return made;
@@ -255,8 +266,8 @@ export class LedgerStage {
     return this.get(path, '');
   }
 
-  #publishPrincipals(): void {
-    const key = (id: string, secret: string, role: Role) => ({
+  #publishPrincipals(callerLimitPicoUsd: bigint | undefined): void {
+    const key = (id: string, secret: string, role: Role, limitPicoUsd?: bigint) => ({
       id: keyId(id),
       workspaceId: workspaceId('ws-1'),
       label: id,
@@ -268,6 +279,7 @@ export class LedgerStage {
         subjectRegions: [],
         purpose: 'development',
       },
+      ...(limitPicoUsd !== undefined && { limitPicoUsd }),
       disabled: false,
       createdAt: '2026-11-21T10:00:00.000Z',
     });
@@ -288,10 +300,11 @@ export class LedgerStage {
             },
           ],
           keys: [
-            key('key-1', this.callerKey, 'inference'),
+            key('key-1', this.callerKey, 'inference', callerLimitPicoUsd),
             key('key-2', this.auditorKey, 'auditor'),
             key('key-3', this.adminKey, 'admin'),
             key('key-4', this.approverKey, 'approver'),
+            key('key-5', this.otherKey, 'inference'),
           ],
         }),
       ),
