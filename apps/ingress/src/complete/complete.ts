@@ -9,13 +9,13 @@ import type { DecisionService } from '../decide/decision.service.js';
 import type { Verdict } from '../decide/verdict.js';
 import { errorBody, refusal, statusOf, type Refusal } from '../ingress.errors.js';
 import type { ContentVault } from '../vault/content-vault.js';
-import { readSubject } from '../vault/read-subject.js';
+import { aboutWhom, captureOf, refusedUnkept } from '../vault/what-is-kept.js';
 import { faultRefusal, planRefusal, policyRefusal, unboundedRefusal } from './refusals.js';
 import { requirementsOf } from './admission.js';
 import type { Authenticator } from './authenticate.js';
 import type { AvailableEndpoints } from './available-endpoints.js';
 import { GenerationRun } from './generation-run.js';
-import type { PlannedCandidate, RunContext, RunParts } from './run-parts.js';
+import type { PlannedCandidate, RunContext } from './run-parts.js';
 import type { KeyedDigest } from './keyed-digest.js';
 import type { Lane, Lanes } from './lanes.js';
 import { placeHold, type Placed } from './hold.js';
@@ -102,10 +102,7 @@ export class Completions {
           'The ledger of your organisation is served by another gateway.',
         ),
       );
-    const about =
-      who.principal.organisation.contentVault === undefined
-        ? undefined
-        : readSubject(req.headers, read.ask.request.body, who.principal);
+    const about = aboutWhom(req.headers, read.ask.request.body, who.principal);
     if (about?.ok === false) return this.#turnAway(res, 'invalid', about.refusal);
     const ctx: Ctx = {
       id: mintGenerationId(receivedAtMs),
@@ -133,16 +130,8 @@ export class Completions {
         res,
         new DomainError('log_unavailable', 'The audit log is not answering; nothing was sent.'),
       );
-    if (principal.organisation.contentVault?.required === true && deps.vault?.accepting !== true)
-      return this.#refuse(
-        ctx,
-        res,
-        refusal(
-          'vault_unavailable',
-          'Your organisation requires its content to be kept, and the vault does not take it now; nothing was sent.',
-          { retryAfterSeconds: deps.limits.retryAfterSeconds },
-        ),
-      );
+    const unkept = refusedUnkept(principal.organisation, deps.vault, deps.limits.retryAfterSeconds);
+    if (unkept !== undefined) return this.#refuse(ctx, res, unkept);
     if (ask.scope === undefined)
       return this.#refuse(
         ctx,
@@ -310,20 +299,12 @@ export class Completions {
         },
         inputTokensEstimate: inputs.requirements.inputTokensEstimate,
         receivedAtMs: ctx.receivedAtMs,
-        ...this.#capture(ctx),
+        ...captureOf(this.deps.vault, ctx, ctx.ask.request.bytes),
       },
       res,
     );
     this.deps.runs.add(run);
     return run;
-  }
-
-  #capture({ id, principal, lane, ask, subject, receivedAtMs }: Ctx): Pick<RunParts, 'capture'> {
-    const { vault } = this.deps;
-    const keepDays = principal.organisation.contentVault?.keepDays;
-    if (vault === undefined || subject === undefined || keepDays === undefined) return {};
-    const of = { id, principal, lane, subject, receivedAtMs, keepDays };
-    return { capture: vault.capture(of, ask.request.bytes) };
   }
 
   /** A refusal has a trail too: it is recorded before it is told. */
