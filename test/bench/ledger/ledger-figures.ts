@@ -96,7 +96,7 @@ function rateFigures(run: LedgerRun, barePerSecond: number): readonly Figure[] {
       from: `${records} records; storing their bytes alone: ${bare.toFixed(0)} generations/s`,
     },
     {
-      name: 'ledger alone: posting transaction of 200 to 800 records, p99',
+      name: 'ledger alone: posting transaction of 400 to 800 records, p99',
       unit: 'ms',
       reach: 250,
       aim: 150,

@@ -17,7 +17,7 @@ describe('the size of a batch', () => {
 
   it('shrinks where posting is slow until it takes 150 ms, and grows again', () => {
     const size = new BatchSize();
-    const took = post(size, 100, 10, 0.4);
+    const took = post(size, 100, 10, 0.25);
     expect(took).toBeGreaterThan(130);
     expect(took).toBeLessThan(151);
     post(size, 100, 10, 0.1);
