@@ -106,7 +106,7 @@ describe('the log in PostgreSQL', () => {
     await at.month(14, 100);
     await at.month(13, 60);
     await at.month(2, 10);
-    await removed();
+    expect((await removed()).log.forgotten).toBe(1);
     await allSwept();
     const { begins } = (await state()).log!;
     await at.stage.stopLedger();
