@@ -67,7 +67,8 @@ export abstract class AppendLog {
   abstract endOffsets(): Promise<readonly Position[]>;
   /**
    * Tells the log that this writer is dead: where the log can fence (PostgreSQL) its later batches are refused
-   * with `writer_retired`. Kafka cannot; there the `custos.writer.retired.v1` event is all, and readers honour it.
+   * with `writer_retired`. Kafka cannot; there an ingress fences itself (`standstillMaxMs`), and the ledger tells what is
+   * still said after the `custos.writer.retired.v1` event.
    */
   abstract retireWriter(writer: string): Promise<void>;
   /** Throws DomainError (`log_unavailable`, `log_unsafe`) with the reason when the log must not be relied on. */
