@@ -294,6 +294,12 @@ export const SCHEMAS = {
           },
         },
       },
+      remade: {
+        type: 'object',
+        description: 'In books made again in another order: what the record of the invoice cites.',
+        required: ['digest', 'size', 'root'],
+        properties: { digest: text, size: integer, root: text },
+      },
       digest: { type: 'string', pattern: '^sha256:' },
       evidence: {
         type: 'object',
