@@ -87,6 +87,33 @@ it('a forged record under the name of a writer of another topic does not silence
   expect(await column(`${CREDITS} order by 1`)).toEqual(['credit-1', 'credit-2']);
 });
 
+it.each<[string, () => Buffer]>([
+  [
+    'a sign of life',
+    () => record('control-1', 1, 'custos.writer.heartbeat.v1', { app: 'control', at: at(1) }),
+  ],
+  [
+    'an end',
+    () => record('control-1', 1, 'custos.writer.stopped.v1', { app: 'control', at: at(1) }),
+  ],
+  [
+    'what nobody can read',
+    () =>
+      Buffer.from(
+        record('control-1', 1, 'custos.writer.heartbeat.v1', { app: 'control', at: at(1) })
+          .toString()
+          .replace('custos.writer.heartbeat.v1', 'custos.writer.heartbeat.v9'),
+      ),
+  ],
+])('%s that is forged in another topic does not silence a writer either', async (_, forged) => {
+  const tape = new Tape();
+  tape.say('control-1', 'custos.ledger.credit.v1', 'org-1', credit('credit-1'));
+  tape.put(forged(), TOPICS.audit);
+  tape.say('control-1', 'custos.ledger.credit.v1', 'org-1', credit('credit-2'));
+  await posting.applyBatch(tape.records);
+  expect(await column(EFFECTS)).toEqual(['credited', 'quarantined', 'credited']);
+});
+
 it('usage, months and holds are honoured only where they are said', async () => {
   const tape = new Tape();
   const id = newGenerationId();

@@ -1,5 +1,6 @@
 // Hand-made audit events for the ledger's specs: real chains and real bytes, in a log that is an array.
 import {
+  isAbroad,
   TOPICS,
   topicOf,
   WriterChain,
@@ -44,7 +45,8 @@ export class Tape {
       chain = new WriterChain(writerId(writer));
       this.#chains.set(writer, chain);
     }
-    return this.put(chain.next(type, subject, saidAtMs, data).bytes, topicOf(type));
+    const home = isAbroad(writer, TOPICS.audit) ? TOPICS.control : TOPICS.audit;
+    return this.put(chain.next(type, subject, saidAtMs, data).bytes, topicOf(type) ?? home);
   }
 
   put(value: Buffer, topic: Topic = TOPICS.audit): LogRecord {

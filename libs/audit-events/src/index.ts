@@ -14,4 +14,4 @@ export { decodeEvent } from './decode-event.js';
 export type { DecodeResult, EventEnvelope } from './decode-event.js';
 export { verifyChain } from './verify-chain.js';
 export type { ChainFault, ChainHead, ChainVerdict } from './verify-chain.js';
-export { appOf, isStranger, topicOf } from './who-may-say.js';
+export { appOf, isAbroad, isStranger, topicOf } from './who-may-say.js';

@@ -13,7 +13,8 @@ describe('who may say what', () => {
     ['a month by the ledger', 'custos.ledger.period_closed.v1', 'ledger-1', TOPICS.ledger],
     ['traffic by the ingress', 'custos.generation.opened.v1', INGRESS, TOPICS.audit],
     ['the sweeper’s close', 'custos.generation.closed.v1', 'ledger-1', TOPICS.audit],
-    ['a heartbeat anywhere', 'custos.writer.heartbeat.v1', CONTROL, TOPICS.ledger],
+    ['a heartbeat at home', 'custos.writer.heartbeat.v1', CONTROL, TOPICS.control],
+    ['an app that is not ours', 'custos.writer.heartbeat.v1', 'constructor-1', TOPICS.ledger],
   ])('%s is heard', (_, type, writer, topic) => {
     expect(isStranger(by(writer, type), topic)).toBe(false);
     expect(isStranger(by(writer, type))).toBe(false);
@@ -21,6 +22,7 @@ describe('who may say what', () => {
 
   it.each<[string, EventType, string, Topic]>([
     ['credit in the data plane’s topic', CREDIT, CONTROL, TOPICS.audit],
+    ['a heartbeat in another’s topic', 'custos.writer.heartbeat.v1', CONTROL, TOPICS.audit],
     ['credit by an ingress in control’s topic', CREDIT, INGRESS, TOPICS.control],
     ['an invoice by control', 'custos.ledger.invoice_issued.v1', CONTROL, TOPICS.ledger],
     ['a month in control’s topic', 'custos.ledger.period_closed.v1', 'ledger-1', TOPICS.control],

@@ -34,8 +34,24 @@ const PLACES: Partial<Readonly<Record<EventType, Place>>> = {
   'custos.log.head_given_up.v1': ledgers,
 };
 
+/** Where the processes of each app write. */
+const TOPICS_OF_APP: ReadonlyMap<string, readonly Topic[]> = new Map([
+  ['ingress', [TOPICS.audit]],
+  ['control', [TOPICS.control]],
+  ['policy', [TOPICS.control]],
+  ['routing', [TOPICS.control]],
+  ['ledger', [TOPICS.audit, TOPICS.ledger]],
+]);
+
 /** The app that a writer says it is: writers are named `<app>-<uuid>`. */
 export const appOf = (writer: string): string => writer.split('-', 1)[0] ?? '';
+
+/**
+ * True where a record under this name is not its bearer's, whatever it says: his app does not write to that topic. Else whoever
+ * may write to one topic could say for a writer of another what comes next, and that one would not be heard any more.
+ */
+export const isAbroad = (writer: string, topic: string): boolean =>
+  TOPICS_OF_APP.get(appOf(writer))?.some((own) => own === topic) === false;
 
 /** Where a type belongs; undefined where nothing follows from it that anybody could want to forge. */
 export const topicOf = (type: EventType): Topic | undefined => PLACES[type]?.topic;
@@ -49,6 +65,7 @@ export function isStranger(
   { type, writer }: Pick<CustosEvent, 'type' | 'writer'>,
   topic?: string,
 ): boolean {
+  if (topic !== undefined && isAbroad(writer, topic)) return true;
   const place = PLACES[type];
   if (place === undefined) return false;
   if (place.app !== undefined && place.app !== appOf(writer)) return true;

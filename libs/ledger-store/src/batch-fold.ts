@@ -1,4 +1,4 @@
-import { isStranger, type CustosEvent, type EventEnvelope } from '#libs/audit-events';
+import { isAbroad, isStranger, type CustosEvent, type EventEnvelope } from '#libs/audit-events';
 import {
   bookDue,
   bookLeaf,
@@ -75,9 +75,11 @@ export class BatchFold {
     const envelope = read.ok ? read.event : read.envelope;
     const strange = read.ok && isStranger(read.event, source.topic);
     // Somebody else's record under a writer's name must not move that writer's chain.
-    const follows = !strange || this.#isAtHome(read.event.writer, source);
-    const refused =
-      follows && envelope && this.#follow(envelope, source, index, record.sha256, recordedAt);
+    const follows =
+      envelope !== undefined &&
+      !isAbroad(envelope.writer, source.topic) &&
+      (!strange || this.#isAtHome(envelope.writer, source));
+    const refused = follows && this.#follow(envelope, source, index, record.sha256, recordedAt);
     const effect =
       refused ||
       (read.ok
