@@ -139,6 +139,30 @@ describe('time stamps in an export', () => {
   });
 });
 
+describe('one wrong bit', () => {
+  const early = checkpointOf(leaves, key, 30);
+  const digest = createHash('sha256').update(early).digest();
+
+  it.each([
+    ['the checkpoint that a time stamp is over', 'time-stamps/30.note', Buffer.from(early)],
+    ['what a time stamp is over', 'time-stamps/30.tsr', digest],
+    ['an earlier checkpoint', 'checkpoints.jsonl', undefined],
+  ])('in %s is found', async (_what, file, content) => {
+    mkdirSync(join(folder, 'time-stamps'));
+    put('time-stamps/30.note', early);
+    put('time-stamps/30.tsr', digest);
+    const honest = content ?? readFileSync(join(folder, file));
+    const held: number[] = [];
+    for (let at = 0; at < honest.length; at += Math.ceil(honest.length / 24)) {
+      const bytes = Buffer.from(honest);
+      bytes[at]! ^= 1 << (at % 7);
+      put(file, bytes);
+      if ((await run('log')).code === 0) held.push(at);
+    }
+    expect(held).toEqual([]);
+  });
+});
+
 it('custos verify log names the signed heads that the log goes on without', async () => {
   const day = new Day();
   day.start('ledger-4');

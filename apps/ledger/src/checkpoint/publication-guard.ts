@@ -98,8 +98,10 @@ export class PublicationGuard {
    */
   async permits(client: ClientBase): Promise<boolean> {
     if (performance.now() < this.#waitUntilMs) return false;
-    this.#isDue = false;
+    // Due until it was looked at to the end: a connection may be lost meanwhile.
+    this.#isDue = true;
     const reason = await this.#refusal(client);
+    this.#isDue = false;
     const { logger, hot } = this.options;
     if (reason !== this.#reason) {
       this.#reason = reason;

@@ -1,4 +1,4 @@
-import { decodeEvent } from '#libs/audit-events';
+import { decodeEvent, isStranger } from '#libs/audit-events';
 import { sourceOf, type Mode } from '../mode.js';
 import type { Findings } from '../report.js';
 import { fileText, type VerifyOptions } from '../verify-options.js';
@@ -26,6 +26,7 @@ function noteGivenUp(leaf: number, bytes: Buffer, findings: Findings): void {
   if (!bytes.includes(GIVEN_UP)) return;
   const read = decodeEvent(bytes);
   if (!read.ok || read.event.type !== 'custos.log.head_given_up.v1') return;
+  if (isStranger(read.event)) return;
   const { size, root, author, role, reason } = read.event.data;
   findings.note(
     `leaf ${leaf}: ${author} (${role}) gave up the signed head of size ${size}, root ${root}: ${reason}`,
