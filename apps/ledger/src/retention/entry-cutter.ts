@@ -20,11 +20,18 @@ export interface EntryCutterOptions {
 export class EntryCutter {
   /** The month whose halves wait for their place. */
   #staged = '';
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly options: EntryCutterOptions) {}
 
-  /** Cuts one month if one is due. True when it did. */
-  async cutDue(): Promise<boolean> {
+  /** Cuts one month if one is due. True when it did. One after another: halves that are made anew are not put in place. */
+  cutDue(): Promise<boolean> {
+    const turn = this.#turn.then(() => this.#cutDue());
+    this.#turn = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #cutDue(): Promise<boolean> {
     const { consumer, queries, log, logger } = this.options;
     if (consumer.role !== 'leader') return false;
     const month = await queries.monthToCut();
