@@ -14,7 +14,7 @@ const ENDED: ReadonlySet<string> = new Set([
   'recovered',
 ]);
 /** What a client may be told while things die around it. 500 is never among it. */
-const ANSWERS: ReadonlySet<number> = new Set([200, 403, 429, 502, 503, 504]);
+const ANSWERS: ReadonlySet<number> = new Set([200, 403, 408, 429, 502, 503, 504]);
 
 /** Tokens of output, by what became of them. */
 export interface Meter {

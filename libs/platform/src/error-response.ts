@@ -22,6 +22,7 @@ export const PLATFORM_ERRORS = {
   route_not_found: { status: 404, meaning: 'There is no such route.' },
   request_timeout: { status: 408, meaning: 'The request took too long to arrive.' },
   request_too_large: { status: 413, meaning: 'The body of a slow route is over 1 MiB.' },
+  headers_too_large: { status: 431, meaning: 'The headers are over 16 KiB.' },
   unsupported_media_type: { status: 415, meaning: 'The content type is not supported.' },
   internal_error: { status: 500, meaning: 'A fault of ours; the log has it, without content.' },
   not_implemented: {

@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import { ErrorFilter, type ErrorTable } from './error-response.js';
 import type { Logger } from './logger.js';
 import { nestLogger } from './nest-logger.js';
+import { refuseUnreadRequest } from './unread-request.js';
 
 /** Slow routes carry settings, not prompts. */
 const BODY_BYTES_MAX = 1024 * 1024;
@@ -60,6 +61,7 @@ export async function createHttpApp(
     // Who comes over an open connection while the app ends is answered by its route, which knows our words for it.
     return503OnClosing: false,
     routerOptions: { maxParamLength: PARAM_CHARS_MAX },
+    clientErrorHandler: refuseUnreadRequest,
     http: { maxHeaderSize: HEADER_BYTES_MAX, headersTimeout: HEADERS_TIMEOUT_MS },
   });
   const fastify: FastifyInstance = adapter.getInstance();
