@@ -164,15 +164,18 @@ export class ContentVault implements CaptureHost {
     const { clock, patienceMs = PATIENCE_MS } = this.options;
     const { signal } = this.#stopping;
     const sealed = new Map<string, readonly SealedItem[]>();
+    // Its own failure counts, whatever became of others meanwhile: else one that never can be stored keeps a worker for ever.
+    let hasFailed = false;
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, PAUSE_MAX_MS)) {
       if (signal.aborted) return this.lose(job.of, 'shutting_down');
       const late = clock.monotonicMs() - job.sinceMs > patienceMs;
-      if (late && this.#failing) return this.lose(job.of, 'vault_unavailable');
+      if (late && (hasFailed || this.#failing)) return this.lose(job.of, 'vault_unavailable');
       try {
         const lost = await this.#store(job, sealed);
         this.#failing = false;
         return lost === undefined ? undefined : this.lose(job.of, lost);
       } catch (error) {
+        hasFailed = true;
         this.#failed(error);
       }
       await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
