@@ -188,6 +188,26 @@ describe('the log in PostgreSQL', () => {
     expect(await refusals(database.ownerUrl, owned)).toEqual(owned.map(() => denied));
   });
 
+  test('ingress’s role says the traffic, and nothing in the name of another plane', async () => {
+    const as = await PostgresAppendLog.open({ url: database.auditUrl });
+    const app = await PostgresAppendLog.open({ url: database.appUrl });
+    try {
+      for (const topic of [TOPICS.control, TOPICS.ledger]) {
+        const batch = { ...new TestWriter(log).batch(1), topic };
+        await expect(as.appendBatch(batch)).rejects.toMatchObject({
+          code: 'log_unavailable',
+          details: { sqlState: '42501' },
+        });
+        expect(await app.appendBatch(batch)).toMatchObject({ baseOffset: expect.anything() });
+      }
+      const traffic = { ...new TestWriter(log).batch(1), topic: TOPICS.audit };
+      expect(await as.appendBatch(traffic)).toMatchObject({ baseOffset: expect.anything() });
+    } finally {
+      await as.close();
+      await app.close();
+    }
+  });
+
   test('settings that would lose a commit are refused, at the check and inside the append', async () => {
     const set = (value: string) =>
       superuser.query(`ALTER ROLE custos_audit IN DATABASE ${database.name} ${value}`);

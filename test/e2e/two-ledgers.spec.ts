@@ -80,8 +80,13 @@ function sideBySide(kafka: (() => Promise<KafkaCluster>) | undefined): void {
       ...onDatabase(databases.get('bank')!),
       CUSTOS_LEDGER_ID: 'bank',
     };
-    const further = cluster ? '' : `|${databases.get('bank')!.auditUrl}`;
-    const both = { ...inMain, CUSTOS_LEDGERS: `bank=${at(bank)}${further}` };
+    // Ingress's role in the other log says the traffic alone; what control says there takes the app's.
+    const bankAt = (url: string): Record<string, string> => ({
+      ...inMain,
+      CUSTOS_LEDGERS: `bank=${at(bank)}${cluster ? '' : `|${url}`}`,
+    });
+    const controls = bankAt(databases.get('bank')!.appUrl);
+    const carries = bankAt(databases.get('bank')!.auditUrl);
     const start = (app: string, port: number, variables: Record<string, string>): AppProcess => {
       const made = AppProcess.launch(app, port, variables);
       others.push(made);
@@ -90,11 +95,11 @@ function sideBySide(kafka: (() => Promise<KafkaCluster>) | undefined): void {
     ledgers.set('bank', AppProcess.launch('ledger', bank, inBank));
     // It makes the tables of its log; for the rest it waits for control.
     await answers(`${at(bank)}/health/live`);
-    await start('control', control, both).ready();
+    await start('control', control, controls).ready();
     ledgers.set('main', AppProcess.launch('ledger', main, inMain));
     const rest = [start('policy', policy, inMain), start('routing', routing, inMain)];
     await Promise.all([...ledgers.values(), ...rest].map((app) => app.ready()));
-    await start('ingress', ingress, both).ready();
+    await start('ingress', ingress, carries).ready();
     keys = JSON.parse(readFileSync(join(dataDir, 'bootstrap.json'), 'utf8')) as Bootstrap;
     callers.set('main', { v1: `${at(ingress)}/v1`, apiKey: keys.apiKey });
     callers.set('bank', { v1: `${at(ingress)}/v1`, apiKey: await keyInBank() });

@@ -5,7 +5,7 @@ export class AuditLogAppend1763720000002 implements MigrationInterface {
   readonly name = 'AuditLogAppend1763720000002';
 
   async up(runner: QueryRunner): Promise<void> {
-    await runner.query(APPEND);
+    await runner.query(`CREATE FUNCTION ${appendFunction('')}`);
     await runner.query(RETIRE_WRITER);
   }
 
@@ -23,9 +23,9 @@ export class AuditLogAppend1763720000002 implements MigrationInterface {
  * The batch's values are one bytea, cut at `ends` (cumulated lengths over all batches): one binary parameter
  * costs the client nothing to encode, an array of bytea costs it hex. Settings that would let a commit be lost
  * raise CU001, inside the very call, because an administrator can change them under a running server.
+ * `first`: statements that a later migration puts before all others.
  */
-const APPEND = `
-  CREATE FUNCTION log.append(
+export const appendFunction = (first: string): string => `log.append(
     topics text[], partitions int[], writers text[], first_wseqs bigint[], counts int[], ends int[], data bytea)
   RETURNS TABLE (outcome text, base_offset bigint, offsets bigint[])
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -42,7 +42,7 @@ const APPEND = `
     last_wseq bigint;
     known int;
     value_at int := 0;
-  BEGIN
+  BEGIN${first}
     IF current_setting('fsync') <> 'on' OR current_setting('full_page_writes') <> 'on'
        OR current_setting('synchronous_commit') = 'off'
        OR (current_setting('synchronous_commit') = 'local' AND current_setting('synchronous_standby_names') <> '')

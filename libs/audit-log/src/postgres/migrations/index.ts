@@ -4,6 +4,7 @@ import { AuditLogAppend1763720000002 } from './1763720000002-audit-log-append.js
 import { AuditLogRoles1763720000003 } from './1763720000003-audit-log-roles.js';
 import { AuditLogForget1763800002000 } from './1763800002000-audit-log-forget.js';
 import { AuditLogDropRanges1763800002400 } from './1763800002400-audit-log-drop-ranges.js';
+import { AuditRoleSaysTraffic1763800007000 } from './1763800007000-audit-role-says-traffic.js';
 
 /** In order; run by the app under the owner's role, before any log is opened. */
 export const auditLogMigrations: readonly (new () => MigrationInterface)[] = [
@@ -12,4 +13,5 @@ export const auditLogMigrations: readonly (new () => MigrationInterface)[] = [
   AuditLogRoles1763720000003,
   AuditLogForget1763800002000,
   AuditLogDropRanges1763800002400,
+  AuditRoleSaysTraffic1763800007000,
 ];
