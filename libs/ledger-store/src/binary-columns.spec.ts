@@ -87,6 +87,8 @@ const CASES: readonly (readonly [string, Row['values'], Readonly<Record<string, 
   ['one group more than full', { amount: '99999' }, { amount: '99999' }],
 ];
 
+const CREATE_TEMPORARY = 'create temporary table bounded (n int primary key)';
+
 describe('rows in binary', () => {
   const dir = mkdtempSync(join(tmpdir(), 'custos-binary-'));
   let server: EmbeddedPostgres;
@@ -169,6 +171,28 @@ describe('rows in binary', () => {
     await expect(send({ large: 2n ** 63n })).rejects.toThrow(/out of range/);
     await expect(send({ at: 'yesterday' })).rejects.toThrow(/not a time/);
     expect(await printed(7)).toBeUndefined();
+  });
+
+  it('leave no timer, and with it themselves, in memory under a query time-out', async () => {
+    const bounded = new pg.Client({
+      connectionString: server.superuserUrl,
+      query_timeout: 600_000,
+    });
+    await bounded.connect();
+    try {
+      await bounded.query(CREATE_TEMPORARY);
+      const timers = (): number =>
+        process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+      const before = timers();
+      for (let n = 0; n < 5; n++)
+        await copyRows(bounded, 'bounded', [FLAT[0]!], [{ n, values: {} }]);
+      await expect(
+        copyRows(bounded, 'bounded', [FLAT[0]!], [{ n: 0, values: {} }]),
+      ).rejects.toMatchObject({ code: '23505' });
+      expect(timers()).toBe(before);
+    } finally {
+      await bounded.end();
+    }
   });
 
   it('end with an error when the connection does', async () => {

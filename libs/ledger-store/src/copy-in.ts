@@ -34,13 +34,15 @@ export async function copyRows<R>(
  */
 class CopyIn implements Submittable {
   readonly submit: (connection: Connection) => void;
+  /**
+   * By this name the driver knows it: under a `query_timeout` it puts one of its own before it, which ends the timer. One that is
+   * not called leaves a timer, and with it all the rows, in memory until the time is over.
+   */
+  callback: (error?: Error) => void;
   #failure: Error | undefined;
 
-  constructor(
-    text: string,
-    data: Buffer,
-    private readonly done: (error?: Error) => void,
-  ) {
+  constructor(text: string, data: Buffer, done: (error?: Error) => void) {
+    this.callback = done;
     this.submit = (connection) => {
       const { stream } = connection;
       stream.cork();
@@ -68,10 +70,10 @@ class CopyIn implements Submittable {
 
   handleError(error: Error): void {
     this.#failure ??= error;
-    this.done(this.#failure);
+    this.callback(this.#failure);
   }
 
   handleReadyForQuery(): void {
-    this.done(this.#failure);
+    this.callback(this.#failure);
   }
 }
