@@ -13,6 +13,15 @@ import {
 } from './retention-stage.spec-support.js';
 
 const digest = (of: string): string => `sha256:${of.repeat(64)}`;
+const ERASURE = {
+  erasureId: 'erasure-1',
+  organisationId: 'org-1',
+  subjectKeyId: 'vsk-1',
+  at: monthsAgo(14).toISOString(),
+  author: 'key:a',
+  approver: 'key:b',
+  reason: 'asked for',
+};
 /** Said by a writer that lives on, and by one that is heard no more. */
 const [CITED, HEALTH, ABANDONED] = [digest('a'), digest('b'), digest('c')];
 const verdict = (of: string): DecisionRecorded => ({
@@ -53,6 +62,7 @@ beforeEach(async () => {
     subject: 'fact-1',
     values: {},
   });
+  await at.stage.say(control, 'custos.erasure.executed.v1', 'erasure-1', ERASURE);
   others = [await at.stage.complete(leaving), ...(await at.month(14, 130))];
   // Of the month after, as much as fills the bundle that the cut rounds up to.
   await at.month(13, 200);
@@ -93,6 +103,11 @@ async function found() {
       cited: (await past.decision(CITED)) !== undefined,
       health: (await past.healthSlice(HEALTH)) !== undefined,
       abandoned: (await past.decision(ABANDONED)) !== undefined,
+      erasures: (
+        await pool.query(
+          `select from ledger.leaf join ledger.entry using (leaf_index) where type = 'custos.erasure.executed.v1'`,
+        )
+      ).rowCount,
       changes: changes.filter((subject) => subject === 'fact-1').length,
     };
   } finally {
@@ -117,7 +132,7 @@ describe('a verdict that a generation of a later month cites', () => {
     expect(await removed()).toMatchObject({ removed: 1, stayed: [{ why: 'held' }] });
     expect(await entriesOf(others)).toBe(0);
     expect(await entriesOf([held])).toBe(2);
-    const kept = { cited: true, health: true, abandoned: false, changes: 1 };
+    const kept = { cited: true, health: true, abandoned: false, erasures: 1, changes: 1 };
     expect(await found()).toEqual(kept);
     // It is no plan to remove what is gone already, and looking again changes nothing.
     expect(await removed()).toMatchObject({ removed: 0, documents: 0 });
@@ -128,7 +143,13 @@ describe('a verdict that a generation of a later month cites', () => {
     expect(await removed()).toMatchObject({ removed: 1 });
     expect(await entriesOf([held])).toBe(0);
     // What administrators changed stays as long as the ledger.
-    expect(await found()).toEqual({ cited: false, health: false, abandoned: false, changes: 1 });
+    expect(await found()).toEqual({
+      cited: false,
+      health: false,
+      abandoned: false,
+      erasures: 1,
+      changes: 1,
+    });
   }, 240_000);
 
   it('stays where the generation is younger than the policy lets go', async () => {
@@ -136,12 +157,24 @@ describe('a verdict that a generation of a later month cites', () => {
     at.clock.goTo(monthsAgo(2));
     await citing('key-1');
     expect((await removed()).removed).toBeGreaterThan(0);
-    expect(await found()).toEqual({ cited: true, health: true, abandoned: false, changes: 1 });
+    expect(await found()).toEqual({
+      cited: true,
+      health: true,
+      abandoned: false,
+      erasures: 1,
+      changes: 1,
+    });
   }, 240_000);
 
   it('goes where nothing of its writer is left', async () => {
     await at.month(12, 60);
     expect((await removed()).removed).toBeGreaterThan(0);
-    expect(await found()).toEqual({ cited: false, health: false, abandoned: false, changes: 1 });
+    expect(await found()).toEqual({
+      cited: false,
+      health: false,
+      abandoned: false,
+      erasures: 1,
+      changes: 1,
+    });
   }, 240_000);
 });

@@ -7,7 +7,7 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 export class CitedRecordsStay1763800002200 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(SURVIVES);
-    await runner.query(STAYING);
+    await runner.query(`create ${stayingFunction(STAY_FOR_EVER)}`);
     await runner.query(REMOVE);
     await runner.query(`revoke all on function ledger.survives, ledger.staying from public`);
   }
@@ -44,9 +44,18 @@ begin
 end $$;
 `;
 
+export const STAY_FOR_EVER = [
+  'custos.control.changed.v1',
+  'custos.pricebook.published.v1',
+  'custos.policy.activated.v1',
+  'custos.legal_hold.set.v1',
+  'custos.legal_hold.lifted.v1',
+  'custos.retention.applied.v1',
+];
+
 /** Leaves of a partition that stay when it goes. A writer who cannot be read is taken for one who lives on. */
-const STAYING = `
-create function ledger.staying(p_first bigint, p_end bigint) returns setof bigint
+export const stayingFunction = (types: readonly string[]): string => `
+function ledger.staying(p_first bigint, p_end bigint) returns setof bigint
 language sql stable set search_path = ledger, pg_temp as $$
   with cited as materialized (
     select l.leaf_index, l.recorded_at,
@@ -62,8 +71,7 @@ language sql stable set search_path = ledger, pg_temp as $$
   union all
   select l.leaf_index from ledger.leaf l
   where l.leaf_index >= p_first and l.leaf_index < p_end and l.type in (
-    'custos.control.changed.v1', 'custos.pricebook.published.v1', 'custos.policy.activated.v1',
-    'custos.legal_hold.set.v1', 'custos.legal_hold.lifted.v1', 'custos.retention.applied.v1')
+    ${types.map((type) => `'${type}'`).join(', ')})
 $$;
 `;
 

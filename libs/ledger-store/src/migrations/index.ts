@@ -14,6 +14,7 @@ import { LeavesByTime1763800002300 } from './1763800002300-leaves-by-time.js';
 import { RetentionIsTheOwners1763800002100 } from './1763800002100-retention-is-the-owners.js';
 import { Retention1763700006000 } from './1763700006000-retention.js';
 import { WhatIsOpen1763800005000 } from './1763800005000-what-is-open.js';
+import { ErasuresStay1763800008000 } from './1763800008000-erasures-stay.js';
 import { Statements1763700007000 } from './1763700007000-statements.js';
 import { PolicyReads1763700008000 } from './1763700008000-policy-reads.js';
 
@@ -37,4 +38,5 @@ export const ledgerMigrations = [
   LeavesByTime1763800002300,
   GivenUpHeads1763800003000,
   WhatIsOpen1763800005000,
+  ErasuresStay1763800008000,
 ] as const;
