@@ -73,8 +73,8 @@ export class ContentStore {
     const key = await this.#askForKey(subject.organisationId, pseudonym);
     this.#keys.delete(name);
     this.#keys.set(name, { key, untilMs: nowMs + KEY_FRESH_MS });
-    for (const oldest of this.#keys.keys()) {
-      if (this.#keys.size <= KEYS_MAX) break;
+    for (const [oldest, { untilMs }] of this.#keys) {
+      if (this.#keys.size <= KEYS_MAX && untilMs > nowMs) break;
       this.#keys.delete(oldest);
     }
     return key;

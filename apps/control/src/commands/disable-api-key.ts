@@ -24,12 +24,16 @@ export class DisableApiKeyHandler implements ICommandHandler<DisableApiKey> {
       const key = await manager.findOneBy(ApiKeyEntity, { id });
       if (key === null) throw new DomainError('not_found', 'There is no such key.');
       if (key.disabled) return [];
-      const admins = await manager
-        .createQueryBuilder(ApiKeyEntity, 'k')
-        .where(`not k.disabled and 'admin' = any(k.roles) and k.id <> :id`, { id })
-        .getCount();
-      if (key.roles.includes('admin') && admins === 0)
-        throw new DomainError('conflict', 'The last admin key cannot be disabled.');
+      // Without one nobody could make another: an administrator makes administrators, an approver approvers.
+      for (const role of ['admin', 'approver'] as const) {
+        if (!key.roles.includes(role)) continue;
+        const others = await manager
+          .createQueryBuilder(ApiKeyEntity, 'k')
+          .where(`not k.disabled and :role = any(k.roles) and k.id <> :id`, { id, role })
+          .getCount();
+        if (others === 0)
+          throw new DomainError('conflict', `The last ${role} key cannot be disabled.`);
+      }
       return [{ kind: 'key.disabled', id }];
     });
   }

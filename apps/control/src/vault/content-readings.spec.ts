@@ -220,4 +220,23 @@ describe('the end of its time', () => {
     while ((await left(held.generationId)) !== 404);
     expect(stage.log.of('custos.content.expired.v1')).toHaveLength(2);
   }, 120_000);
+
+  it('comes though a record that is still to be said finds no log', async () => {
+    await stage.stop();
+    const unsaid = await stage.keeps('unsaid', { recorded: false });
+    await stage.superuser.query('alter table vault.item disable trigger stands');
+    await stage.superuser.query(
+      `update vault.item set kept_at = kept_at - interval '3 minutes' where generation_id = $1`,
+      [unsaid.generationId],
+    );
+    await stage.superuser.query('alter table vault.item enable trigger stands');
+    const old = await stage.keeps('old', { expiresInMs: -1_000 });
+    stage.log.refuses = 'custos.content.kept.v1';
+    try {
+      await stage.start();
+      while ((await stage.admin('GET', `/contents/${old.generationId}`)).status !== 404);
+    } finally {
+      stage.log.refuses = undefined;
+    }
+  }, 120_000);
 });

@@ -66,20 +66,26 @@ export class VaultTender implements OnModuleInit, OnApplicationShutdown {
   async #run(keeper: VaultKeeper): Promise<void> {
     const { signal } = this.#stopping;
     while (!signal.aborted) {
-      try {
-        await this.#opened(keeper);
-        await this.#erase(keeper);
-        await this.#sayUnsaid(keeper);
-        await steps(signal, () => keeper.clearErased(STEP));
-        if (Date.now() >= this.#nextExpiryMs) {
-          await this.#expire(keeper);
-          this.#nextExpiryMs = Date.now() + EXPIRE_EVERY_MS;
-        }
-      } catch (error) {
-        if (!signal.aborted) this.#warn(error);
-      }
+      // Each by itself: a ledger out of reach must not let content outlive its time.
+      for (const task of [
+        () => this.#erase(keeper),
+        () => this.#sayUnsaid(keeper),
+        () => steps(signal, () => keeper.clearErased(STEP)),
+        () => this.#expireWhenDue(keeper),
+      ])
+        await this.#opened(keeper)
+          .then(task)
+          .catch((error: unknown) => {
+            if (!signal.aborted) this.#warn(error);
+          });
       await sleep(LOOK_MS, undefined, { signal, ref: false }).catch(() => undefined);
     }
+  }
+
+  async #expireWhenDue(keeper: VaultKeeper): Promise<void> {
+    if (Date.now() < this.#nextExpiryMs) return;
+    await this.#expire(keeper);
+    this.#nextExpiryMs = Date.now() + EXPIRE_EVERY_MS;
   }
 
   async #opened(keeper: VaultKeeper): Promise<void> {
@@ -117,11 +123,20 @@ export class VaultTender implements OnModuleInit, OnApplicationShutdown {
   async #sayUnsaid(keeper: VaultKeeper): Promise<void> {
     const before = new Date(Date.now() - UNSAID_AFTER_MS).toISOString();
     const unsaid = Map.groupBy(await keeper.unrecorded(before, STEP), (item) => item.generationId);
+    /** By ledger: one that is out of reach is asked once a look, and holds up no other. */
+    const failed = new Map<string, unknown>();
     for (const [generationId, items] of unsaid) {
       if (this.#stopping.signal.aborted) return;
-      const place = await this.#sayKept(generationId, items[0]!, items);
-      await keeper.markRecorded(generationId, place);
+      const { ledgerId } = items[0]!;
+      if (failed.has(ledgerId)) continue;
+      try {
+        const place = await this.#sayKept(generationId, items[0]!, items);
+        await keeper.markRecorded(generationId, place);
+      } catch (error) {
+        failed.set(ledgerId, error);
+      }
     }
+    for (const error of failed.values()) this.#warn(error);
   }
 
   async #sayKept(
