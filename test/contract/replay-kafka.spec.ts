@@ -1,6 +1,6 @@
 // The same by way of a real Apache Kafka broker: PostgreSQL holds no log there.
 import { afterAll, beforeAll, describe } from '@jest/globals';
-import { decodeEvent, TOPICS, type LogRecord } from '#libs/audit-events';
+import { decodeEvent, type LogRecord } from '#libs/audit-events';
 import { KafkaAppendLog, partitionOf } from '#libs/audit-log';
 import {
   KAFKA_START_TIMEOUT_MS,
@@ -34,7 +34,8 @@ withKafka('the past, by way of Kafka', () => {
     try {
       for (const [writer, own] of Map.groupBy(records, writerOf))
         await log.appendBatch({
-          topic: TOPICS.audit,
+          // A writer writes to one topic.
+          topic: own[0]!.topic,
           partition: partitionOf(writer, log.partitionsPerTopic),
           writer,
           firstWseq: 0,
