@@ -26,12 +26,6 @@ const STANDBY_MS = 1_000;
 const BACKOFF_FIRST_MS = 100;
 const BACKOFF_MAX_MS = 5_000;
 
-/** A batch on its way, and where the one after it begins. */
-interface Decoding {
-  readonly batch: Promise<readonly DecodedRecord[]>;
-  readonly end: number;
-}
-
 export interface LedgerConsumerOptions {
   /** The app's role. */
   readonly databaseUrl: string;
@@ -214,51 +208,26 @@ export class LedgerConsumer {
     }
   }
 
-  /**
-   * One read ahead: while the database posts what was read, the next is read and decoded. A batch that fails ends the reading, and
-   * none after it is applied.
-   */
+  /** One batch after the other: none is read on before the one at hand is in the books. */
   async #follow(from: readonly Position[], signal: AbortSignal): Promise<void> {
     const { log } = this.options;
-    const failed = new AbortController();
-    let posted = Promise.resolve();
     const options: ConsumeOptions = {
       from,
       maxRecords: BATCH_RECORDS_MAX,
-      signal: AbortSignal.any([signal, failed.signal]),
-      onBatch: async (records) => {
-        const before = posted;
-        const first = this.#decode(records, 0);
-        posted = before.then(() => this.#inBatches(records, first));
-        posted.catch((error: unknown) => failed.abort(error));
-        await before;
-      },
+      signal,
+      onBatch: (records) => this.#inBatches(records),
     };
-    try {
-      const rest = await readOwnWords(log, options);
-      if (!options.signal.aborted) await log.consume({ ...options, from: rest });
-    } finally {
-      await posted;
-    }
+    const rest = await readOwnWords(log, options);
+    if (!signal.aborted) await log.consume({ ...options, from: rest });
   }
 
   /** What was read at once, in as many posting transactions as keep each of them short. */
-  async #inBatches(records: readonly LogRecord[], first: Decoding | undefined): Promise<void> {
-    for (let next = first; next !== undefined;) {
-      const { batch, end } = next;
-      const decoded = await batch;
-      next = this.#decode(records, end);
-      await this.#apply(decoded);
+  async #inBatches(records: readonly LogRecord[]): Promise<void> {
+    for (let at = 0; at < records.length;) {
+      const batch = records.slice(at, at + this.#batchSize.records);
+      at += batch.length;
+      await this.#apply(await decodeRecords(batch));
     }
-  }
-
-  #decode(records: readonly LogRecord[], from: number): Decoding | undefined {
-    if (from >= records.length) return undefined;
-    const end = Math.min(records.length, from + this.#batchSize.records);
-    const batch = decodeRecords(records.slice(from, end));
-    // Where the batch before it fails this one is not waited for any more.
-    batch.catch(() => undefined);
-    return { batch, end };
   }
 
   async #apply(records: readonly DecodedRecord[]): Promise<void> {
