@@ -1,4 +1,5 @@
 import {
+  absent,
   anything,
   count,
   digest,
@@ -23,6 +24,7 @@ import {
   type Check,
 } from './shape.js';
 import { GENERATION_OUTCOMES, PAYERS } from './generation-records.js';
+import { REFUND_REFUSALS } from './ledger-records.js';
 import type { EventType } from './types.js';
 
 // One shape per type of types.ts, in its order. What a record is found or paid by is a `name`, other words labels.
@@ -135,6 +137,18 @@ const change = object({
 const contentPart = oneOf('request', 'response');
 const kept = { generationId: name, organisationId: name, at: time };
 const twoPersons = { author: name, approver: name, reason: text };
+
+const refundSaid = {
+  ...twoPersons,
+  refundId: name,
+  organisationId: name,
+  at: time,
+  // One of the two, so that nobody has to guess which one counts.
+  of: either(
+    object({ amountPicoUsd: picoUsd }, { creditId: absent }),
+    object({ creditId: name }, { amountPicoUsd: absent }),
+  ),
+};
 
 const holdSaid = { holdId: name, at: time, author: name, approver: name, reason: text };
 
@@ -266,6 +280,18 @@ export const EVENT_SHAPES: Readonly<Record<EventType, Check>> = {
     },
     { approver: name, reference: label },
   ),
+  'custos.ledger.refund.v1': object(refundSaid),
+  'custos.ledger.refund_granted.v1': object({
+    ...refundSaid,
+    amountPicoUsd: picoUsd,
+    feePicoUsd: picoUsd,
+  }),
+  'custos.ledger.refund_declined.v1': object({
+    ...refundSaid,
+    why: oneOf(...REFUND_REFUSALS),
+    creditPicoUsd: signedPicoUsd,
+    inUsePicoUsd: picoUsd,
+  }),
   'custos.ledger.cost_differed.v1': object(
     {
       generationId: name,

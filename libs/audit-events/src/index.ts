@@ -1,6 +1,7 @@
 // The event contract: what is said in the audit log, its exact bytes, and each writer's chain.
 // Pure. Bytes once written are never re-serialised: whoever hashes, hashes what was stored.
 export { GENERATION_OUTCOMES } from './generation-records.js';
+export { REFUND_REFUSALS } from './ledger-records.js';
 export type * from './content-records.js';
 export type * from './generation-records.js';
 export type * from './ledger-records.js';

@@ -42,6 +42,57 @@ export interface LedgerCredit {
   readonly reference?: string;
 }
 
+/** What is asked back: so much of the credit at hand, or one purchase that nothing was taken of, with its fee. */
+export type RefundOf = { readonly amountPicoUsd: string } | { readonly creditId: string };
+
+interface RefundSaid {
+  readonly refundId: string;
+  readonly organisationId: string;
+  readonly at: string;
+  readonly author: string;
+  readonly approver: string;
+  readonly reason: string;
+  readonly of: RefundOf;
+}
+
+/**
+ * `custos.ledger.refund.v1`, said by control: two persons ask that credit be given back. It moves nothing: the ledger looks
+ * what is left and says what it decided.
+ */
+export type LedgerRefund = RefundSaid;
+
+/**
+ * `custos.ledger.refund_granted.v1`, said by the ledger once the sum was reserved: it leaves the organisation's credit, and
+ * is owed to who paid. The journal follows from this record alone. Who asked, and why, is repeated from the record of control.
+ */
+export interface RefundGranted extends RefundSaid {
+  readonly amountPicoUsd: string;
+  /** Above nothing for a purchase that is taken back whole: of an amount the fee stays. */
+  readonly feePicoUsd: string;
+}
+
+export const REFUND_REFUSALS = [
+  /** Used, or given back, already. */
+  'not_enough_credit',
+  /** It is there, but held for running requests, leased to a gateway or reserved for another refund. */
+  'credit_in_use',
+  /** The organisation made no such purchase. */
+  'purchase_unknown',
+  /** Some of it was used: credit is used up in the order in which it was bought. */
+  'purchase_used',
+  'purchase_refunded',
+] as const;
+export type RefundRefusal = (typeof REFUND_REFUSALS)[number];
+
+/** `custos.ledger.refund_declined.v1`, said by the ledger: nothing was reserved and nothing moves. */
+export interface RefundDeclined extends RefundSaid {
+  readonly why: RefundRefusal;
+  /** Bought less used and given back; signed. */
+  readonly creditPicoUsd: string;
+  /** Of that held, leased or reserved. */
+  readonly inUsePicoUsd: string;
+}
+
 /**
  * `custos.ledger.cost_differed.v1`, said by the ledger: a provider's own cost figure is further from ours than the
  * tolerance. It follows from the record that settled the generation, and is never rated.

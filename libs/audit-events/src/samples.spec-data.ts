@@ -19,6 +19,14 @@ const facts = {
 };
 const principal = { organisationId: 'org-1', workspaceId: 'ws-1', keyId: 'key-1' };
 const versions = { policy: 'p1', catalog: 'c1', priceBook: 'b1', principals: 'i1', health: 'h1' };
+const refund = {
+  refundId: 'refund-1',
+  organisationId: 'org-1',
+  at,
+  author: 'key:a',
+  approver: 'key:b',
+  reason: 'the customer leaves',
+};
 const change = { at, actor: 'user-1', change: 'created', subject: 'key-1', values: { limit: '5' } };
 
 export const SAMPLES: EventData = {
@@ -168,6 +176,20 @@ export const SAMPLES: EventData = {
     fee: { basisPoints: 550, minimumPicoUsd: '800000000000' },
     author: 'key:a',
     reference: 'invoice 7',
+  },
+  'custos.ledger.refund.v1': { ...refund, of: { amountPicoUsd: '100' } },
+  'custos.ledger.refund_granted.v1': {
+    ...refund,
+    of: { creditId: 'credit-1' },
+    amountPicoUsd: '100',
+    feePicoUsd: '6',
+  },
+  'custos.ledger.refund_declined.v1': {
+    ...refund,
+    of: { amountPicoUsd: '100' },
+    why: 'not_enough_credit',
+    creditPicoUsd: '-5',
+    inUsePicoUsd: '0',
   },
   'custos.ledger.cost_differed.v1': {
     generationId: 'gen-1',

@@ -116,6 +116,8 @@ export const map =
   };
 
 export const anything: Check = () => undefined;
+/** As an optional member: it must not be there. */
+export const absent = is('absent', (v) => v === undefined);
 
 export const either =
   (...checks: readonly Check[]): Check =>

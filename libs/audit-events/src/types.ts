@@ -20,7 +20,10 @@ import type {
   LedgerCredit,
   LedgerReconciled,
   PeriodClosed,
+  LedgerRefund,
 } from './ledger-records.js';
+  RefundDeclined,
+  RefundGranted,
 import type { HeadGivenUp } from './log-records.js';
 import type { LegalHoldLifted, LegalHoldSet, RetentionApplied } from './retention-records.js';
 
@@ -129,6 +132,9 @@ export interface EventData {
   'custos.ledger.correction.v1': LedgerCorrection;
   'custos.ledger.credit.v1': LedgerCredit;
   'custos.ledger.cost_differed.v1': CostDiffered;
+  'custos.ledger.refund.v1': LedgerRefund;
+  'custos.ledger.refund_granted.v1': RefundGranted;
+  'custos.ledger.refund_declined.v1': RefundDeclined;
   'custos.ledger.period_closed.v1': PeriodClosed;
   'custos.ledger.invoice_issued.v1': InvoiceIssued;
   'custos.ledger.reconciled.v1': LedgerReconciled;

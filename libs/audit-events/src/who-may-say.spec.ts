@@ -11,6 +11,8 @@ describe('who may say what', () => {
   it.each<[string, EventType, string, Topic]>([
     ['credit by control', CREDIT, CONTROL, TOPICS.control],
     ['a month by the ledger', 'custos.ledger.period_closed.v1', 'ledger-1', TOPICS.ledger],
+    ['a refund that is asked by control', 'custos.ledger.refund.v1', CONTROL, TOPICS.control],
+    ['a granted one by the ledger', 'custos.ledger.refund_granted.v1', 'ledger-1', TOPICS.ledger],
     ['traffic by the ingress', 'custos.generation.opened.v1', INGRESS, TOPICS.audit],
     ['the sweeper’s close', 'custos.generation.closed.v1', 'ledger-1', TOPICS.audit],
     ['a heartbeat at home', 'custos.writer.heartbeat.v1', CONTROL, TOPICS.control],
@@ -24,6 +26,9 @@ describe('who may say what', () => {
     ['credit in the data plane’s topic', CREDIT, CONTROL, TOPICS.audit],
     ['a heartbeat in another’s topic', 'custos.writer.heartbeat.v1', CONTROL, TOPICS.audit],
     ['credit by an ingress in control’s topic', CREDIT, INGRESS, TOPICS.control],
+    ['a refund granted by control', 'custos.ledger.refund_granted.v1', CONTROL, TOPICS.ledger],
+    ['a refund asked by the ledger', 'custos.ledger.refund.v1', 'ledger-1', TOPICS.control],
+    ['a refund asked by an ingress', 'custos.ledger.refund.v1', INGRESS, TOPICS.audit],
     ['an invoice by control', 'custos.ledger.invoice_issued.v1', CONTROL, TOPICS.ledger],
     ['a month in control’s topic', 'custos.ledger.period_closed.v1', 'ledger-1', TOPICS.control],
     ['usage in control’s topic', 'custos.generation.closed.v1', CONTROL, TOPICS.control],

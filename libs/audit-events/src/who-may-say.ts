@@ -23,6 +23,7 @@ const PLACES: Partial<Readonly<Record<EventType, Place>>> = {
   'custos.generation.closed.v1': traffic,
   'custos.ledger.correction.v1': decided,
   'custos.ledger.credit.v1': decided,
+  'custos.ledger.refund.v1': decided,
   'custos.legal_hold.set.v1': decided,
   'custos.legal_hold.lifted.v1': decided,
   'custos.erasure.executed.v1': decided,

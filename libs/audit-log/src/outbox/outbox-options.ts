@@ -28,6 +28,7 @@ export type RecordedChange =
 type OwnShape =
   | 'custos.ledger.correction.v1'
   | 'custos.ledger.credit.v1'
+  | 'custos.ledger.refund.v1'
   | 'custos.legal_hold.set.v1'
   | 'custos.legal_hold.lifted.v1'
   | 'custos.erasure.executed.v1';
