@@ -19,11 +19,11 @@ import type {
   LedgerCorrection,
   LedgerCredit,
   LedgerReconciled,
-  PeriodClosed,
   LedgerRefund,
-} from './ledger-records.js';
+  PeriodClosed,
   RefundDeclined,
   RefundGranted,
+} from './ledger-records.js';
 import type { HeadGivenUp } from './log-records.js';
 import type { LegalHoldLifted, LegalHoldSet, RetentionApplied } from './retention-records.js';
 
@@ -131,10 +131,10 @@ export interface EventData {
   'custos.policy.activated.v1': ControlChange;
   'custos.ledger.correction.v1': LedgerCorrection;
   'custos.ledger.credit.v1': LedgerCredit;
-  'custos.ledger.cost_differed.v1': CostDiffered;
   'custos.ledger.refund.v1': LedgerRefund;
   'custos.ledger.refund_granted.v1': RefundGranted;
   'custos.ledger.refund_declined.v1': RefundDeclined;
+  'custos.ledger.cost_differed.v1': CostDiffered;
   'custos.ledger.period_closed.v1': PeriodClosed;
   'custos.ledger.invoice_issued.v1': InvoiceIssued;
   'custos.ledger.reconciled.v1': LedgerReconciled;
