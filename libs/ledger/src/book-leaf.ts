@@ -1,6 +1,7 @@
 import type { CustosEvent } from '#libs/audit-events';
 import { bookDue, type Settled, type Terms } from './book-due.js';
 import { bookInvoice, type BookedInvoice } from './book-invoice.js';
+import { bookRefund, type BookedRefund, type RefundsSoFar } from './book-refund.js';
 import { journalOfCredit, type Journal, type Posting } from './journal.js';
 import {
   fold,
@@ -20,7 +21,7 @@ export interface Leaf {
 }
 
 /** What the leaves before have made of the books, as far as one leaf needs it. */
-export interface BooksSoFar {
+export interface BooksSoFar extends RefundsSoFar {
   generation(id: string): GenerationState | undefined;
   /** Credit that has been posted. */
   hasCredit(id: string): boolean;
@@ -32,7 +33,8 @@ export interface BooksSoFar {
 
 /** One leaf's effect on the books. The caller keeps what is given here, and nothing else is to be kept. */
 export interface Booking {
-  readonly effect: Effect | 'noted' | 'credited' | 'period_closed' | 'invoiced' | 'unusable';
+  readonly effect:
+    Effect | 'noted' | 'credited' | 'refunded' | 'period_closed' | 'invoiced' | 'unusable';
   /** The generation as it stands now; absent where the leaf is about none. */
   readonly generation?: GenerationState;
   /** Present where the leaf settled a generation. */
@@ -47,6 +49,7 @@ export interface Booking {
     readonly feePicoUsd: bigint;
     readonly journal: Journal;
   };
+  readonly refund?: BookedRefund;
   readonly closedPeriod?: ClosedPeriod;
   readonly invoice?: BookedInvoice;
 }
@@ -70,6 +73,8 @@ export function bookLeaf(leaf: Leaf, books: BooksSoFar, terms: Terms): Booking {
   switch (event.type) {
     case 'custos.ledger.credit.v1':
       return bookCredit(event, index, open(), books);
+    case 'custos.ledger.refund_granted.v1':
+      return bookRefund(event, index, open(), books);
     case 'custos.ledger.invoice_issued.v1':
       return bookInvoice(event.data, index, books);
     case 'custos.ledger.period_closed.v1': {

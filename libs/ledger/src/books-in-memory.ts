@@ -1,6 +1,7 @@
 import { isStranger, type CustosEvent } from '#libs/audit-events';
 import type { Terms } from './book-due.js';
 import { bookLeaf, type Booking, type BooksSoFar, type Leaf } from './book-leaf.js';
+import { purchaseOf } from './book-refund.js';
 import type { Journal } from './journal.js';
 import type { GenerationState } from './life-cycle.js';
 import type { ClosedPeriod } from './period.js';
@@ -12,6 +13,8 @@ export class BooksInMemory implements BooksSoFar {
   lastSettled: Booking['settled'];
   readonly #generations = new Map<string, GenerationState>();
   readonly #credits = new Set<string>();
+  readonly #refunds = new Set<string>();
+  readonly #refunded = new Set<string>();
   readonly #invoices = new Set<string>();
   readonly #highWater = new Map<string, number>();
 
@@ -25,6 +28,14 @@ export class BooksInMemory implements BooksSoFar {
     return this.#credits.has(id);
   }
 
+  hasRefund(refundId: string): boolean {
+    return this.#refunds.has(refundId);
+  }
+
+  hasRefundOf(creditId: string): boolean {
+    return this.#refunded.has(creditId);
+  }
+
   hasInvoice(key: string): boolean {
     return this.#invoices.has(key);
   }
@@ -36,13 +47,26 @@ export class BooksInMemory implements BooksSoFar {
   }
 
   /** Keeps what a booking gives, and returns its journals. */
-  keep({ generation, credit, closedPeriod, invoice, settled }: Booking): readonly Journal[] {
+  keep({
+    generation,
+    credit,
+    refund,
+    closedPeriod,
+    invoice,
+    settled,
+  }: Booking): readonly Journal[] {
     if (settled !== undefined) this.lastSettled = settled;
     if (generation !== undefined) this.#generations.set(generation.id, generation);
     if (closedPeriod !== undefined) this.closedPeriods.push(closedPeriod);
     if (invoice !== undefined) {
       this.#invoices.add(invoice.key);
       return invoice.journal === undefined ? [] : [invoice.journal];
+    }
+    if (refund !== undefined) {
+      this.#refunds.add(refund.said.refundId);
+      const creditId = purchaseOf(refund.said.of);
+      if (creditId !== undefined) this.#refunded.add(creditId);
+      return [refund.journal];
     }
     if (credit === undefined) return settled?.journals ?? [];
     this.#credits.add(credit.id);

@@ -12,6 +12,8 @@ export { bookLeaf } from './book-leaf.js';
 export type { Booking, BooksSoFar, Leaf } from './book-leaf.js';
 export { invoiceKey } from './book-invoice.js';
 export type { BookedInvoice } from './book-invoice.js';
+export { isByTwo, purchaseOf } from './book-refund.js';
+export type { BookedRefund } from './book-refund.js';
 export { BooksInMemory } from './books-in-memory.js';
 export { fold, isGenerationEvent, owesSettlement, unseen } from './life-cycle.js';
 export type {

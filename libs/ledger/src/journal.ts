@@ -1,4 +1,4 @@
-import type { InvoiceIssued, LedgerCredit, Payer } from '#libs/audit-events';
+import type { InvoiceIssued, LedgerCredit, Payer, RefundGranted } from '#libs/audit-events';
 
 /** Signed integer pico-USD: a debit is positive, a credit negative. JSON-safe: the amount is a decimal string. */
 export interface Posting {
@@ -12,7 +12,7 @@ export interface Journal {
   /** The leaf that caused it. */
   readonly leafIndex: bigint;
   readonly kind: JournalKind;
-  /** Absent where it is about none: credit, the rounding of an invoice. */
+  /** Absent where it is about none: credit, a refund, the rounding of an invoice. */
   readonly generationId?: string;
   /** The price book that its amounts follow from. */
   readonly priceBook?: string;
@@ -24,11 +24,13 @@ export interface Journal {
   readonly reverses?: bigint;
   /** Who had it posted and why; absent where the records of a generation alone did. */
   readonly author?: string;
+  /** The second person; of refunds. */
+  readonly approver?: string;
   readonly reason?: string;
   readonly postings: readonly Posting[];
 }
 
-export type JournalKind = 'usage' | 'correction' | 'reversal' | 'credit' | 'rounding';
+export type JournalKind = 'usage' | 'correction' | 'reversal' | 'credit' | 'refund' | 'rounding';
 
 export interface JournalInput {
   readonly organisationId: string;
@@ -41,7 +43,7 @@ export interface JournalInput {
 }
 
 /** A posting is 63 bits and a sign in the database: about USD 9.2 million. */
-const POSTING_MAX = 2n ** 63n - 1n;
+export const POSTING_MAX = 2n ** 63n - 1n;
 
 /**
  * Double entry for one generation: the customer owes us (or uses up what it bought), revenue arises; each provider is
@@ -77,6 +79,20 @@ export function journalOfCredit(credit: LedgerCredit): readonly Posting[] {
     posting('settlement:clearing', amount + fee),
     posting(`customer:${credit.organisationId}:prepaid`, -amount),
     posting('revenue:fees', -fee),
+  ].filter((p) => p.amountPicoUsd !== '0');
+}
+
+/**
+ * Credit given back: what `journalOfCredit` posts, the other way round. Of an amount there is no fee in it, and so the fee
+ * stays revenue. Empty where nothing is given back. Throws RangeError as `journalFor`.
+ */
+export function journalOfRefund(refund: RefundGranted): readonly Posting[] {
+  const amount = BigInt(refund.amountPicoUsd);
+  const fee = BigInt(refund.feePicoUsd);
+  return [
+    posting('settlement:clearing', -amount - fee),
+    posting(`customer:${refund.organisationId}:prepaid`, amount),
+    posting('revenue:fees', fee),
   ].filter((p) => p.amountPicoUsd !== '0');
 }
 

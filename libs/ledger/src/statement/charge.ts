@@ -9,14 +9,15 @@ export interface CustomerJournal {
   readonly kind: JournalKind;
   readonly organisationId: string;
   readonly payer: Payer;
-  /** Posted on the customer's account: positive = charged. Of bought credit the amount, negative. */
+  /** Posted on the customer's account: positive = charged, or credit given back. Of bought credit the amount, negative. */
   readonly customerPicoUsd: bigint;
-  /** Of bought credit: what was paid beyond the amount. */
+  /** Of bought credit: what was paid beyond the amount; of credit given back: what of that went back with it. */
   readonly feePicoUsd?: bigint;
   readonly effectiveAt: string;
   readonly period: string;
   readonly priceBook?: string;
   readonly author?: string;
+  readonly approver?: string;
   readonly reason?: string;
   readonly usage?: UsageOf;
 }

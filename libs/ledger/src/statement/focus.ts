@@ -83,7 +83,9 @@ export function focusRows(journal: CustomerJournal, context: FocusContext): read
   const head = headOf(journal, context);
   switch (journal.kind) {
     case 'credit':
-      return creditRows(journal, head, context);
+      return creditRows(journal, head, context, 1n);
+    case 'refund':
+      return creditRows(journal, head, context, -1n);
     case 'rounding':
       return [
         {
@@ -106,7 +108,8 @@ export function focusRows(journal: CustomerJournal, context: FocusContext): read
 function headOf(journal: CustomerJournal, context: FocusContext): FocusRow {
   const { organisationId, period, effectiveAt, usage } = journal;
   const from = Math.floor(Date.parse(effectiveAt) / 1_000) * 1_000;
-  const invoice = journal.kind !== 'credit' && context.invoiceNumber(organisationId, period);
+  const isCredit = journal.kind === 'credit' || journal.kind === 'refund';
+  const invoice = !isCredit && context.invoiceNumber(organisationId, period);
   return {
     BillingAccountId: organisationId,
     ...named('BillingAccountName', context.organisationName(organisationId)),
@@ -188,23 +191,27 @@ function usageRow(journal: CustomerJournal, charge: Charge, context: FocusContex
   };
 }
 
-/** Credit is billed when it is bought and costs when it is used; its fee covers nothing and is cost at once. */
+/**
+ * Credit is billed when it is bought and costs when it is used; its fee covers nothing and is cost at once. What is given
+ * back is the same purchase less once: quantity and costs below nothing.
+ */
 function creditRows(
   journal: CustomerJournal,
   head: FocusRow,
   context: FocusContext,
+  quantity: 1n | -1n,
 ): readonly FocusRow[] {
-  const bought = -journal.customerPicoUsd;
+  const principal = -quantity * journal.customerPicoUsd;
   const fee = journal.feePicoUsd ?? 0n;
   const row = (what: string, sku: string, amount: bigint, effective: bigint): FocusRow => ({
     ...head,
     ...notSold(context),
-    ...costs(amount, effective, amount),
+    ...costs(quantity * amount, quantity * effective, quantity * amount),
     ChargeCategory: 'Purchase',
-    ChargeDescription: what,
+    ChargeDescription: quantity > 0n ? what : `${what}, given back`,
     ChargeFrequency: 'One-Time',
     PricingCategory: 'Standard',
-    PricingQuantity: '1',
+    PricingQuantity: quantity.toString(),
     PricingUnit: 'Units',
     ListUnitPrice: formatUsd(amount),
     ContractedUnitPrice: formatUsd(amount),
@@ -213,7 +220,7 @@ function creditRows(
     SkuPriceId: sku,
   });
   return [
-    ...(bought === 0n ? [] : [row('Prepaid credit', 'custos/credit', bought, 0n)]),
+    ...(principal === 0n ? [] : [row('Prepaid credit', 'custos/credit', principal, 0n)]),
     ...(fee === 0n ? [] : [row('Fee on prepaid credit', 'custos/credit-fee', fee, fee)]),
   ];
 }

@@ -18,6 +18,8 @@ export function ratingHistory(
   const books: BooksSoFar = {
     generation: () => state,
     hasCredit: () => false,
+    hasRefund: () => false,
+    hasRefundOf: () => false,
     hasInvoice: () => false,
     closedPeriods: [],
   };

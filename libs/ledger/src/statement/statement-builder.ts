@@ -2,7 +2,13 @@ import type { Payer } from '#libs/audit-events';
 import { monthOf } from '../period.js';
 import { formatCents, PICO_USD_PER_CENT, roundToCents } from './cents.js';
 import { chargesOf, unitOf, type Charge, type CustomerJournal, type UsageOf } from './charge.js';
-import type { CorrectionLine, CreditLine, Statement, StatementLine } from './statement.js';
+import type {
+  CorrectionLine,
+  CreditLine,
+  RefundLine,
+  Statement,
+  StatementLine,
+} from './statement.js';
 
 /** Listed one by one up to here (some 2 MB of document); what is beyond is one line per payer. */
 const CORRECTIONS_MAX = 5_000;
@@ -42,6 +48,8 @@ export class StatementBuilder {
   #journals = 0;
   readonly #sums = { receivable: 0n, prepaid: 0n };
   #bought = 0n;
+  readonly #refunds: RefundLine[] = [];
+  #refunded = 0n;
 
   constructor(
     private readonly organisationId: string,
@@ -86,8 +94,9 @@ export class StatementBuilder {
       0n,
     );
     const exact = this.#sums.receivable;
-    // Bought credit lowers the account by what was bought; the rest of its change is what was used.
-    const used = this.#sums.prepaid + this.#bought;
+    // Credit lowers the account by what was bought and raises it by what was given back; the rest of its change is use.
+    const used = this.#sums.prepaid + this.#bought - this.#refunded;
+    const given = this.#refunds.length > 0;
     return {
       format: 'custos-statement-v1',
       organisationId: this.organisationId,
@@ -96,9 +105,11 @@ export class StatementBuilder {
       lines,
       corrections,
       credits: this.#credits,
+      ...(given && { refunds: this.#refunds }),
       prepaid: {
         openingPicoUsd: openingPicoUsd.toString(),
         boughtPicoUsd: this.#bought.toString(),
+        ...(given && { refundedPicoUsd: this.#refunded.toString() }),
         usedPicoUsd: used.toString(),
         closingPicoUsd: (openingPicoUsd - this.#sums.prepaid).toString(),
       },
@@ -119,6 +130,7 @@ export class StatementBuilder {
     const [first] = journals;
     if (first === undefined) return;
     if (first.kind === 'credit') this.#addCredit(first);
+    else if (first.kind === 'refund') this.#addRefund(first);
     else if (journals.every((j) => j.kind === 'usage')) for (const j of journals) this.#addUsage(j);
     else this.#addCorrection(first, journals);
   }
@@ -132,6 +144,19 @@ export class StatementBuilder {
       feePicoUsd: (journal.feePicoUsd ?? 0n).toString(),
       author: journal.author ?? '',
       reference: journal.reason ?? '',
+    });
+  }
+
+  #addRefund(journal: CustomerJournal): void {
+    this.#refunded += journal.customerPicoUsd;
+    this.#refunds.push({
+      leafIndex: journal.leafIndex.toString(),
+      refundedAt: journal.effectiveAt,
+      amountPicoUsd: journal.customerPicoUsd.toString(),
+      feePicoUsd: (journal.feePicoUsd ?? 0n).toString(),
+      author: journal.author ?? '',
+      approver: journal.approver ?? '',
+      reason: journal.reason ?? '',
     });
   }
 

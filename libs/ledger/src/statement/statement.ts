@@ -48,6 +48,16 @@ export type CreditLine = {
   readonly reference: string;
 };
 
+export type RefundLine = {
+  readonly leafIndex: string;
+  readonly refundedAt: string;
+  readonly amountPicoUsd: string;
+  readonly feePicoUsd: string;
+  readonly author: string;
+  readonly approver: string;
+  readonly reason: string;
+};
+
 export type Statement = {
   readonly format: 'custos-statement-v1';
   readonly organisationId: string;
@@ -56,9 +66,13 @@ export type Statement = {
   readonly lines: readonly StatementLine[];
   readonly corrections: readonly CorrectionLine[];
   readonly credits: readonly CreditLine[];
+  /** Absent where there are none: statements of before there were refunds keep their digests. */
+  readonly refunds?: readonly RefundLine[];
   readonly prepaid: {
     readonly openingPicoUsd: string;
     readonly boughtPicoUsd: string;
+    /** There with `refunds`. */
+    readonly refundedPicoUsd?: string;
     readonly usedPicoUsd: string;
     readonly closingPicoUsd: string;
   };
