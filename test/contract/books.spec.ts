@@ -182,6 +182,7 @@ describe('credit', () => {
     expect(await new Credits(pool).of('org-1')).toMatchObject({ boughtPicoUsd: 1000n });
     expect(await new Credits(pool).of('org-2')).toEqual({
       boughtPicoUsd: 0n,
+      refundedPicoUsd: 0n,
       usedPicoUsd: 0n,
       heldPicoUsd: 0n,
     });

@@ -160,11 +160,17 @@ export class BatchFold {
     const { topic, partition } = source;
     const place = { logId: this.books.logId, topic, partition, offset };
     if (isGenerationEvent(event)) return this.#foldGeneration({ index, event, place }, event);
-    const kept = this.retention.take(event, index) ?? this.givenUp.take(event, index);
+    const kept =
+      this.retention.take(event, index) ??
+      this.givenUp.take(event, index) ??
+      this.books.refunds.take(event, index);
+    if (kept === 'unusable')
+      return this.#setAside(index, 'bad_usage', null, 'a refund that nobody may ask for');
     if (kept !== undefined) return kept;
     const booking = bookLeaf({ index, event, place }, this.books, this.context);
     this.books.note(index, booking);
-    const journal = booking.credit?.journal ?? booking.invoice?.journal;
+    const { credit, refund, invoice } = booking;
+    const journal = credit?.journal ?? refund?.journal ?? invoice?.journal;
     if (journal !== undefined) this.journals.push(journal);
     if (booking.effect === 'unusable')
       return this.#setAside(index, 'bad_usage', null, 'an amount that cannot be posted');

@@ -6,6 +6,7 @@ import type {
   ClosedPeriod,
   GenerationState,
 } from '#libs/ledger';
+import { RefundsWork, type LoadedRefunds } from './refunds-work.js';
 import type { GenerationWork } from './rows.js';
 
 /** Credit that a batch posts. */
@@ -39,6 +40,7 @@ export interface SayingRow {
 export interface LoadedBooks {
   readonly logId: string;
   readonly credits: ReadonlySet<string>;
+  readonly refunds: LoadedRefunds;
   /** By key. */
   readonly invoices: ReadonlySet<string>;
   /** Ascending. */
@@ -48,6 +50,7 @@ export interface LoadedBooks {
 /** The books while a batch works on them, as far as they are not generations: credit, months, what is to be said. */
 export class BooksWork implements BooksSoFar {
   readonly credits: CreditRow[] = [];
+  readonly refunds: RefundsWork;
   readonly periods: PeriodRow[] = [];
   readonly invoices: InvoiceRow[] = [];
   readonly closedPeriods: ClosedPeriod[];
@@ -62,6 +65,7 @@ export class BooksWork implements BooksSoFar {
   ) {
     this.logId = loaded.logId;
     this.closedPeriods = [...loaded.closedPeriods];
+    this.refunds = new RefundsWork(loaded.refunds);
     this.#known = new Set(loaded.credits);
     this.#invoiced = new Set(loaded.invoices);
   }
@@ -74,6 +78,14 @@ export class BooksWork implements BooksSoFar {
     return this.#known.has(id);
   }
 
+  hasRefund(refundId: string): boolean {
+    return this.refunds.hasRefund(refundId);
+  }
+
+  hasRefundOf(creditId: string): boolean {
+    return this.refunds.hasRefundOf(creditId);
+  }
+
   hasInvoice(key: string): boolean {
     return this.#invoiced.has(key);
   }
@@ -82,7 +94,8 @@ export class BooksWork implements BooksSoFar {
     return [...this.#sayings.values()];
   }
 
-  note(leafIndex: bigint, { credit, closedPeriod, invoice }: Booking): void {
+  note(leafIndex: bigint, { credit, refund, closedPeriod, invoice }: Booking): void {
+    if (refund !== undefined) this.refunds.note(leafIndex, refund);
     if (invoice !== undefined) {
       this.#invoiced.add(invoice.key);
       this.invoices.push({ said: invoice.said, leafIndex });

@@ -26,6 +26,8 @@ export { PriceBooks } from './price-books.js';
 export { ReceiptQueries } from './receipt-queries.js';
 export type { CitedPriceBook } from './receipt-queries.js';
 export { generationsAt } from './reconciliation-queries.js';
+export { Refunds } from './refunds.js';
+export type { RefundFilter, RefundRecord, RefundVerdict } from './refunds.js';
 export { RetentionQueries } from './retention-queries.js';
 export type { AgedPart } from './retention-parts.js';
 export type { Removal, StandingHold } from './retention-queries.js';

@@ -13,6 +13,8 @@ export interface JournalRecord {
   readonly recordedAt: string;
   readonly reverses?: string;
   readonly author?: string;
+  /** The second person; of refunds. */
+  readonly approver?: string;
   readonly reason?: string;
   readonly postings: readonly { readonly account: string; readonly amountPicoUsd: string }[];
 }
@@ -29,6 +31,7 @@ export interface JournalDocument {
   readonly reverses: string | null;
   /** Only on journals that a person caused. */
   readonly author?: string | null;
+  readonly approver?: string | null;
   readonly reason?: string | null;
   readonly postings: JournalRecord['postings'];
 }
@@ -59,6 +62,7 @@ export function journalRecord(row: JournalDocument): JournalRecord {
     recordedAt: row.recorded_at.toISOString(),
     ...(row.reverses !== null && { reverses: row.reverses }),
     ...(typeof row.author === 'string' && { author: row.author }),
+    ...(typeof row.approver === 'string' && { approver: row.approver }),
     ...(typeof row.reason === 'string' && { reason: row.reason }),
     postings: row.postings,
   };

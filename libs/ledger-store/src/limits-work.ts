@@ -8,7 +8,7 @@ type Paid = Pick<Opening, 'hold' | 'payer'>;
 type LeasedRoom = Pick<LeaseRow, 'scope' | 'scopeId' | 'period'>;
 type Changes = Partial<Pick<BalanceDelta, 'posted' | 'held' | 'leased'>>;
 
-/** Beside the calendar's: an organisation's use of its credit, less what it bought. Below zero as long as there is some. */
+/** Beside the calendar's: an organisation's use of its credit and what it was given back, less what it bought. Below zero as long as there is some. */
 const PREPAID = 'prepaid';
 
 /**
@@ -108,6 +108,18 @@ export class LimitsWork {
   buy(organisationId: string, amount: bigint): void {
     this.#change('organisation', organisationId, [LIFETIME], {});
     this.#change('organisation', organisationId, [PREPAID], { posted: -amount });
+  }
+
+  /** Credit that was given back. It is no use of any limit. */
+  refund(organisationId: string, amount: bigint): void {
+    this.#change('organisation', organisationId, [LIFETIME], {});
+    this.#change('organisation', organisationId, [PREPAID], { posted: amount });
+  }
+
+  /** What was reserved on the credit for a refund, and is posted or free now. */
+  unreserve(organisationId: string, amount: bigint): void {
+    this.#change('organisation', organisationId, [LIFETIME], {});
+    this.#change('organisation', organisationId, [PREPAID], { held: -amount });
   }
 
   /** Room of a lease that is leased no more: held now, or free. */

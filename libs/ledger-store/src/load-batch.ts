@@ -8,6 +8,7 @@ import {
 } from '#libs/ledger';
 import type { LoadedBooks } from './books-work.js';
 import type { DecodedRecord } from './decode-records.js';
+import { loadRefunds } from './refunds-work.js';
 import { isOpen, isUnrated, type GenerationWork, type LeaseRow, type WriterRow } from './rows.js';
 
 /** What a batch must know before it is folded: one query per table. */
@@ -147,7 +148,13 @@ export async function loadBooks(
     name: 'ledger.closed_periods',
     text: `select period, log_id as "logId", through from ledger.period order by period`,
   });
-  return { logId, credits: new Set(credits.map((c) => c.credit_id)), invoices, closedPeriods };
+  return {
+    logId,
+    credits: new Set(credits.map((c) => c.credit_id)),
+    refunds: await loadRefunds(client, records),
+    invoices,
+    closedPeriods,
+  };
 }
 
 /** Keys of the invoices that this batch names and that stand already. */

@@ -22,6 +22,7 @@ export interface CustomerJournalRow {
   readonly period: string;
   readonly price_book: string | null;
   readonly author: string | null;
+  readonly approver: string | null;
   readonly reason: string | null;
   readonly account: string;
   readonly amount: string;
@@ -56,14 +57,15 @@ export function customerJournals(filter: JournalFilter): {
     where.push(`a.name in (${names.join(', ')})`);
   }
   if (filter.withRounding === false) where.push(`j.kind <> 'rounding'`);
-  const text = `select j.id, j.leaf_index, j.kind, j.effective_at, j.period, j.price_book, j.author, j.reason,
-      a.name as account, p.amount, c.fee, g.id as generation_id, g.workspace_id, g.key_id, g.model,
+  const text = `select j.id, j.leaf_index, j.kind, j.effective_at, j.period, j.price_book, j.author, j.approver, j.reason,
+      a.name as account, p.amount, coalesce(c.fee, r.fee) as fee, g.id as generation_id, g.workspace_id, g.key_id, g.model,
       g.state->'booked'->>'journalId' as booked, g.state->'attempts' as attempts, g.settled->'attempts' as rated
     from ledger.journal j
     join ledger.posting p on p.journal_id = j.id
     join ledger.account a on a.id = p.account_id
     left join ledger.generation g on g.id = j.generation_id
     left join ledger.credit c on c.leaf_index = j.leaf_index and j.kind = 'credit'
+    left join ledger.refund_decided r on r.leaf_index = j.leaf_index and j.kind = 'refund'
     where ${where.join(' and ')}
     order by j.id`;
   return { text, values };

@@ -74,6 +74,7 @@ function journalOf(row: CustomerJournalRow, attempts: Rating): CustomerJournal {
     period: row.period,
     ...(row.price_book !== null && { priceBook: row.price_book }),
     ...(row.author !== null && { author: row.author }),
+    ...(row.approver !== null && { approver: row.approver }),
     ...(row.reason !== null && { reason: row.reason }),
     ...(row.generation_id !== null && {
       usage: {

@@ -142,6 +142,7 @@ const JOURNAL: readonly Column<JournalRow>[] = [
   { name: 'period', type: 'text', of: (j) => j.period },
   { name: 'reverses', type: 'int8', of: (j) => j.reverses },
   { name: 'author', type: 'text', of: (j) => j.author },
+  { name: 'approver', type: 'text', of: (j) => j.approver },
   { name: 'reason', type: 'text', of: (j) => j.reason },
 ];
 

@@ -1,5 +1,6 @@
 import type { ClientBase } from 'pg';
 import type { BooksWork } from './books-work.js';
+import { writeRefunds } from './refunds-work.js';
 
 /** Writes what a batch changed of the books besides journals: rare, so that most batches send nothing. */
 export async function writeBooks(client: ClientBase, books: BooksWork): Promise<void> {
@@ -17,6 +18,7 @@ export async function writeBooks(client: ClientBase, books: BooksWork): Promise<
         credits.map((c) => c.effectiveAt),
       ],
     );
+  await writeRefunds(client, books.refunds);
   for (const { period, leafIndex, logId, through } of periods)
     await client.query(
       `insert into ledger.period (period, leaf_index, log_id, through) values ($1, $2, $3, $4)`,

@@ -16,6 +16,10 @@ export async function writeLimits(
   known: ReadonlySet<string>,
 ): Promise<readonly string[]> {
   for (const { organisationId, amount } of books.credits) limits.buy(organisationId, amount);
+  for (const { said } of books.refunds.granted)
+    limits.refund(said.organisationId, BigInt(said.amountPicoUsd));
+  for (const { organisationId, amount } of books.refunds.released)
+    limits.unreserve(organisationId, amount);
   const ended = [...writers.values()].filter((w) => w.dirty && hasEnded(w)).map((w) => w.writer);
   // Before any balance is locked: whoever asks for a lease takes the writer's lock first, too.
   await lockOutQuestions(client, [...ended, ...limits.unknownReturns.values()]);

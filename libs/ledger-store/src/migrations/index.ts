@@ -15,6 +15,7 @@ import { RetentionIsTheOwners1763800002100 } from './1763800002100-retention-is-
 import { Retention1763700006000 } from './1763700006000-retention.js';
 import { WhatIsOpen1763800005000 } from './1763800005000-what-is-open.js';
 import { ErasuresStay1763800008000 } from './1763800008000-erasures-stay.js';
+import { Refunds1763800009100 } from './1763800009100-refunds.js';
 import { Statements1763700007000 } from './1763700007000-statements.js';
 import { PolicyReads1763700008000 } from './1763700008000-policy-reads.js';
 
@@ -39,4 +40,5 @@ export const ledgerMigrations = [
   GivenUpHeads1763800003000,
   WhatIsOpen1763800005000,
   ErasuresStay1763800008000,
+  Refunds1763800009100,
 ] as const;
