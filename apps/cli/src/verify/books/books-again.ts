@@ -1,7 +1,14 @@
-import { decodeEvent, isStranger, type DecodeResult, type InvoiceIssued } from '#libs/audit-events';
+import {
+  decodeEvent,
+  isStranger,
+  type DecodeResult,
+  type InvoiceIssued,
+  type RefundGranted,
+} from '#libs/audit-events';
 import {
   bookLeaf,
   isGenerationEvent,
+  purchaseOf,
   type BooksSoFar,
   type ClosedPeriod,
   type GenerationEvent,
@@ -9,6 +16,7 @@ import {
   type Journal,
 } from '#libs/ledger';
 import type { JournalContext } from './invoice-check.js';
+import { asCreditEvent, type CreditEvent } from './refund-check.js';
 import type { PriceBookShelf } from './price-books.js';
 import { SettledIndex } from './settled-index.js';
 
@@ -22,6 +30,8 @@ export interface Caused {
   readonly contextOf?: (journal: Journal) => JournalContext;
   /** The invoice that the books took. */
   readonly invoice?: InvoiceIssued;
+  /** A purchase or a refund that the books took, or what was asked for. */
+  readonly credit?: CreditEvent;
 }
 
 const NOTHING: Caused = { journals: [] };
@@ -40,6 +50,8 @@ interface Standing {
 export class BooksAgain implements BooksSoFar {
   readonly closedPeriods: ClosedPeriod[] = [];
   readonly #credits = new Set<string>();
+  readonly #refunds = new Set<string>();
+  readonly #refunded = new Set<string>();
   readonly #invoices = new Set<string>();
   readonly #standing = new Map<string, Standing>();
   readonly #settled = new SettledIndex();
@@ -58,6 +70,14 @@ export class BooksAgain implements BooksSoFar {
 
   hasCredit(id: string): boolean {
     return this.#credits.has(id);
+  }
+
+  hasRefund(refundId: string): boolean {
+    return this.#refunds.has(refundId);
+  }
+
+  hasRefundOf(creditId: string): boolean {
+    return this.#refunded.has(creditId);
   }
 
   hasInvoice(key: string): boolean {
@@ -103,14 +123,24 @@ export class BooksAgain implements BooksSoFar {
       return this.#bookGeneration(leaf, event);
     }
     const leafOfBooks = { index: BigInt(leaf), event };
-    const { credit, closedPeriod, invoice } = bookLeaf(leafOfBooks, this, this.#terms);
+    const booking = bookLeaf(leafOfBooks, this, this.#terms);
+    const { credit, refund, closedPeriod, invoice } = booking;
     if (closedPeriod) this.closedPeriods.push(closedPeriod);
     if (credit) this.#credits.add(credit.id);
+    if (refund) this.#refund(refund.said);
     if (invoice) this.#invoices.add(invoice.key);
+    const ofCredit = asCreditEvent(event, booking.effect);
     return {
-      journals: [credit?.journal, invoice?.journal].filter((j) => j !== undefined),
+      journals: [credit?.journal, refund?.journal, invoice?.journal].filter((j) => j !== undefined),
       ...(invoice !== undefined && { invoice: invoice.said }),
+      ...(ofCredit !== undefined && { credit: ofCredit }),
     };
+  }
+
+  #refund({ refundId, of }: RefundGranted): void {
+    this.#refunds.add(refundId);
+    const creditId = purchaseOf(of);
+    if (creditId !== undefined) this.#refunded.add(creditId);
   }
 
   async #bookGeneration(leaf: number, event: GenerationEvent): Promise<Caused> {

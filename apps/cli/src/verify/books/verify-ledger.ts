@@ -12,6 +12,7 @@ import { InvoiceCheck, type JournalContext } from './invoice-check.js';
 import { journalRecord, type JournalRecord } from './journal-record.js';
 import { JournalMatch } from './match-journals.js';
 import { PriceBookShelf } from './price-books.js';
+import { RefundCheck } from './refund-check.js';
 
 const JOURNALS = 'ledger/journals.jsonl';
 const BOOKS = 'price-books/';
@@ -43,6 +44,7 @@ class LedgerAudit {
   readonly #shelf: PriceBookShelf;
   readonly #books: BooksAgain;
   readonly #invoices: InvoiceCheck;
+  readonly #refunds: RefundCheck;
   /** Of journals that wait for the one that was handed over. */
   readonly #contexts = new Map<bigint, JournalContext>();
   #journals: JournalsInOrder | undefined;
@@ -55,6 +57,7 @@ class LedgerAudit {
     private readonly findings: Findings,
   ) {
     this.#invoices = new InvoiceCheck(source, findings);
+    this.#refunds = new RefundCheck(findings);
     this.#match = new JournalMatch(
       findings,
       JOURNALS,
@@ -77,11 +80,12 @@ class LedgerAudit {
   async take(leaf: number, bytes: Buffer): Promise<void> {
     // Read along with the leaves, so that neither has to be in memory as a whole.
     await this.#readJournals(leaf);
-    const { journals, contextOf, invoice } = await this.#books.take(leaf, bytes);
+    const { journals, contextOf, invoice, credit } = await this.#books.take(leaf, bytes);
     for (const journal of journals) {
       if (contextOf) this.#contexts.set(journal.id, contextOf(journal));
       this.#match.expect(journal);
     }
+    if (credit) this.#refunds.take(leaf, credit);
     if (invoice) this.#invoices.issued(leaf, invoice, this.#firstLeaf === 0);
   }
 
@@ -99,11 +103,13 @@ class LedgerAudit {
     for (const { version } of manifest?.priceBooks ?? []) await this.#shelf.load(version);
     await this.#checkBalances();
     await this.#invoices.finish(this.#size);
+    this.#refunds.finish(this.#firstLeaf === 0);
     findings.notCovered('when journals were written down (recordedAt): the ledger’s own word');
     Object.assign(findings.checked, {
       generations: this.#books.generations,
       journals: this.#match.matched,
       ...(this.#invoices.checked > 0 && { invoices: this.#invoices.checked }),
+      ...(this.#refunds.checked > 0 && { refunds: this.#refunds.checked }),
     });
   }
 
