@@ -9,6 +9,10 @@ export const LEDGER_ERRORS = {
   bad_cursor: { status: 400, meaning: 'The cursor is not one that this list gave out.' },
   trail_not_found: { status: 404, meaning: 'The ledger has no such generation (yet).' },
   generation_not_found: { status: 404, meaning: 'This key has no such generation.' },
+  refund_not_found: {
+    status: 404,
+    meaning: 'No two persons have asked this ledger for a refund of that id (yet).',
+  },
   unknown_scope: {
     status: 404,
     meaning: 'No key, workspace or organisation of that id has a limit.',

@@ -19,6 +19,7 @@ import { Ledger } from './ledger.js';
 import { OpenApiController } from './openapi/openapi.controller.js';
 import { LogController } from './log-api/log.controller.js';
 import { ReceiptsController } from './receipts/receipts.controller.js';
+import { RefundsController } from './refunds/refunds.controller.js';
 import { RetentionController } from './retention/retention.controller.js';
 import { FocusController } from './statements/focus.controller.js';
 import { InvoicesController } from './statements/invoices.controller.js';
@@ -47,6 +48,7 @@ export class LedgerModule {
         TimeStampsController,
         ReceiptsController,
         ExportController,
+        RefundsController,
         RetentionController,
         ForksController,
         InvoicesController,

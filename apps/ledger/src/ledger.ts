@@ -7,6 +7,7 @@ import {
   Balances,
   Credits,
   ReceiptQueries,
+  Refunds,
   RetentionQueries,
   SayQueries,
   SweepQueries,
@@ -24,6 +25,7 @@ import { Destinations } from './audit-api/destinations.js';
 import { Exporter } from './export/exporter.js';
 import { LedgerMetrics } from './ledger.metrics.js';
 import { LedgerAllowance } from './leases/ledger-allowance.js';
+import { RefundDecider } from './refunds/refund-decider.js';
 import { Retention } from './retention/retention.js';
 import type { RetentionPolicy } from './retention/retention-policy.js';
 import { Announcer } from './say/announcer.js';
@@ -50,7 +52,7 @@ export interface LedgerOptions {
   readonly log: AppendLog;
   /** The ledger's own writer on the audit topic, started. The caller stops it after the ledger. */
   readonly audit: EventAppender;
-  /** Its writer on the topic of what the ledger says; without one it closes no month and reports no difference. */
+  /** Its writer on the topic of what the ledger says; without one it closes no month, reports no difference and gives no credit back. */
   readonly voice?: EventAppender;
   readonly catalog: Pick<Catalog, 'priceBook' | 'providers' | 'endpoints'>;
   readonly principals: SnapshotSource<PrincipalDirectory>;
@@ -80,6 +82,7 @@ export class Ledger {
   readonly destinations: Destinations;
   readonly balances: Balances;
   readonly credits: Credits;
+  readonly refunds: Refunds;
   readonly allowance: LedgerAllowance;
   readonly consumer: LedgerConsumer;
   readonly tree: TransparencyLog;
@@ -92,6 +95,7 @@ export class Ledger {
   readonly retention: Retention;
   readonly reconciliation: Reconciliation;
   readonly #issuer: InvoiceIssuer | undefined;
+  readonly #refundDecider: RefundDecider | undefined;
   readonly #stamper: TimeStamper | undefined;
   readonly #sweeper: Sweeper;
   readonly #announcer: Announcer | undefined;
@@ -115,6 +119,7 @@ export class Ledger {
     this.destinations = new Destinations(catalog, () => clock.nowMs());
     this.balances = new Balances(this.#pool);
     this.credits = new Credits(this.#pool);
+    this.refunds = new Refunds(this.#pool);
     this.allowance = new LedgerAllowance(this.balances, principals, clock);
     this.receipts = new ReceiptQueries(this.#readers);
     this.tree = new TransparencyLog({
@@ -198,6 +203,10 @@ export class Ledger {
     this.#issuer =
       options.voice &&
       new InvoiceIssuer({ consumer, statements, log, voice: options.voice, clock, logger });
+    const { refunds } = this;
+    this.#refundDecider =
+      options.voice &&
+      new RefundDecider({ consumer, refunds, log, voice: options.voice, clock, logger });
     const sweepQueries = new SweepQueries(this.#pool);
     this.#announcer =
       options.voice &&
@@ -245,6 +254,7 @@ export class Ledger {
     this.#sweeper.start();
     this.#announcer?.start();
     this.#issuer?.start();
+    this.#refundDecider?.start();
     this.tree.start(this.consumer);
     this.cosignatures.start();
     this.#stamper?.start();
@@ -258,6 +268,7 @@ export class Ledger {
 
   async #close(): Promise<void> {
     await this.#issuer?.stop();
+    await this.#refundDecider?.stop();
     await this.retention.stop();
     await this.#announcer?.stop();
     await this.#sweeper.stop();

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { trailQuery } from '../audit-api/trail-filter.js';
+import { refundListQuery } from '../refunds/refunds.controller.js';
 import {
   focusQuery,
   invoiceListQuery,
@@ -138,6 +139,28 @@ export const AUDIT_PATHS = {
       responses: {
         '200': { description: 'CSV.', content: { 'text/csv': { schema: { type: 'string' } } } },
         ...refusals('400', '503'),
+      },
+    },
+  },
+  '/audit/v1/refunds': {
+    get: {
+      operationId: 'listRefunds',
+      summary: 'Refunds of prepaid credit that two persons asked for, newest first.',
+      parameters: inQuery(refundListQuery),
+      responses: {
+        '200': { description: 'A page.', content: json(ref('RefundPage')) },
+        ...refusals('400'),
+      },
+    },
+  },
+  '/audit/v1/refunds/{refundId}': {
+    get: {
+      operationId: 'getRefund',
+      summary: 'What became of one refund, and the leaves that say so.',
+      parameters: [inPath('refundId', 'refund-…')],
+      responses: {
+        '200': { description: 'The refund.', content: json(ref('Refund')) },
+        ...refusals('404'),
       },
     },
   },

@@ -254,6 +254,51 @@ export const SCHEMAS = {
       next: { type: ['string', 'null'] },
     },
   },
+  Refund: {
+    type: 'object',
+    required: ['refundId', 'organisationId', 'status', 'of', 'author', 'approver', 'reason'],
+    properties: {
+      refundId: text,
+      organisationId: text,
+      status: {
+        enum: ['approved', 'granted', 'declined'],
+        description: 'approved: the ledger has not said yet what becomes of it.',
+      },
+      of: {
+        type: 'object',
+        description: 'An amount of the credit at hand, or a whole purchase.',
+        properties: { amountPicoUsd: integer, creditId: text },
+      },
+      author: text,
+      approver: text,
+      reason: text,
+      askedAt: time,
+      askedLeaf: integer,
+      decidedAt: time,
+      decidedLeaf: { ...integer, description: 'A granted one: of its journal, too.' },
+      amountPicoUsd: integer,
+      feePicoUsd: integer,
+      why: {
+        enum: [
+          'not_enough_credit',
+          'credit_in_use',
+          'purchase_unknown',
+          'purchase_used',
+          'purchase_refunded',
+        ],
+      },
+      creditPicoUsd: {
+        ...integer,
+        description: 'Of a declined one: what was bought less used and refunded.',
+      },
+      inUsePicoUsd: { ...integer, description: 'Of that held, leased or reserved.' },
+    },
+  },
+  RefundPage: {
+    type: 'object',
+    required: ['data', 'next'],
+    properties: { data: listOf(ref('Refund')), next: { type: ['string', 'null'] } },
+  },
   Invoice: {
     type: 'object',
     required: ['format', 'status', 'issuer', 'organisation', 'statement', 'digest', 'evidence'],
@@ -281,6 +326,20 @@ export const SCHEMAS = {
             type: 'object',
             required: ['line', 'class', 'payer', 'quantity', 'amountPicoUsd', 'amountUsd'],
             properties: { quantity: integer, amountPicoUsd: integer, amountUsd: text },
+          }),
+          refunds: listOf({
+            type: 'object',
+            description: 'There where credit was given back in the month.',
+            required: ['leafIndex', 'refundedAt', 'amountPicoUsd', 'feePicoUsd', 'author'],
+            properties: {
+              leafIndex: integer,
+              refundedAt: time,
+              amountPicoUsd: integer,
+              feePicoUsd: integer,
+              author: text,
+              approver: text,
+              reason: text,
+            },
           }),
           totals: {
             type: 'object',
@@ -317,6 +376,9 @@ export const SCHEMAS = {
       leafIndex: integer,
       effectiveAt: time,
       recordedAt: time,
+      author: text,
+      approver: text,
+      reason: text,
       postings: listOf({
         type: 'object',
         required: ['account', 'amountPicoUsd'],

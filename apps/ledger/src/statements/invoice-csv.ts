@@ -28,7 +28,7 @@ const COLUMNS = [
 ] as const;
 type Cells = Readonly<Partial<Record<(typeof COLUMNS)[number], string>>>;
 
-/** The same document as lines of CSV: `line`, `correction`, `credit`, `credit_fee`, and at the end the totals. */
+/** The same document as lines of CSV: `line`, `correction`, `credit`, `credit_fee`, `refund`, `refund_fee`, and at the end the totals. */
 export function* invoiceCsv({ statement, number, status }: InvoiceDocument): Generator<string> {
   const head: Cells = {
     ...(number !== undefined && { invoice: number }),
@@ -92,11 +92,27 @@ export function* invoiceCsv({ statement, number, status }: InvoiceDocument): Gen
         author: c.author,
         reason: c.reference,
       });
+  for (const r of statement.refunds ?? [])
+    for (const [record, amount] of [
+      ['refund', r.amountPicoUsd],
+      ['refund_fee', r.feePicoUsd],
+    ] as const)
+      yield line({
+        record,
+        amount_pico_usd: amount,
+        effective_from: r.refundedAt,
+        effective_to: r.refundedAt,
+        leaf: r.leafIndex,
+        author: `${r.author}, ${r.approver}`,
+        reason: r.reason,
+      });
   const { totals, prepaid } = statement;
   const total = (record: string, amount: string, usd?: string): string =>
     line({ record, amount_pico_usd: amount, ...(usd !== undefined && { amount_usd: usd }) });
   yield total('prepaid_opening', prepaid.openingPicoUsd);
   yield total('prepaid_bought', prepaid.boughtPicoUsd);
+  if (prepaid.refundedPicoUsd !== undefined)
+    yield total('prepaid_refunded', prepaid.refundedPicoUsd);
   yield total('prepaid_used', prepaid.usedPicoUsd);
   yield total('prepaid_closing', prepaid.closingPicoUsd);
   yield total('exact', totals.exactPicoUsd);

@@ -28,6 +28,14 @@ const CREDITS: readonly Column[] = columns(
   ['Fee, USD', 81, 'right'],
 );
 
+const REFUNDS: readonly Column[] = columns(
+  ['Given back', 92],
+  ['Reason', 160],
+  ['By', 100],
+  ['Credit, USD', 82, 'right'],
+  ['Fee, USD', 81, 'right'],
+);
+
 /** A stream of the document as a person reads it. */
 export function invoicePdf(document: InvoiceDocument, madeAt: Date): PDFKit.PDFDocument {
   const { statement, number, status, evidence, digest } = document;
@@ -72,12 +80,27 @@ export function invoicePdf(document: InvoiceDocument, madeAt: Date): PDFKit.PDFD
       ]),
     );
   }
+  if (statement.refunds !== undefined) {
+    sheet.heading('Credit given back (paid out)');
+    sheet.table(
+      REFUNDS,
+      statement.refunds.map((r) => [
+        r.refundedAt.slice(0, 16).replace('T', ' '),
+        r.reason,
+        `${r.author}, ${r.approver}`,
+        usd(r.amountPicoUsd),
+        usd(r.feePicoUsd),
+      ]),
+    );
+  }
   if (isPrepaid(document)) {
     const { prepaid } = statement;
+    const refunded = prepaid.refundedPicoUsd;
     sheet.heading('Credit at hand');
     sheet.sums([
       ['At the beginning of the month', `USD ${usd(prepaid.openingPicoUsd)}`],
       ['Bought', `USD ${usd(prepaid.boughtPicoUsd)}`],
+      ...(refunded === undefined ? [] : [['Given back', `USD ${usd(-BigInt(refunded))}`] as const]),
       ['Used', `USD ${usd(-BigInt(prepaid.usedPicoUsd))}`],
       ['At the end', `USD ${usd(prepaid.closingPicoUsd)}`],
     ]);

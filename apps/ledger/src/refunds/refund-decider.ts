@@ -1,0 +1,122 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { AppendLog, EventAppender } from '#libs/audit-log';
+import type { Clock } from '#libs/kernel';
+import type { Refunds, RefundVerdict } from '#libs/ledger-store';
+import { describeError, type Logger } from '#libs/platform';
+import type { LedgerConsumer } from '../consume/ledger-consumer.js';
+
+/** Two persons have taken their time already; nobody waits for seconds. */
+const EVERY_MS = 2_000;
+const CATCH_UP_MS = 5_000;
+const APPEND_DEADLINE_MS = 5_000;
+/** Looked at in one go. */
+const PAGE = 100;
+/**
+ * Credit that is held or leased comes back when requests end and gateways give idle leases back: some ten times what that
+ * takes. Then a person is to know that it did not.
+ */
+const PATIENCE_MS = 10 * 60_000;
+
+export interface RefundDeciderOptions {
+  readonly consumer: Pick<LedgerConsumer, 'role' | 'caughtUp'>;
+  readonly refunds: Refunds;
+  readonly log: Pick<AppendLog, 'endOffsets'>;
+  /** A writer on the topic of what the ledger says. */
+  readonly voice: EventAppender;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly everyMs?: number;
+  readonly patienceMs?: number;
+}
+
+/**
+ * Decides the refunds that two persons have asked for. First the sum is reserved on the organisation's credit, together with
+ * the decision; then the decision is said; when its record is read, it is posted and the reservation ends. Whatever
+ * crashes in between, who comes after finds the decision and says the same. Only the leader says anything, and only when
+ * all that the log holds is in the books: so what was said is not said again, and if it were, it would have no effect.
+ */
+export class RefundDecider {
+  readonly #stopping = new AbortController();
+  /** Said and acknowledged: one that is read and still not decided is a fault, and not to be said for ever. */
+  readonly #said = new Set<string>();
+  #running: Promise<void> | undefined;
+
+  constructor(private readonly options: RefundDeciderOptions) {}
+
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stopping;
+    const { everyMs = EVERY_MS, logger } = this.options;
+    while (!signal.aborted) {
+      await this.decideDue().catch((error: unknown) => {
+        logger.warn('ledger.refunds_failed', describeError(error));
+      });
+      await sleep(everyMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  /** Decides what is due. Returns how many decisions were said. */
+  async decideDue(): Promise<number> {
+    const { refunds, logger } = this.options;
+    // Mostly there is nothing, and nothing else is asked.
+    if ((await refunds.undecided('', 1)).length === 0 || !(await this.#maySpeak())) return 0;
+    let said = 0;
+    let after = '';
+    for (;;) {
+      const due = await refunds.undecided(after, PAGE);
+      for (const refundId of due) {
+        if (this.#stopping.signal.aborted) return said;
+        if (this.#said.has(refundId)) logger.error('ledger.refund_unheard', { refund: refundId });
+        else if (await this.#decide(refundId)) said++;
+      }
+      if (due.length < PAGE) return said;
+      after = due.at(-1)!;
+    }
+  }
+
+  async #maySpeak(): Promise<boolean> {
+    const { consumer, log } = this.options;
+    if (this.#stopping.signal.aborted || consumer.role !== 'leader') return false;
+    return consumer.caughtUp(await log.endOffsets(), CATCH_UP_MS);
+  }
+
+  /** One whose credit is in use is left for later. */
+  async #decide(refundId: string): Promise<boolean> {
+    const { refunds, clock, logger, patienceMs = PATIENCE_MS } = this.options;
+    let verdict: RefundVerdict | undefined;
+    try {
+      verdict = await refunds.judge(refundId, clock.nowMs(), patienceMs);
+    } catch (error) {
+      // The others are not to wait for this one.
+      logger.error('ledger.refund_failed', { refund: refundId, ...describeError(error) });
+      return false;
+    }
+    if (verdict === undefined) return false;
+    await this.#say(verdict);
+    this.#said.add(refundId);
+    logger.info('ledger.refund_decided', { refund: refundId, granted: verdict.decision.granted });
+    return true;
+  }
+
+  async #say({ decision, ...asked }: RefundVerdict): Promise<void> {
+    const { voice } = this.options;
+    const how = { admission: false, deadlineMs: APPEND_DEADLINE_MS };
+    if (decision.granted) {
+      const { amountPicoUsd, feePicoUsd } = decision;
+      const data = { ...asked, amountPicoUsd, feePicoUsd };
+      await voice.append('custos.ledger.refund_granted.v1', asked.organisationId, data, how);
+      return;
+    }
+    const { why, creditPicoUsd, inUsePicoUsd } = decision;
+    const data = { ...asked, why, creditPicoUsd, inUsePicoUsd };
+    await voice.append('custos.ledger.refund_declined.v1', asked.organisationId, data, how);
+  }
+}
