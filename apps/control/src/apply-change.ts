@@ -13,6 +13,7 @@ import { applyCreditChange } from './credits/credit-procedure.js';
 import { applyErasureChange } from './erasures/erasure-procedure.js';
 import { applyFactChange } from './facts/fact-procedure.js';
 import { applyHoldChange } from './holds/hold-procedure.js';
+import { applyRefundChange } from './refunds/refund-procedure.js';
 import { applyReadingChange } from './vault/reading-procedure.js';
 import { applyVaultChange } from './vault/vault-change.js';
 
@@ -95,6 +96,11 @@ export async function applyChange(manager: EntityManager, change: Change): Promi
     case 'credit.approved':
     case 'credit.withdrawn':
       await applyCreditChange(manager, change);
+      return;
+    case 'refund.proposed':
+    case 'refund.approved':
+    case 'refund.withdrawn':
+      await applyRefundChange(manager, change);
       return;
     case 'erasure.proposed':
     case 'erasure.approved':

@@ -4,6 +4,7 @@ import { creditRecord, type CreditChange } from './credits/credit-change.js';
 import { erasureRecord, type ErasureChange } from './erasures/erasure-procedure.js';
 import type { FactChange } from './facts/fact-change.js';
 import { holdRecord, isBindingHold, type HoldChange } from './holds/hold-change.js';
+import { refundRecord, type RefundChange } from './refunds/refund-change.js';
 import type { FactDefaults, LimitScope, Role, Workspace } from '#libs/identity';
 import type { LimitReset } from '#libs/kernel';
 import type { ReadingChange } from './vault/reading-procedure.js';
@@ -20,6 +21,7 @@ export type Change =
   | CorrectionChange
   | CreditChange
   | HoldChange
+  | RefundChange
   | ErasureChange
   | ReadingChange
   | VaultChange
@@ -80,6 +82,7 @@ export function recordOf({ seq, decidedAt, actor, change }: DecidedChange<Change
   if (change.kind === 'correction.approved') return correctionRecord(change);
   if (change.kind === 'credit.bought' || change.kind === 'credit.approved')
     return creditRecord(change);
+  if (change.kind === 'refund.approved') return refundRecord(change);
   if (isBindingHold(change)) return holdRecord(change);
   if (change.kind === 'erasure.approved') return erasureRecord(change);
   const { kind, id, ...rest } = change;

@@ -26,6 +26,9 @@ import { FactsController } from './facts/facts.controller.js';
 import { HoldsController } from './holds/holds.controller.js';
 import { AdminGuard, ApproverGuard, ControlInternalGuard, EitherGuard } from './guards.js';
 import { Outbox } from './outbox.js';
+import { AskRefundController } from './refunds/ask-refund.controller.js';
+import { AskRefundHandler } from './refunds/ask-refund.js';
+import { RefundsController } from './refunds/refunds.controller.js';
 import { SnapshotsController } from './snapshots.controller.js';
 import { ContentReadingsController } from './vault/content-readings.controller.js';
 import { ContentVault } from './vault/content-vault.js';
@@ -57,6 +60,8 @@ export class ControlModule {
         FactsController,
         HoldsController,
         PurchasesController,
+        AskRefundController,
+        RefundsController,
         NotThereController,
         SnapshotsController,
       ],
@@ -71,6 +76,7 @@ export class ControlModule {
         Outbox,
         ContentVault,
         VaultTender,
+        AskRefundHandler,
         BuyCreditHandler,
         CreateApiKeyHandler,
         CreateOrganisationHandler,

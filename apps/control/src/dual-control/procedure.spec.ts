@@ -5,6 +5,7 @@ import { CREDITS } from '../credits/credit-procedure.js';
 import { FACTS } from '../facts/fact-procedure.js';
 import { HOLDS } from '../holds/hold-procedure.js';
 import { erasures } from '../erasures/erasure-procedure.js';
+import { REFUNDS } from '../refunds/refund-procedure.js';
 import { READINGS } from '../vault/reading-procedure.js';
 import type { AnyProcedure } from './decide.js';
 import { stepFor } from './procedure.js';
@@ -42,6 +43,7 @@ describe.each<readonly [string, AnyProcedure, readonly string[], readonly string
   ['a fact', FACTS, ['proposed', 'revoked'], ['in-force', 'suspended']],
   ['credit', CREDITS, ['proposed', 'withdrawn'], ['bought']],
   ['a correction', CORRECTIONS, ['proposed', 'withdrawn'], ['approved']],
+  ['a refund', REFUNDS, ['proposed', 'withdrawn'], ['approved']],
   ['an erasure', erasures(async () => undefined), ['proposed', 'withdrawn'], ['approved']],
   ['a reading of content', READINGS, ['proposed', 'withdrawn'], ['approved']],
   ['a legal hold', HOLDS, ['proposed', 'withdrawn'], ['in-force', 'lifting', 'lifted']],

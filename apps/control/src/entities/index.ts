@@ -3,6 +3,7 @@ import { CreditEntity } from '../credits/credit.entity.js';
 import { CustomerFactEntity } from '../facts/customer-fact.entity.js';
 import { ErasureEntity } from '../erasures/erasure.entity.js';
 import { LegalHoldEntity } from '../holds/legal-hold.entity.js';
+import { RefundEntity } from '../refunds/refund.entity.js';
 import { ContentReadingEntity } from '../vault/content-reading.entity.js';
 import { ApiKeyEntity } from './api-key.entity.js';
 import { OrganisationEntity } from './organisation.entity.js';
@@ -21,5 +22,6 @@ export const CONTROL_ENTITIES = [
   LegalHoldEntity,
   OrganisationEntity,
   PriceBookEntity,
+  RefundEntity,
   WorkspaceEntity,
 ];

@@ -8,6 +8,7 @@ import { Money1763720200006 } from './1763720200006-money.js';
 import { LegalHolds1763720200007 } from './1763720200007-legal-holds.js';
 import { ContentVault1763800001000 } from './1763800001000-content-vault.js';
 import { CreditByTwo1763800004000 } from './1763800004000-credit-by-two.js';
+import { Refunds1763800009000 } from './1763800009000-refunds.js';
 
 /** In order. For `runMigrations` with `schema: 'control'`. */
 export const controlMigrations: readonly (new () => MigrationInterface)[] = [
@@ -20,4 +21,5 @@ export const controlMigrations: readonly (new () => MigrationInterface)[] = [
   LegalHolds1763720200007,
   ContentVault1763800001000,
   CreditByTwo1763800004000,
+  Refunds1763800009000,
 ];
