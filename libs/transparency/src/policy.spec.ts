@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import { TransparencyError } from './errors.js';
 import { generateKey, parseVerifierKey } from './key.js';
@@ -27,6 +28,14 @@ group Y-witnesses any Y1 Y2 Y3
 group X-and-Y all X-witnesses Y-witnesses
 quorum X-and-Y
 `;
+
+/** The same public key as a log's. */
+function asLog(vkey: string): string {
+  const { name, publicKey } = parseVerifierKey(vkey);
+  const typed = Buffer.concat([Buffer.from([1]), publicKey]);
+  const keyId = hash('sha256', Buffer.concat([Buffer.from(`${name}\n`), typed])).slice(0, 8);
+  return `${name}+${keyId}+${typed.toString('base64')}`;
+}
 
 function refusal(text: string): string {
   try {
@@ -113,6 +122,7 @@ test.each([
   ['a comment after an item', `quorum none # really\n`],
   ['a witness key for a log', `log ${keys.X1}\nquorum none\n`],
   ['a log key for a witness', `witness a ${log}\nquorum none\n`],
+  ['a log that is its own witness', `log ${asLog(keys.X1!)}\nwitness a ${keys.X1}\nquorum a\n`],
   ['a carriage return', 'quorum none\r\n'],
   ['a delete character', '#\u007f\nquorum none\n'],
   ['too many lines', `${'\n'.repeat(1_000)}quorum none\n`],

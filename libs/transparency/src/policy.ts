@@ -77,7 +77,7 @@ class PolicyDraft {
     const [keyword, ...rest] = items;
     if (keyword === undefined || keyword.startsWith('#')) return;
     if (keyword === 'log')
-      this.#logs.push(withUrl(this.#key(rest[0], 'note', this.#logs, line), rest.slice(1), line));
+      this.#logs.push(withUrl(this.#key(rest[0], 'note', line), rest.slice(1), line));
     else if (keyword === 'witness') this.#witness(rest, line);
     else if (keyword === 'group') this.#group(rest, line);
     else if (keyword === 'quorum') this.#setQuorum(rest, line);
@@ -97,7 +97,7 @@ class PolicyDraft {
 
   #witness([name, vkey, ...rest]: readonly string[], line: number): void {
     const defined = this.#define(name, line);
-    const verifier = this.#key(vkey, 'cosignature', this.#witnesses, line);
+    const verifier = this.#key(vkey, 'cosignature', line);
     this.#witnesses.push({ name: defined, ...withUrl(verifier, rest, line) });
   }
 
@@ -129,17 +129,13 @@ class PolicyDraft {
     return name;
   }
 
-  /** The same public key under two names would let one party count twice. */
-  #key(
-    vkey: string | undefined,
-    purpose: KeyPurpose,
-    known: readonly PolicyLog[],
-    line: number,
-  ): NoteVerifier {
+  /** The same public key under two names would let one party count twice: a log's, as its own witness, as well. */
+  #key(vkey: string | undefined, purpose: KeyPurpose, line: number): NoteVerifier {
     if (vkey === undefined) throw invalid(line, 'the key is missing');
     const verifier = parseVerifierKey(vkey);
     if (verifier.purpose !== purpose) throw invalid(line, 'the key is of the other kind');
-    if (known.some((other) => other.verifier.publicKey.equals(verifier.publicKey)))
+    const others = [...this.#logs, ...this.#witnesses];
+    if (others.some((other) => other.verifier.publicKey.equals(verifier.publicKey)))
       throw invalid(line, 'the key stands here already');
     return verifier;
   }

@@ -60,14 +60,17 @@ export interface Report {
 /** Faults that are listed; all are counted. One altered tile may take hundreds of others with it. */
 const LISTED_MAX = 50;
 const NOTES_MAX = 50;
+const NOT_COVERED_MAX = 1_000;
+/** Words come from whoever hands an export over, and may be megabytes. */
+const WORDS_MAX = 2_000;
 
 /** Gathers faults while a mode runs. */
 export class Findings {
   readonly checked: Record<string, string | number> = {};
-  readonly claimed: Record<string, string> = {};
+  readonly #claimed = new Map<string, string>();
   readonly #notes: string[] = [];
   readonly #faults: Fault[] = [];
-  readonly #notCovered: string[] = [];
+  readonly #notCovered = new Set<string>();
   #count = 0;
 
   get faultCount(): number {
@@ -76,15 +79,20 @@ export class Findings {
 
   fault(reason: Reason, place: Place, message: string): void {
     this.#count += 1;
-    if (this.#faults.length < LISTED_MAX) this.#faults.push({ reason, place, message });
+    if (this.#faults.length < LISTED_MAX)
+      this.#faults.push({ reason, place: shortPlace(place), message: short(message) });
+  }
+
+  claim(what: string, value: string): void {
+    this.#claimed.set(what, short(value));
   }
 
   note(what: string): void {
-    if (this.#notes.length < NOTES_MAX) this.#notes.push(what);
+    if (this.#notes.length < NOTES_MAX) this.#notes.push(short(what));
   }
 
   notCovered(what: string): void {
-    if (!this.#notCovered.includes(what)) this.#notCovered.push(what);
+    if (this.#notCovered.size < NOT_COVERED_MAX) this.#notCovered.add(short(what));
   }
 
   report(mode: string): Report {
@@ -96,9 +104,9 @@ export class Findings {
       faultCount: this.#count,
       faults: this.#faults,
       checked: this.checked,
-      claimed: this.claimed,
+      claimed: Object.fromEntries(this.#claimed),
       notes: this.#notes,
-      notCovered: this.#notCovered,
+      notCovered: [...this.#notCovered],
     };
   }
 }
@@ -120,8 +128,19 @@ export function reportText(report: Report): string {
   return `${lines.map(printable).join('\n')}\n`;
 }
 
-/** Words of an export must not steer the reader's terminal. */
-const printable = (line: string): string => line.replace(/\p{Cc}/gu, '?');
+/** Words of an export must not steer the reader's terminal, nor turn a line around. */
+const printable = (line: string): string => line.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?');
+
+const short = (words: string): string =>
+  words.length > WORDS_MAX ? `${words.slice(0, WORDS_MAX)}…` : words;
+
+const shortPlace = (place: Place): Place =>
+  Object.fromEntries(
+    Object.entries(place).map(([key, value]) => [
+      key,
+      typeof value === 'string' ? short(value) : value,
+    ]),
+  );
 
 const PLACE_WORDS: Readonly<Record<keyof Place, string>> = {
   file: '',

@@ -1,6 +1,7 @@
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { parseVerifierKey, TransparencyError, type NoteVerifier } from '#libs/transparency';
+import { FILE_BYTES_MAX } from './source/export-source.js';
 
 /** Bad usage: the message says what to give instead. Exit code 2. */
 export class UsageError extends Error {}
@@ -107,11 +108,32 @@ function jsonOf(text: string, file: string): unknown {
 const secretOf = (given: string): string =>
   given.startsWith('@') ? fileText(given.slice(1)).trim() : given;
 
-/** Throws UsageError where it cannot be read. */
-export function fileText(path: string): string {
+/** A key, a policy or a note. Throws UsageError where it cannot be read. */
+export const fileText = (path: string): string =>
+  fileBytes(path, FILE_BYTES_MAX.note).toString('utf8');
+
+/** Piece by piece: it may be a pipe, and need not have an end. Throws UsageError where it cannot be read, or is larger. */
+export function fileBytes(path: string, maxBytes: number): Buffer {
+  const pieces: Buffer[] = [];
+  let length = 0;
   try {
-    return readFileSync(path, 'utf8');
+    const file = openSync(path, 'r');
+    try {
+      for (;;) {
+        const piece = Buffer.allocUnsafe(PIECE_BYTES);
+        const read = readSync(file, piece);
+        if (read === 0) return Buffer.concat(pieces, length);
+        pieces.push(piece.subarray(0, read));
+        length += read;
+        if (length > maxBytes) break;
+      }
+    } finally {
+      closeSync(file);
+    }
   } catch {
     throw new UsageError(`${path} cannot be read`);
   }
+  throw new UsageError(`${path} is over ${maxBytes} bytes`);
 }
+
+const PIECE_BYTES = 1 << 16;

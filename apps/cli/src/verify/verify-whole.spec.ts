@@ -83,6 +83,7 @@ describe('what is only claimed', () => {
     expect(report.claimed).toEqual({
       ledger: 'main',
       'asked for': 'records from 2026-11-21T00:00:00.000Z to 2026-11-22T00:00:00.000Z',
+      'earlier checkpoints': 'the 2 of checkpoints.jsonl were all',
       'time stamps': 'the 0 that are here were all',
     });
   });

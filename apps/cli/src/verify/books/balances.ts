@@ -1,5 +1,5 @@
 import type { Findings } from '../report.js';
-import type { ExportSource } from '../source/export-source.js';
+import { SourceFault, type ExportSource } from '../source/export-source.js';
 import { jsonLines } from '../source/json-lines.js';
 import { isRecord } from '../source/manifest.js';
 import type { JournalRecord } from './journal-record.js';
@@ -7,6 +7,8 @@ import type { JournalRecord } from './journal-record.js';
 export const OPENING = 'ledger/opening-balances.jsonl';
 export const CLOSING = 'ledger/closing-balances.jsonl';
 
+/** Each is held in memory: some hundred bytes. */
+const ACCOUNTS_MAX = 5_000_000;
 const AMOUNT = /^(?:0|-?[1-9]\d{0,37})$/;
 
 /** Opening balances and journals must make up the closing ones, account by account. */
@@ -31,7 +33,10 @@ export class Balances {
       this.findings.fault('altered', { file: OPENING }, `the balances add up to ${total}`);
   }
 
+  /** Throws SourceFault where more accounts are named than can be held. */
   post({ postings }: JournalRecord): void {
+    if (this.#sums.size > ACCOUNTS_MAX)
+      throw new SourceFault('unreadable', `over ${ACCOUNTS_MAX} accounts are named`);
     for (const { account, amountPicoUsd } of postings)
       this.#sums.set(account, (this.#sums.get(account) ?? 0n) + amountPicoUsd);
   }
@@ -57,7 +62,7 @@ export class Balances {
       return;
     }
     const seen = new Set<string>();
-    for await (const { line, value } of jsonLines(parts)) {
+    for await (const { line, value } of jsonLines(parts, file, ACCOUNTS_MAX)) {
       const account = isRecord(value) ? value['account'] : undefined;
       const amount = isRecord(value) ? value['amountPicoUsd'] : undefined;
       if (typeof account !== 'string' || typeof amount !== 'string' || !AMOUNT.test(amount))

@@ -4,6 +4,7 @@ import { differences, sumOf, type JournalRecord } from './journal-record.js';
 
 /** Journals that wait for their other half. In an honest export they are few: closes that were read before their opening. */
 const WAITING_MAX = 1_000_000;
+const MISSING = 'the leaf causes this journal, and it is missing';
 
 /** Journals that cannot be judged, and so are not blamed: why, or undefined where they can. */
 export type Excuse = (journal: JournalRecord) => string | undefined;
@@ -25,19 +26,28 @@ export class JournalMatch {
     private readonly monthsUnknown: () => boolean = () => false,
     /** Told of each journal that was handed over as it follows from its leaf. */
     private readonly onMatched: (journal: Journal) => void = () => undefined,
+    private readonly waitingMax = WAITING_MAX,
   ) {}
 
   get matched(): number {
     return this.#matched;
   }
 
-  expect(journal: Journal): void {
+  /** False where it is not waited for. */
+  expect(journal: Journal): boolean {
     const found = this.#found.get(journal.id);
-    if (found === undefined) this.#expected.set(journal.id, journal);
-    else {
+    if (found === undefined) {
+      // Those handed over are read along with the leaves: one that claims a far leaf must not hold up all that follow.
+      if (this.#expected.size >= this.waitingMax) {
+        this.#fault('removed', journal, MISSING);
+        return false;
+      }
+      this.#expected.set(journal.id, journal);
+    } else {
       this.#found.delete(journal.id);
       this.#compare(journal, found);
     }
+    return true;
   }
 
   find(journal: JournalRecord): void {
@@ -53,14 +63,13 @@ export class JournalMatch {
     if (expected !== undefined) {
       this.#expected.delete(id);
       this.#compare(expected, journal);
-    } else if (this.#found.size < WAITING_MAX) this.#found.set(id, journal);
+    } else if (this.#found.size < this.waitingMax) this.#found.set(id, journal);
     else this.#fault('altered', journal, 'no leaf causes it');
   }
 
   finish(excuse: Excuse): void {
     this.#forgetUnwritten();
-    for (const journal of this.#expected.values())
-      this.#fault('removed', journal, 'the leaf causes this journal, and it is missing');
+    for (const journal of this.#expected.values()) this.#fault('removed', journal, MISSING);
     for (const journal of this.#found.values()) {
       const why = excuse(journal);
       if (why === undefined) this.#fault('altered', journal, 'no leaf causes this journal');

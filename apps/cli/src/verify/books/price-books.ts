@@ -13,7 +13,8 @@ const VERSION = /^sha256:([0-9a-f]{64})$/;
 /** Price books as an export holds them, by the version that records cite: the digest of the very bytes. */
 export class PriceBookShelf {
   readonly #books = new Map<string, Prices | undefined>();
-  readonly #judged = new Set<string>();
+  /** Reported once each. A book that was sound may be read again, and need not be the same then. */
+  readonly #blamed = new Set<string>();
 
   constructor(
     private readonly source: ExportSource,
@@ -34,13 +35,15 @@ export class PriceBookShelf {
         break;
       }
     this.#books.set(version, book);
-    this.#judged.add(version);
   }
 
   async #read(version: string): Promise<Prices | undefined> {
     const hex = VERSION.exec(version)?.[1];
     const blame = (reason: 'altered' | 'incomplete', file: string, message: string): undefined => {
-      if (!this.#judged.has(version)) this.findings.fault(reason, { file }, message);
+      if (this.#blamed.has(version)) return undefined;
+      this.#blamed.add(version);
+      this.findings.fault(reason, { file }, message);
+      return undefined;
     };
     if (hex === undefined)
       return blame('incomplete', this.folder, `${version} names no price book`);

@@ -1,7 +1,7 @@
 import type { NoteVerifier } from '#libs/transparency';
 import type { Findings } from '../report.js';
 import { FILE_BYTES_MAX, type ExportSource } from '../source/export-source.js';
-import { countOf, MANIFEST, readManifest, type Manifest } from '../source/manifest.js';
+import { decimalOf, MANIFEST, readManifest, type Manifest } from '../source/manifest.js';
 import { CHECKPOINT, findTwoRoots, readHistory, type Statement } from './signed-history.js';
 import { readHead, type SignedHead } from './signed-head.js';
 import { readTimeStamps } from './time-stamps.js';
@@ -15,13 +15,16 @@ export interface LogToWalk {
   readonly findings: Findings;
   /** A range is not enough: every leaf's entry must be here. */
   readonly whole?: boolean | undefined;
-  /** Time stamps are looked at as well. */
-  readonly timeStamps?: boolean;
+  /** Time stamps are looked at as well, and whether there is more below `tile/` than the tree has. */
+  readonly allFiles?: boolean;
   /** Called once before the first entry. */
-  readonly begin?: (walked: WalkedLog) => void;
+  readonly begin?: (walked: WalkedLog, entryAgain: ReadAgain) => void;
   /** Called in order for every entry that is proved to be its leaf. The bytes are a view, good for the call only. */
   readonly take?: (leafIndex: number, entry: Buffer) => void | Promise<void>;
 }
+
+/** Reads an entry of the tree once more, and holds it once more against the tree: it need not be what it was. */
+export type ReadAgain = (leaf: number) => Promise<Buffer | undefined>;
 
 export interface WalkedLog {
   readonly head: SignedHead;
@@ -57,8 +60,10 @@ export async function openLog(log: LogToWalk): Promise<OpenedLog | undefined> {
     findings.fault('unsigned', { file: CHECKPOINT }, read.message);
     return undefined;
   }
-  if (!key) findings.notCovered('the signature of the checkpoint: no key was given');
   const { head } = read;
+  if (!key) findings.notCovered('the signature of the checkpoint: no key was given');
+  else if (head.otherSignatures > 0)
+    findings.notCovered(`cosignatures of the checkpoint (${head.otherSignatures}): verify witness`);
   const manifest = await soundManifest(log, head);
   const walked = {
     head,
@@ -68,7 +73,7 @@ export async function openLog(log: LogToWalk): Promise<OpenedLog | undefined> {
   };
   const main = { head, place: { file: CHECKPOINT } };
   const others = await readHistory(source, key, findings);
-  const stamped = log.timeStamps === true ? await readTimeStamps(source, key, findings) : [];
+  const stamped = log.allFiles === true ? await readTimeStamps(source, key, findings) : [];
   const statements = [...others, ...stamped, ...(log.previous ? [log.previous] : [])];
   findTwoRoots([main, ...statements], findings);
   return { walked, main, statements };
@@ -80,7 +85,7 @@ export async function openLog(log: LogToWalk): Promise<OpenedLog | undefined> {
  */
 async function minimumIndex(source: ExportSource, head: SignedHead): Promise<number> {
   const bytes = await source.read('minimum-index', FILE_BYTES_MAX.note);
-  const index = countOf(bytes?.toString('utf8').trim());
+  const index = decimalOf(bytes?.toString('utf8').trim());
   return index === undefined ? 0 : Math.min(index, head.size);
 }
 
@@ -100,9 +105,11 @@ async function soundManifest(log: LogToWalk, head: SignedHead): Promise<Manifest
     findings.fault('altered', place, `it is of a tree of ${manifest.size} leaves`);
   if (log.key && manifest.verifierKey !== log.key.verifierKey)
     findings.fault('altered', place, 'it names another verifier key');
-  for (const what of manifest.notCovered) findings.notCovered(what);
-  findings.claimed['ledger'] = manifest.ledgerId;
-  findings.claimed['asked for'] =
-    `records from ${manifest.from ?? 'the first'} to ${manifest.to ?? 'the checkpoint'}`;
+  for (const what of manifest.notCovered) findings.notCovered(`${MANIFEST} says: ${what}`);
+  findings.claim('ledger', manifest.ledgerId);
+  findings.claim(
+    'asked for',
+    `records from ${manifest.from ?? 'the first'} to ${manifest.to ?? 'the checkpoint'}`,
+  );
   return { ...manifest, endLeaf: Math.min(manifest.endLeaf, head.size) };
 }

@@ -2,7 +2,7 @@ import { entryBundlePath, TILE_WIDTH } from '#libs/transparency';
 import { FILE_BYTES_MAX, type ExportSource } from '../source/export-source.js';
 import { entryOf, firstEntries, hashBundle } from './fast-hash.js';
 
-/** Reads single entries of a tree of `size` leaves. They were proved when they were first read. */
+/** Reads a single entry of a tree of `size` leaves. Nothing is proved by that. */
 export async function readEntry(
   source: ExportSource,
   size: number,

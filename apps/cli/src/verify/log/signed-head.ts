@@ -14,6 +14,8 @@ export interface SignedHead {
   readonly rootHash: Buffer;
   /** The note as it was read. */
   readonly note: string;
+  /** Signature lines of keys that were not given: nothing is said of them. */
+  readonly otherSignatures: number;
 }
 
 export type HeadRead =
@@ -29,8 +31,12 @@ const SIZE_MAX = BigInt(Number.MAX_SAFE_INTEGER);
  */
 export function readHead(note: string, key: NoteVerifier | undefined): HeadRead {
   let checkpoint: Checkpoint;
+  let otherSignatures: number;
   try {
-    checkpoint = parseCheckpoint(key ? openNote(note, [key]).body : parseNote(note).body);
+    const { signatures } = parseNote(note);
+    const opened = key && openNote(note, [key]);
+    otherSignatures = (opened?.unverified ?? signatures).length;
+    checkpoint = parseCheckpoint((opened ?? parseNote(note)).body);
   } catch (error) {
     if (!(error instanceof TransparencyError)) throw error;
     return { ok: false, message: `no checkpoint signed by the given key: ${error.message}` };
@@ -39,7 +45,7 @@ export function readHead(note: string, key: NoteVerifier | undefined): HeadRead 
   if (key && origin !== key.name)
     return { ok: false, message: `signed for the origin ${origin}, not ${key.name}` };
   if (size > SIZE_MAX) return { ok: false, message: 'a tree of an impossible size' };
-  return { ok: true, head: { origin, size: Number(size), rootHash, note } };
+  return { ok: true, head: { origin, size: Number(size), rootHash, note, otherSignatures } };
 }
 
 export const sameHead = (a: SignedHead, b: SignedHead): boolean =>

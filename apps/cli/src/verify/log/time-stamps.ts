@@ -48,6 +48,6 @@ export async function readTimeStamps(
   }
   if (stamps.length > 0)
     findings.notCovered('by whom, and when, checkpoints were time-stamped: openssl ts -verify');
-  findings.claimed['time stamps'] = `the ${stamps.length} that are here were all`;
+  findings.claim('time stamps', `the ${stamps.length} that are here were all`);
   return statements;
 }

@@ -3,7 +3,7 @@ import type { Mode } from '../mode.js';
 import { Findings, type Fault } from '../report.js';
 import { FILE_BYTES_MAX, type ExportSource } from '../source/export-source.js';
 import { isUrl, openSource } from '../source/open-source.js';
-import { fileText, UsageError, type VerifyOptions } from '../verify-options.js';
+import { fileText, type VerifyOptions } from '../verify-options.js';
 import { readHead, sameHead } from './signed-head.js';
 import { CHECKPOINT, GrowthCheck, type Statement } from './signed-history.js';
 import { TileTree } from './tile-tree.js';
@@ -82,10 +82,6 @@ export async function noteOf(
   name: string,
   source: ExportSource | undefined,
 ): Promise<string | undefined> {
-  if (!source) {
-    const text = fileText(name);
-    if (Buffer.byteLength(text) > FILE_BYTES_MAX.note) throw new UsageError(`${name} is too large`);
-    return text;
-  }
+  if (!source) return fileText(name);
   return (await source.read(CHECKPOINT, FILE_BYTES_MAX.note))?.toString('utf8');
 }

@@ -15,7 +15,7 @@ export const LOG: Mode = {
     const previous = previousOf(options, findings);
     const { key, whole } = options;
     const take = (leaf: number, bytes: Buffer): void => noteGivenUp(leaf, bytes, findings);
-    const log = { source, key, findings, whole, take, timeStamps: true };
+    const log = { source, key, findings, whole, take, allFiles: true };
     await walkLog({ ...log, ...(previous && { previous }) });
   },
 };

@@ -13,6 +13,8 @@ import { fileText, UsageError } from '../verify-options.js';
 import { noteOf } from './verify-consistency.js';
 
 const POLICY = 'policy';
+/** Clocks of two honest houses. */
+const CLOCKS_APART_MS = 24 * 3_600_000;
 
 /**
  * The checkpoint under a policy: signed by a log of it and cosigned by its quorum. Best the verifier's own (--policy);
@@ -76,6 +78,11 @@ export function judgeQuorum(
   try {
     const { checkpoint, cosignatures } = openCheckpoint(note, policy);
     const { origin, size } = checkpoint;
+    for (const { name, timeSeconds = 0n } of cosignatures)
+      if (Number(timeSeconds) * 1_000 > Date.now() + CLOCKS_APART_MS)
+        findings.note(
+          `${name} dates its cosignature ${timeText(timeSeconds)}, which is yet to come`,
+        );
     const said = cosignatures.map(
       ({ name, timeSeconds }) => `${name} at ${timeText(timeSeconds ?? 0n)}`,
     );

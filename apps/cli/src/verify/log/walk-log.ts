@@ -1,19 +1,23 @@
-import { entryBundlePath, TILE_WIDTH, tilePath } from '#libs/transparency';
+import { entryBundlePath, leafHash, TILE_WIDTH, tilePath } from '#libs/transparency';
 import { Progress } from '../progress.js';
 import { FILE_BYTES_MAX, SourceFault } from '../source/export-source.js';
-import { entryOf, hashBundle, type HashedBundle } from './fast-hash.js';
+import { entryOf, hashAt, hashBundle, type HashedBundle } from './fast-hash.js';
 import { BundleJudge } from './judge-bundle.js';
 import { openLog, type LogToWalk, type Walked, type WalkedLog } from './open-log.js';
-import { readBundle } from './read-entry.js';
+import { readBundle, readEntry } from './read-entry.js';
 import { GrowthCheck, type Statement } from './signed-history.js';
 import type { SignedHead } from './signed-head.js';
+import { findStrayTiles } from './stray-tiles.js';
 import { TileTree } from './tile-tree.js';
 
 /** Other signed checkpoints tried, newest first, when the tiles are not the tree of the one to be verified. */
 const BASES_TRIED = 3;
 
-/** Tiles missing in a row after which the rest is not asked for: the size may be made up where nothing is signed. */
-const MISSING_MAX = 10_000;
+/**
+ * Tiles in a row that are missing, or not the signed tree's, after which the rest is not asked for: the size may be made
+ * up, and whoever holds the key can sign any.
+ */
+const UNSOUND_MAX = 4_000;
 
 /**
  * Verifies a log from its signed checkpoint down to the bytes of its entries, in one pass, in memory that does not
@@ -23,9 +27,10 @@ export async function walkLog(log: LogToWalk): Promise<Walked | undefined> {
   const opened = await openLog(log);
   if (!opened) return undefined;
   const { walked, main, statements } = opened;
-  log.begin?.(walked);
   const walk = new LogWalk(log, walked);
+  log.begin?.(walked, (leaf) => walk.entryAgain(leaf));
   await walk.run(main, statements);
+  if (log.allFiles === true) await findStrayTiles(log, walked);
   return { ...walked, entriesRead: walk.entriesRead };
 }
 
@@ -33,6 +38,7 @@ class LogWalk {
   readonly #judge: BundleJudge;
   #entriesForbidden = false;
   #entriesProved = 0;
+  #tree: { readonly tiles: TileTree; readonly size: number } | undefined;
 
   constructor(
     private readonly log: LogToWalk,
@@ -55,6 +61,7 @@ class LogWalk {
       const edge = await tree.openEdge(this.#lastLeaves(head));
       for (const { reason, place, message } of edge.faults) findings.fault(reason, place, message);
     }
+    this.#tree = { tiles: tree, size: (base?.head ?? head).size };
     await this.#walk(tree, base?.head ?? head);
     this.#judge.finish();
     if (!base && findings.faultCount === before)
@@ -76,6 +83,21 @@ class LogWalk {
       );
     if (firstLeaf > 0) findings.notCovered(`entries of the leaves before ${firstLeaf}`);
     if (endLeaf < head.size) findings.notCovered(`entries of the leaves from ${endLeaf}`);
+  }
+
+  async entryAgain(leaf: number): Promise<Buffer | undefined> {
+    if (!this.#tree) return undefined;
+    const { tiles, size } = this.#tree;
+    const bytes = await readEntry(this.log.source, size, leaf);
+    const tile = await tiles.tile(0, Math.floor(leaf / TILE_WIDTH));
+    if (bytes && tile && leafHash(bytes).equals(hashAt(tile.hashes, leaf % TILE_WIDTH)))
+      return bytes;
+    this.log.findings.fault(
+      'altered',
+      { leafIndex: leaf.toString() },
+      'read once more, it was no longer the entry that it had been',
+    );
+    return undefined;
   }
 
   /** The signed tree that these tiles are: the checkpoint's own, else another that the same key signed. */
@@ -109,14 +131,16 @@ class LogWalk {
       bundle.catch(() => undefined);
       ahead.push({ tile, bundle });
     };
-    for (let index = 0, next = 0, missing = 0; index < tiles; index++) {
+    for (let index = 0, next = 0, unsound = 0; index < tiles; index++) {
       while (next < tiles && next < index + source.readAhead) fetch(next++);
       const { tile, bundle } = ahead.shift()!;
       const stored = await tile;
-      await this.#step(tree, head, index, stored, await bundle);
-      missing = stored === undefined ? missing + 1 : 0;
-      if (missing >= MISSING_MAX) {
-        this.log.findings.notCovered(`leaves from ${index * TILE_WIDTH} on: too much is missing`);
+      const authentic = await this.#step(tree, head, index, stored, await bundle);
+      unsound = authentic ? 0 : unsound + 1;
+      if (unsound >= UNSOUND_MAX) {
+        this.log.findings.notCovered(
+          `leaves from ${index * TILE_WIDTH} on: too much is missing, or another tree's`,
+        );
         break;
       }
       progress.advance(Math.min(TILE_WIDTH, head.size - index * TILE_WIDTH));
@@ -130,11 +154,12 @@ class LogWalk {
     index: number,
     stored: Buffer | undefined,
     bytes: Buffer | undefined,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const width = Math.min(TILE_WIDTH, head.size - index * TILE_WIDTH);
     const hashed = bytes && hashBundle(bytes);
     const tile = await tree.leafTile(index, stored, async () => hashed?.hashes);
-    if (!this.#isCovered(index, width) || this.#entriesForbidden || !tile) return;
+    const authentic = tile?.authentic === true;
+    if (!this.#isCovered(index, width) || this.#entriesForbidden || !tile) return authentic;
     const sound = hashed?.rest === 0 && hashed.hashes.equals(tile.hashes);
     const firstLeaf = index * TILE_WIDTH;
     if (!sound) {
@@ -142,6 +167,7 @@ class LogWalk {
       this.#judge.judge(file, firstLeaf, bytes && hashed && { bytes, hashed }, tile.hashes);
     }
     if (bytes && hashed) await this.#take(firstLeaf, bytes, hashed, tile.hashes, sound);
+    return authentic;
   }
 
   async #take(
@@ -182,7 +208,12 @@ class LogWalk {
           );
         else if (statement === statements[0])
           findings.fault('removed', place, `the tiles are those of ${base.size} leaves`);
-        else findings.notCovered('checkpoints of larger trees than this one');
+        else
+          findings.fault(
+            'incomplete',
+            place,
+            `the log signed a tree of ${head.size} leaves, and these are ${base.size}`,
+          );
         continue;
       }
       // Two roots for one size have been found before.

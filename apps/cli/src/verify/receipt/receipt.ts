@@ -1,4 +1,5 @@
-import { isRecord, countOf } from '../source/manifest.js';
+import { countOf, decimalOf, isBookRef, isRecord } from '../source/manifest.js';
+import { parseJson } from '../source/strict-json.js';
 
 export interface ReceiptEvent {
   readonly leafIndex: number;
@@ -23,26 +24,13 @@ export interface Receipt {
 }
 
 const FORMAT = 'custos-receipt-v1';
-const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
-/** The receipt, or what is wrong with the text. */
-export function parseReceipt(text: string): Receipt | string {
-  let raw: unknown;
-  try {
-    raw = JSON.parse(text);
-  } catch {
-    return 'not JSON';
-  }
+/** The receipt, or what is wrong with it. */
+export function parseReceipt(file: Buffer): Receipt | string {
+  const raw = parseJson(file);
+  if (raw === undefined) return 'not JSON, or it names a member twice';
   if (!isRecord(raw) || raw['format'] !== FORMAT) return `not of format ${FORMAT}`;
-  const {
-    generationId,
-    ledgerId,
-    origin,
-    checkpoint,
-    events,
-    journals = [],
-    priceBooks = [],
-  } = raw;
+  const { generationId, ledgerId, origin, checkpoint, events, journals, priceBooks } = raw;
   if (![generationId, ledgerId, origin].every((said) => typeof said === 'string'))
     return 'it names no generation, ledger and origin';
   if (typeof checkpoint !== 'string') return 'it has no checkpoint';
@@ -55,11 +43,9 @@ export function parseReceipt(text: string): Receipt | string {
       return `event ${read.length + 1} has no leaf index, place, bytes and proof`;
     read.push(known);
   }
-  const versions = priceBooks.map((book: unknown) =>
-    isRecord(book) ? book['version'] : undefined,
-  );
-  if (!versions.every((version) => typeof version === 'string'))
-    return 'a price book has no version';
+  const books: unknown[] = priceBooks;
+  if (!books.every(isBookRef)) return 'a price book is not listed by its digest';
+  const versions = books.map(({ version }) => version);
   const names = { generationId, ledgerId, origin } as Pick<
     Receipt,
     'generationId' | 'ledgerId' | 'origin'
@@ -69,15 +55,16 @@ export function parseReceipt(text: string): Receipt | string {
 
 function eventOf(value: unknown): ReceiptEvent | undefined {
   if (!isRecord(value)) return undefined;
-  const { bytes, proof, topic } = value;
-  const leafIndex = countOf(value['leafIndex']);
+  const { bytes: text, proof, topic } = value;
+  const leafIndex = decimalOf(value['leafIndex']);
   const partition = countOf(value['partition']);
-  const offset = countOf(value['offset']);
+  const offset = decimalOf(value['offset']);
   if (typeof topic !== 'string' || partition === undefined || offset === undefined)
     return undefined;
-  if (leafIndex === undefined || typeof bytes !== 'string' || typeof proof !== 'string')
+  if (leafIndex === undefined || typeof text !== 'string' || typeof proof !== 'string')
     return undefined;
-  // Node skips what is no base64; two texts must not be the same bytes.
-  if (!BASE64.test(bytes)) return undefined;
-  return { leafIndex, topic, partition, offset, bytes: Buffer.from(bytes, 'base64'), proof };
+  const bytes = Buffer.from(text, 'base64');
+  // Node skips what is no base64, and the last character's spare bits: two texts must not be the same bytes.
+  if (bytes.toString('base64') !== text) return undefined;
+  return { leafIndex, topic, partition, offset, bytes, proof };
 }

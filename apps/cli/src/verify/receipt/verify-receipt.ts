@@ -17,7 +17,8 @@ import { judgeQuorum, readPolicy } from '../log/verify-witness.js';
 import type { Mode } from '../mode.js';
 import type { Findings } from '../report.js';
 import { DirectorySource, isDirectory } from '../source/directory-source.js';
-import { fileText } from '../verify-options.js';
+import { FILE_BYTES_MAX } from '../source/export-source.js';
+import { fileBytes } from '../verify-options.js';
 import { parseReceipt, type Receipt, type ReceiptEvent } from './receipt.js';
 import { checkPlaces, type PlacedEvent } from './said-places.js';
 
@@ -27,7 +28,7 @@ export const RECEIPT: Mode = {
   needsKey: true,
   run: async (options, findings) => {
     const [file = ''] = options.inputs;
-    const receipt = parseReceipt(fileText(file));
+    const receipt = parseReceipt(fileBytes(file, FILE_BYTES_MAX.receipt));
     if (typeof receipt === 'string') return findings.fault('altered', { file }, receipt);
     const check = new ReceiptCheck(receipt, file, findings);
     if (options.policy !== undefined)
@@ -37,8 +38,9 @@ export const RECEIPT: Mode = {
     checkPlaces(proved, (leaf) => check.placeOf(leaf), findings);
     check.checkStory(proved);
     check.checkPriceBooks(proved);
-    findings.claimed['ledger'] = receipt.ledgerId;
-    findings.claimed['topic, partition and offset of each record'] = 'where the log had it';
+    findings.claim('ledger', receipt.ledgerId);
+    findings.claim('topic, partition and offset of each record', 'where the log had it');
+    findings.notCovered('when journals were written down (recordedAt): the ledger’s own word');
     await check.checkAmounts(proved, options.books);
   },
 };
@@ -156,6 +158,7 @@ class ReceiptCheck {
     }
     if (books === undefined) {
       findings.notCovered('amounts: the price book is needed (--books)');
+      findings.notCovered('journals, but that each adds up to zero and names one of the records');
       return;
     }
     const folder = (await isDirectory(join(books, 'price-books'))) ? 'price-books/' : '';

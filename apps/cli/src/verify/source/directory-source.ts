@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { opendir, readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative, sep } from 'node:path';
 import { SourceFault, type ExportSource } from './export-source.js';
 
 /** An unpacked export. */
@@ -32,6 +32,14 @@ export class DirectorySource implements ExportSource {
       names.push(name);
     }
     return names.sort();
+  }
+
+  async *filesBelow(folder: string): AsyncGenerator<string> {
+    const path = join(this.name, folder);
+    if (!(await isDirectory(path))) return;
+    for await (const entry of await opendir(path, { recursive: true }))
+      if (!entry.isDirectory())
+        yield relative(this.name, join(entry.parentPath, entry.name)).replaceAll(sep, '/');
   }
 }
 

@@ -16,6 +16,8 @@ export interface ExportSource {
   stream(path: string): Promise<AsyncIterable<Uint8Array> | undefined>;
   /** Names in a folder, sorted; none where there is none. Absent where nothing can be listed. Throws as `read` beyond `max`. */
   list?(folder: string, max: number): Promise<readonly string[]>;
+  /** Paths of all that lies below a folder and is no folder, in no order. Absent as `list`. */
+  filesBelow?(folder: string): AsyncIterable<string>;
 }
 
 /**

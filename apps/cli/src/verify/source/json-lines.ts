@@ -1,38 +1,56 @@
+import { SourceFault } from './export-source.js';
+import { parseJson } from './strict-json.js';
+
 /** A journal or a checkpoint is a few kilobytes; a longer line is none of ours. */
 const LINE_BYTES_MAX = 4 << 20;
+/** Lines that are none, after which nobody reads on: a stream may have no end. */
+const BROKEN_MAX = 10_000;
 
 export interface JsonLine {
   /** Counted from 1. */
   readonly line: number;
-  /** Undefined where the line is not JSON. */
+  /** Undefined where the line is not JSON, or empty. */
   readonly value: unknown;
 }
 
-/** Lines of a JSONL file, one in memory at a time. An empty line is skipped. */
-export async function* jsonLines(parts: AsyncIterable<Uint8Array>): AsyncGenerator<JsonLine> {
-  let rest: Buffer = Buffer.alloc(0);
+/**
+ * Lines of a JSONL file, one in memory at a time. Throws SourceFault beyond `max` lines, beyond 4 MiB in one, and where
+ * thousands are no JSON.
+ */
+export async function* jsonLines(
+  parts: AsyncIterable<Uint8Array>,
+  file: string,
+  max: number,
+): AsyncGenerator<JsonLine> {
   let line = 0;
-  for await (const part of parts) {
-    const bytes = rest.length === 0 ? Buffer.from(part) : Buffer.concat([rest, part]);
-    let from = 0;
-    for (let to = bytes.indexOf(10); to >= 0; to = bytes.indexOf(10, from)) {
-      line += 1;
-      if (to > from) yield { line, value: parsed(bytes.subarray(from, to)) };
-      from = to + 1;
-    }
-    rest = bytes.subarray(from);
-    if (rest.length > LINE_BYTES_MAX) {
-      yield { line: line + 1, value: undefined };
-      return;
-    }
+  let broken = 0;
+  for await (const bytes of linesOf(parts, file)) {
+    line += 1;
+    if (line > max) throw new SourceFault('unreadable', `${file} has over ${max} lines`);
+    const value = parseJson(bytes);
+    if (value === undefined && ++broken > BROKEN_MAX)
+      throw new SourceFault('unreadable', `${file} has over ${BROKEN_MAX} lines that are no JSON`);
+    yield { line, value };
   }
-  if (rest.length > 0) yield { line: line + 1, value: parsed(rest) };
 }
 
-function parsed(bytes: Buffer): unknown {
-  try {
-    return JSON.parse(bytes.toString('utf8'));
-  } catch {
-    return undefined;
+async function* linesOf(parts: AsyncIterable<Uint8Array>, file: string): AsyncGenerator<Buffer> {
+  // Pieces may be a byte each: they are put together once a line.
+  let begun: Buffer[] = [];
+  let length = 0;
+  for await (const part of parts) {
+    const bytes = Buffer.from(part.buffer, part.byteOffset, part.byteLength);
+    let from = 0;
+    for (let to = bytes.indexOf(10); to >= 0; to = bytes.indexOf(10, from)) {
+      yield Buffer.concat([...begun, bytes.subarray(from, to)]);
+      begun = [];
+      length = 0;
+      from = to + 1;
+    }
+    if (from < bytes.length) begun.push(bytes.subarray(from));
+    length += bytes.length - from;
+    if (length > LINE_BYTES_MAX)
+      throw new SourceFault('unreadable', `${file} has a line of over ${LINE_BYTES_MAX} bytes`);
   }
+  if (length > 0) yield Buffer.concat(begun);
 }

@@ -1,4 +1,5 @@
 import { FILE_BYTES_MAX, type ExportSource } from './export-source.js';
+import { parseJson } from './strict-json.js';
 
 /** What an export says of itself. It is not signed: every word of it is compared with what is. */
 export interface Manifest {
@@ -32,12 +33,8 @@ const HEX_SHA256 = /^[0-9a-f]{64}$/;
 export async function readManifest(source: ExportSource): Promise<ManifestRead> {
   const bytes = await source.read(MANIFEST, FILE_BYTES_MAX.manifest);
   if (bytes === undefined) return { found: 'none' };
-  let raw: unknown;
-  try {
-    raw = JSON.parse(bytes.toString('utf8'));
-  } catch {
-    return broken('is not JSON');
-  }
+  const raw = parseJson(bytes);
+  if (raw === undefined) return broken('is not JSON, or names a member twice');
   if (!isRecord(raw)) return broken('is not an object');
   if (raw['format'] !== FORMAT) return broken(`is not of format ${FORMAT}`);
   const { ledgerId, origin, verifierKey, priceBooks, books, notCovered } = raw;
@@ -45,9 +42,9 @@ export async function readManifest(source: ExportSource): Promise<ManifestRead> 
     return broken('names no ledger, origin and key');
   // The range is given in leaves; times only say what was asked for.
   if (!isTime(raw['from']) || !isTime(raw['to'])) return broken('gives no range of times');
-  const size = countOf(raw['size']);
-  const firstLeaf = countOf(raw['firstLeaf']);
-  const endLeaf = countOf(raw['endLeaf']);
+  const size = decimalOf(raw['size']);
+  const firstLeaf = decimalOf(raw['firstLeaf']);
+  const endLeaf = decimalOf(raw['endLeaf']);
   if (size === undefined || firstLeaf === undefined || endLeaf === undefined)
     return broken('gives no size and range of leaves');
   if (firstLeaf > endLeaf || endLeaf > size) return broken('gives a range outside its tree');
@@ -73,13 +70,16 @@ const broken = (message: string): ManifestRead => ({ found: 'broken', message })
 export const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** Counts come as decimal strings (they may be beyond 2^53 one day) or as numbers. */
-export function countOf(value: unknown): number | undefined {
-  const count = typeof value === 'string' && /^(0|[1-9]\d{0,15})$/.test(value) ? +value : value;
-  return typeof count === 'number' && Number.isSafeInteger(count) && count >= 0 ? count : undefined;
-}
+/** Sizes and indices are decimal strings: they may be beyond 2^53 one day. */
+export const decimalOf = (value: unknown): number | undefined =>
+  typeof value === 'string' && /^(0|[1-9]\d{0,15})$/.test(value) ? countOf(+value) : undefined;
 
-const isBookRef = (value: unknown): value is { version: string; sha256: string } =>
+/** What is counted in hundreds is a number. */
+export const countOf = (value: unknown): number | undefined =>
+  typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
+
+/** A price book by its digest, which is the version by which records cite it. */
+export const isBookRef = (value: unknown): value is { version: string; sha256: string } =>
   isRecord(value) &&
   typeof value['sha256'] === 'string' &&
   HEX_SHA256.test(value['sha256']) &&

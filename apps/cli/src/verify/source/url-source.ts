@@ -1,11 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SourceFault, type ExportSource } from './export-source.js';
+import { Wait } from './wait.js';
 
-/** A tile is 8 KiB and a bundle at most 16 MiB: who takes longer has stopped answering. */
-const TIMEOUT_MS = 60_000;
-/** A server that is restarting is back by then; one that is gone is said to be. */
-const RETRY_AFTER_MS = [500, 2_000, 5_000] as const;
+/** How long a server is waited for. */
+export interface Patience {
+  /** A tile is 8 KiB and a bundle at most 32 MiB: who takes longer has stopped answering. */
+  readonly answerMs: number;
+  /** A server that is restarting is back by then; one that is gone is said to be. */
+  readonly retryAfterMs: readonly number[];
+}
 
+const PATIENCE: Patience = { answerMs: 60_000, retryAfterMs: [500, 2_000, 5_000] };
 /** The read API of a running log, or an export behind any static web server. */
 export class UrlSource implements ExportSource {
   readonly readAhead = 16;
@@ -15,12 +20,13 @@ export class UrlSource implements ExportSource {
   constructor(
     readonly name: string,
     private readonly auditorKey?: string,
+    private readonly patience = PATIENCE,
   ) {
     this.#base = new URL(name.endsWith('/') ? name : `${name}/`);
   }
 
   async read(path: string, maxBytes: number): Promise<Buffer | undefined> {
-    const response = await this.#get(path);
+    const response = await this.#get(path, () => AbortSignal.timeout(this.patience.answerMs));
     if (response === undefined) return undefined;
     const parts: Uint8Array[] = [];
     let length = 0;
@@ -38,18 +44,23 @@ export class UrlSource implements ExportSource {
   }
 
   async stream(path: string): Promise<AsyncIterable<Uint8Array> | undefined> {
-    const response = await this.#get(path);
-    return response && piecesOf(response, path);
+    const wait = new Wait(this.patience.answerMs);
+    try {
+      const response = await this.#get(path, () => wait.begin());
+      return response && piecesOf(response, path, wait);
+    } finally {
+      wait.end();
+    }
   }
 
-  async #get(path: string): Promise<Response | undefined> {
+  async #get(path: string, signalOf: () => AbortSignal): Promise<Response | undefined> {
     const url = new URL(path, this.#base);
     const headers = this.auditorKey ? { authorization: `Bearer ${this.auditorKey}` } : {};
     let last: unknown;
-    for (const waitMs of [0, ...RETRY_AFTER_MS]) {
+    for (const waitMs of [0, ...this.patience.retryAfterMs]) {
       if (waitMs > 0) await sleep(waitMs);
       try {
-        const response = await fetch(url, { headers, signal: AbortSignal.timeout(TIMEOUT_MS) });
+        const response = await fetch(url, { headers, signal: signalOf() });
         if (response.ok) return response;
         await response.body?.cancel();
         if (response.status === 404 || response.status === 410) return undefined;
@@ -66,10 +77,17 @@ export class UrlSource implements ExportSource {
   }
 }
 
-async function* piecesOf(response: Response, path: string): AsyncGenerator<Uint8Array> {
+async function* piecesOf(response: Response, path: string, wait: Wait): AsyncGenerator<Uint8Array> {
   try {
-    yield* bodyOf(response);
+    wait.go();
+    for await (const part of bodyOf(response)) {
+      wait.end(part.length);
+      yield part;
+      wait.go();
+    }
+    wait.end();
   } catch (cause) {
+    wait.end();
     throw new SourceFault('unreadable', `${path}: the answer broke off`, { cause });
   }
 }
