@@ -94,16 +94,16 @@ export interface HonestDay {
 }
 
 /** Everything that can happen, then `more` plain generations; ends with both writers' stop. */
-export function honestDay(more = 300): HonestDay {
+export function honestDay(more = 300, newId: () => string = newGenerationId): HonestDay {
   const day = new Day();
   const ids = {
-    plain: newGenerationId(),
-    failedOver: newGenerationId(),
-    corrected: newGenerationId(),
-    closedFirst: newGenerationId(),
-    refused: newGenerationId(),
-    free: newGenerationId(),
-    adjusted: newGenerationId(),
+    plain: newId(),
+    failedOver: newId(),
+    corrected: newId(),
+    closedFirst: newId(),
+    refused: newId(),
+    free: newId(),
+    adjusted: newId(),
   };
   day.start('w-1');
   day.start('w-2');
@@ -146,7 +146,7 @@ export function honestDay(more = 300): HonestDay {
   day.open('w-1', ids.adjusted);
   day.close('w-1', ids.adjusted);
   for (let i = 0; i < more; i++) {
-    const id = newGenerationId();
+    const id = newId();
     day.open('w-1', id, i % 2);
     day.close('w-1', id);
     // The writer had no answer and said it again.

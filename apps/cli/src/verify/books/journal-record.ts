@@ -74,11 +74,14 @@ const linesOf = (
     .sort()
     .join('\n');
 
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/;
+
 /** Amounts and ids are decimal strings there; times may be written in more than one way. */
 function isSame(expected: unknown, found: unknown): boolean {
   const text = typeof expected === 'bigint' ? expected.toString() : expected;
   if (text === found) return true;
   if (typeof text !== 'string' || typeof found !== 'string') return text == null && found == null;
   const [a, b] = [Date.parse(text), Date.parse(found)];
-  return /^\d{4}-\d\d-\d\dT/.test(text) && a === b;
+  // Without a zone it would be another time on another machine.
+  return TIME.test(text) && TIME.test(found) && a === b;
 }

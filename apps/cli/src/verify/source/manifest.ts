@@ -26,7 +26,7 @@ export type ManifestRead =
 
 export const MANIFEST = 'manifest.json';
 const FORMAT = 'custos-export-v1';
-const TIME = /^\d{4}-\d\d-\d\dT/;
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)$/;
 const HEX_SHA256 = /^[0-9a-f]{64}$/;
 
 /** A running log has none: then the whole tree is what is to be verified. */
