@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { priceBookOf } from '#libs/catalog';
 import { mintGenerationId } from '#libs/kernel';
-import { PriceBooks } from '#libs/ledger-store';
+import { PriceBooks, Refunds } from '#libs/ledger-store';
 import { runVerify } from '../../apps/cli/src/verify/verify.js';
 import {
   StatementsStage,
@@ -81,6 +81,25 @@ describe('custos verify ledger, on books with everything in them', () => {
     await stage.used({ at: OCTOBER, saidAt: NOVEMBER });
     await correct(plain!, 1, NOVEMBER, '500');
     await correct(plain!, 2, NOVEMBER, '0');
+    const refund = {
+      refundId: 'refund-1',
+      organisationId: 'org-2',
+      at: NOVEMBER,
+      author: 'key:a',
+      approver: 'key:b',
+      reason: 'spec',
+      of: { amountPicoUsd: '5000000000000' },
+    };
+    await stage.say('control', NOVEMBER, 'custos.ledger.refund.v1', refund);
+    await stage.settled();
+    const decided = (await new Refunds(stage.pool).judge('refund-1', Date.parse(NOVEMBER), 0))!;
+    if (!decided.decision.granted) throw new Error(decided.decision.why);
+    const { amountPicoUsd, feePicoUsd } = decided.decision;
+    await stage.say('voice', NOVEMBER, 'custos.ledger.refund_granted.v1', {
+      ...refund,
+      amountPicoUsd,
+      feePicoUsd,
+    });
     await stage.settled();
     expect(await stage.issuer().issueDue()).toHaveLength(2);
     await stage.settled();
@@ -122,11 +141,12 @@ describe('custos verify ledger, on books with everything in them', () => {
     expect(kinds).toEqual([
       { kind: 'correction', n: 6 },
       { kind: 'credit', n: 1 },
+      { kind: 'refund', n: 1 },
       { kind: 'reversal', n: 6 },
       { kind: 'rounding', n: 1 },
       { kind: 'usage', n: 5 },
     ]);
-    expect(await verified()).toMatchObject({ code: 0, checked: { journals: 19 } });
+    expect(await verified()).toMatchObject({ code: 0, checked: { journals: 20, refunds: 1 } });
   }, 60_000);
 
   it('has invoices that can be made again, and months that add up to the postings', async () => {

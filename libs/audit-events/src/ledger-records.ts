@@ -72,9 +72,9 @@ export interface RefundGranted extends RefundSaid {
 }
 
 export const REFUND_REFUSALS = [
-  /** Used, or given back, already. */
+  /** Used, or given back, or about to be. */
   'not_enough_credit',
-  /** It is there, but held for running requests, leased to a gateway or reserved for another refund. */
+  /** It is there, but held for running requests or leased to a gateway. */
   'credit_in_use',
   /** The organisation made no such purchase. */
   'purchase_unknown',
@@ -87,9 +87,9 @@ export type RefundRefusal = (typeof REFUND_REFUSALS)[number];
 /** `custos.ledger.refund_declined.v1`, said by the ledger: nothing was reserved and nothing moves. */
 export interface RefundDeclined extends RefundSaid {
   readonly why: RefundRefusal;
-  /** Bought less used and given back; signed. */
+  /** Bought less used, given back and about to be; signed. */
   readonly creditPicoUsd: string;
-  /** Of that held, leased or reserved. */
+  /** Of that held or leased. */
   readonly inUsePicoUsd: string;
 }
 

@@ -291,7 +291,7 @@ export const SCHEMAS = {
         ...integer,
         description: 'Of a declined one: what was bought less used and refunded.',
       },
-      inUsePicoUsd: { ...integer, description: 'Of that held, leased or reserved.' },
+      inUsePicoUsd: { ...integer, description: 'Of that held or leased.' },
     },
   },
   RefundPage: {

@@ -1,6 +1,7 @@
 // The FOCUS export against the specification's rules, against the postings, and at a length that must be streamed.
 import 'reflect-metadata';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { RefundOf } from '#libs/audit-events';
 import { MANDATORY, pico, RULES, type Row } from './focus-rules.spec-data.js';
 import { StatementsStage, tokens, type Used } from './statements-stage.spec-support.js';
 
@@ -61,6 +62,20 @@ describe('the FOCUS export', () => {
       });
     await correction(1, ids[0]!, { usage: [{ attempt: 1, usage: tokens(50, 50) }] });
     await correction(2, ids[1]!, { amount: { customerPicoUsd: '123' } });
+    const refund = (refundId: string, of: RefundOf, amountPicoUsd: string, feePicoUsd: string) =>
+      stage.say('voice', IN_NOVEMBER, 'custos.ledger.refund_granted.v1', {
+        refundId,
+        organisationId: 'org-2',
+        at: IN_NOVEMBER,
+        author: 'key:a',
+        approver: 'key:b',
+        reason: 'the customer leaves',
+        of,
+        amountPicoUsd,
+        feePicoUsd,
+      });
+    await refund('refund-1', { amountPicoUsd: '4000000000000' }, '4000000000000', '0');
+    await refund('refund-2', { creditId: 'credit-2' }, '3000000000000', '800000000000');
     await stage.settled();
     await stage.issuer().issueDue();
     await stage.settled();
@@ -162,6 +177,19 @@ describe('the FOCUS export', () => {
       ChargeCategory: 'Adjustment',
       BilledCost: '0.000000000123',
     });
+  });
+
+  it('has credit that goes back as a purchase of less than nothing, with its fee where that goes too', async () => {
+    const { rows } = await focus('?month=2025-11&organisation=org-2');
+    const back = rows.filter((r) => r['x_JournalKind'] === 'refund');
+    expect(
+      back.map((r) => [r['SkuId'], r['PricingQuantity'], r['BilledCost'], r['EffectiveCost']]),
+    ).toEqual([
+      ['custos/credit', '-1', '-4', '0'],
+      ['custos/credit', '-1', '-3', '0'],
+      ['custos/credit-fee', '-1', '-0.8', '-0.8'],
+    ]);
+    expect(back.every((r) => r['InvoiceId'] === '' && r['x_Author'] === 'key:a')).toBe(true);
   });
 
   it('is narrowed by when something was used', async () => {

@@ -55,6 +55,15 @@ describe('statements', () => {
       reason: 'the provider had counted twice',
       usage: [{ attempt: 1, usage: tokens(500_000, 500_000) }],
     });
+    const refund = { organisationId: 'org-2', at: IN_NOVEMBER, author: 'key:a', approver: 'key:b' };
+    await stage.say('voice', IN_NOVEMBER, 'custos.ledger.refund_granted.v1', {
+      ...refund,
+      refundId: 'refund-1',
+      reason: 'the customer leaves',
+      of: { creditId: 'credit-2' },
+      amountPicoUsd: '3000000000000',
+      feePicoUsd: '800000000000',
+    });
     await stage.settled();
   }, 120_000);
   afterAll(() => stage?.close(), 60_000);
@@ -99,9 +108,28 @@ describe('statements', () => {
     expect(next.statement.prepaid).toEqual({
       openingPicoUsd: '18000000000000',
       boughtPicoUsd: '0',
+      refundedPicoUsd: '3000000000000',
       usedPicoUsd: '1000000000',
-      closingPicoUsd: '17999000000000',
+      closingPicoUsd: '14999000000000',
     });
+    expect(next.statement.refunds).toMatchObject([
+      {
+        amountPicoUsd: '3000000000000',
+        feePicoUsd: '800000000000',
+        author: 'key:a',
+        approver: 'key:b',
+        reason: 'the customer leaves',
+      },
+    ]);
+    // Months without one say nothing of it: their digests stay what they were.
+    expect(statement).not.toHaveProperty('refunds');
+    expect(statement.prepaid).not.toHaveProperty('refundedPicoUsd');
+    const csv = await stage.ledger.get('/audit/v1/invoices/org-2/2025-11?format=csv');
+    expect(csv.text()).toMatch(/^refund,.*,3000000000000,.*"?key:a, key:b"?,the customer leaves/m);
+    expect(csv.text()).toMatch(/^refund_fee,.*,800000000000,/m);
+    expect(csv.text()).toMatch(/^prepaid_refunded,.*,3000000000000,/m);
+    const pdf = await stage.ledger.get('/audit/v1/invoices/org-2/2025-11?format=pdf');
+    expect([pdf.status, pdf.bytes.subarray(0, 5).toString()]).toEqual([200, '%PDF-']);
   });
 
   it('puts what came late into the open month, under the month in which it was used', async () => {

@@ -69,6 +69,7 @@ create table ledger.refund_verdict (
   at timestamptz not null,
   check ((why is null) = (amount is not null) and (amount is null) = (fee is null))
 );
+create index refund_verdict_organisation on ledger.refund_verdict (organisation_id);
 create index refund_verdict_purchase on ledger.refund_verdict (credit_id) where credit_id is not null;
 comment on table ledger.refund_verdict is
   'What the ledger decided, before it says so: whoever says it, and however often, says this. Where an amount is granted it is held on the credit (period_balance, prepaid) until the record is read.';
@@ -104,6 +105,8 @@ comment on table ledger.refund_decided is
  * Credit is used up in the order in which it was bought, and so is what was given back as an amount. A purchase is therefore
  * untouched where what is left covers it and all that was bought after it.
  *
+ * What is reserved for other refunds does not come back and counts as gone.
+ *
  * No row where there is nothing to decide (any more), or where the credit is there but in use and may come back: until
  * p_patience is over that is waited for.
  */
@@ -115,6 +118,7 @@ declare
   bought ledger.credit;
   verdict ledger.refund_verdict;
   needed numeric;
+  reserved numeric;
 begin
   perform from ledger.tree_state for update;
   return query select * from ledger.refund_verdict v where v.refund_id = p_refund;
@@ -129,7 +133,10 @@ begin
   perform from ledger.period_balance b
   where b.scope = 'organisation' and b.scope_id = asked.organisation_id and b.period in ('lifetime', 'prepaid')
   order by b.period <> 'lifetime' for update;
-  select - b.posted, b.held + (
+  select coalesce(sum(v.amount), 0) into reserved from ledger.refund_verdict v
+  where v.organisation_id = asked.organisation_id and v.why is null
+    and not exists (select from ledger.refund_decided d where d.refund_id = v.refund_id);
+  select - b.posted - reserved, b.held - reserved + (
       select coalesce(sum(greatest(l.granted - l.allotted, 0)), 0) from ledger.lease l
       where l.scope = 'organisation' and l.scope_id = asked.organisation_id and l.state = 'open')
   into verdict.credit, verdict.in_use
