@@ -12,11 +12,12 @@ export interface AgedPart extends LeafRange {
   readonly hold?: string;
 }
 
-/** Partitions of which every record is older, oldest first, with the hold that keeps them; what is gone already is none. */
+/** Partitions from that leaf on of which every record is older, oldest first, with the hold that keeps them; what is gone already is none. */
 export async function agedParts(
   db: Queryable,
   before: string,
   max: number,
+  after = 0n,
 ): Promise<readonly AgedPart[]> {
   const { rows } = await db.query<{
     first_leaf: string;
@@ -33,14 +34,14 @@ export async function agedParts(
          from ledger.entry_parts() p
          join ledger.leaf a on a.leaf_index = p.first_leaf
          join ledger.leaf z on z.leaf_index = p.end_leaf - 1
-         where z.recorded_at < $1 and not exists (
+         where z.recorded_at < $1 and p.first_leaf >= $3 and not exists (
            select from ledger.leaf l
            where l.leaf_index >= p.first_leaf and l.leaf_index < p.end_leaf and l.recorded_at >= $1)
            and not exists (
              select from ledger.retention_range x
              where x.first_leaf = p.first_leaf and x.end_leaf = p.end_leaf and x.removed_at is not null)
          order by p.first_leaf limit $2`,
-    values: [before, max],
+    values: [before, max, after.toString()],
   });
   return rows.map((r) => ({
     first: BigInt(r.first_leaf),

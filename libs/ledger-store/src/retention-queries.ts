@@ -77,8 +77,8 @@ export class RetentionQueries {
   }
 
   /** Partitions of which every record is older, oldest first, with the hold that keeps them. */
-  aged(before: string, max: number): Promise<readonly AgedPart[]> {
-    return this.#patiently((client) => agedParts(client, before, max));
+  aged(before: string, max: number, after = 0n): Promise<readonly AgedPart[]> {
+    return this.#patiently((client) => agedParts(client, before, max, after));
   }
 
   /** Ranges that are gone but for records on which others rest: `remove` lets go of those that nothing needs any more. */

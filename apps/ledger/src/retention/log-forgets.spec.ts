@@ -231,6 +231,44 @@ describe('a table of the log', () => {
   }, 180_000);
 });
 
+it('a table that was taken off stays while a hold covers what is in it, until that is lifted', async () => {
+  await at.month(14, 100);
+  await at.month(13, 60);
+  await removed();
+  await at.stage.stopLedger();
+  await filled('');
+  const [there] = await at.sql<{ n: string }>('select count(*) as n from log.record_0');
+  expect(await call('log.drop_empty_range()')).toBe(true);
+  await at.sql(`set session_replication_role = replica;
+    insert into ledger.legal_hold (hold_id, set_said, set_leaf) values ('h', '{}', 1000000)`);
+  expect(await call('log.drop_empty_range()')).toBe(false);
+  expect(await at.sql('select count(*) as n from log.forgotten_0')).toEqual([there]);
+  expect(Number(there!.n)).toBeGreaterThan(0);
+  await at.sql(`set session_replication_role = replica; delete from ledger.legal_hold`);
+  expect(await call('log.drop_empty_range()')).toBe(true);
+  expect(await call(`to_regclass('log.forgotten_0') is null`)).toBe(true);
+}, 180_000);
+
+it('nothing is deleted while a hold is being posted: it is waited for, and seen', async () => {
+  await at.month(14, 100);
+  await at.month(13, 60);
+  await onlyArchiveRemoved();
+  await at.stage.stopLedger();
+  await call('log.forget(0, 256)');
+  const poster = new pg.Client({ connectionString: at.stage.database.superuserUrl });
+  await poster.connect();
+  await poster.query('begin');
+  await poster.query('set session_replication_role = replica');
+  await poster.query(
+    `insert into ledger.legal_hold (hold_id, set_said, set_leaf) values ('h', '{}', 1000000)`,
+  );
+  for (const drop of ['log.sweep(1000)', 'log.drop_empty_range()'])
+    await expect(call(drop)).rejects.toMatchObject({ code: '55P03' });
+  await poster.query('commit');
+  await poster.end();
+  expect(await call('log.sweep(1000)')).toBeNull();
+}, 180_000);
+
 describe('the database lets the log go of nothing', () => {
   it('that the archive has, that no record names, that is held, or that is young by the log’s own clock', async () => {
     await at.month(14, 100);

@@ -23,16 +23,17 @@ export class LogForgetter {
   constructor(
     private readonly queries: Pick<RetentionQueries, 'onLog' | 'isLogUnswept'>,
     private readonly signal: AbortSignal,
+    /** Throws where this process must not go on: it does not lead, or has not read every hold that the log has. */
+    private readonly mayRemove: () => Promise<void>,
   ) {}
 
-  /** `mayRemove` throws where this process must not go on. */
-  forget(mayRemove: () => Promise<void>): Promise<LogOutcome> {
+  forget(): Promise<LogOutcome> {
     return this.queries.onLog(async (log) => {
       const stayed: LogOutcome['stayed'][number][] = [];
       let forgotten = 0;
       for (const range of await log.unforgotten()) {
         if (this.signal.aborted) break;
-        await mayRemove();
+        await this.mayRemove();
         const why = await log.forget(range);
         if (why === 'forgotten') forgotten += 1;
         else if (why !== 'elsewhere')
@@ -51,6 +52,7 @@ export class LogForgetter {
       await this.#dropRanges(log);
       let records = 0;
       for (let step = 0; step < steps && !this.signal.aborted; step++) {
+        await this.mayRemove();
         const gone = await log.sweep();
         if (gone === undefined) break;
         records += gone;
@@ -61,6 +63,7 @@ export class LogForgetter {
 
   async #dropRanges(log: LogRetention): Promise<void> {
     await orLater(async () => {
+      do await this.mayRemove();
       while (!this.signal.aborted && (await log.dropEmptyRange()));
     });
   }

@@ -20,7 +20,7 @@ const CATCH_UP_MS = 30_000;
 const APPEND_DEADLINE_MS = 5_000;
 /** Of some 250 B each in one record of at most 16 KiB. */
 const RANGES_PER_RECORD = 40;
-/** Partitions looked at in a run; what holds keep is among them. */
+/** Partitions looked at in one query, and removed in one run. */
 const PARTS_MAX = 400;
 
 /** What a run would do now. */
@@ -71,7 +71,9 @@ export class Retention {
 
   constructor(private readonly options: RetentionOptions) {
     this.cutter = new EntryCutter(options);
-    this.forgetter = new LogForgetter(options.queries, this.#stopping.signal);
+    this.forgetter = new LogForgetter(options.queries, this.#stopping.signal, () =>
+      this.#mayRemove(),
+    );
   }
 
   get policy(): RetentionPolicy | undefined {
@@ -114,9 +116,15 @@ export class Retention {
     const { policy, queries, clock } = this.options;
     const before = policy?.before(clock.nowMs());
     if (policy === undefined || before === undefined) return undefined;
-    const aged = await queries.aged(before, PARTS_MAX);
-    const removable = aged.filter((part) => part.hold === undefined);
-    const held = aged.filter((part) => part.hold !== undefined);
+    const removable: AgedPart[] = [];
+    const held: AgedPart[] = [];
+    // What holds keep must not hide what nothing keeps: it is looked on until there is something to do.
+    for (let after = 0n, isMore = true; isMore && removable.length === 0;) {
+      const aged = await queries.aged(before, PARTS_MAX, after);
+      for (const part of aged) (part.hold === undefined ? removable : held).push(part);
+      isMore = aged.length === PARTS_MAX;
+      after = aged.at(-1)?.end ?? after;
+    }
     const named = { policy: policy.digest, before, ranges: removable.map((part) => part.range) };
     return {
       policyDigest: policy.digest,
@@ -163,7 +171,7 @@ export class Retention {
     }
     for (const part of plan.held) stayed.push({ ...ends(part), why: 'held' });
     const documents = await this.#removeDocuments(plan.before);
-    const log = await this.forgetter.forget(() => this.#mayRemove());
+    const log = await this.forgetter.forget();
     if (removed > 0 || documents > 0 || log.forgotten > 0)
       this.options.logger.warn('ledger.retention_applied', {
         author,
