@@ -100,6 +100,11 @@ function openDatabase(url: string): Promise<DataSource> {
     logging: false,
     poolSize: POOL_SIZE,
     applicationName: 'custos control',
-    extra: { statement_timeout: STATEMENT_TIMEOUT_MS, connectionTimeoutMillis: CONNECT_TIMEOUT_MS },
+    extra: {
+      statement_timeout: STATEMENT_TIMEOUT_MS,
+      // Whoever decides has a lock that all others wait for: it is not held over anything but this database's answers.
+      idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    },
   }).initialize();
 }

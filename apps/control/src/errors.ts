@@ -11,6 +11,8 @@ export type ControlErrorCode =
   | 'content_erased'
   | 'content_damaged'
   | 'vault_unavailable'
+  | 'vault_key_changed'
+  | 'vault_key_unknown'
   | 'content_not_recorded'
   | 'changes_pending'
   | 'data_directory_unwritable';
@@ -42,8 +44,21 @@ export const CONTROL_ERRORS = {
   },
   vault_unavailable: {
     status: 503,
-    meaning: 'The content vault does not answer; nothing was read or destroyed.',
+    meaning:
+      'The content vault does not answer; nothing was read or destroyed, and no hold was put in force.',
     retryAfterSeconds: 2,
+  },
+  vault_key_changed: {
+    status: 503,
+    meaning:
+      'The content vault goes by a master key that this process was not given; nothing was read or destroyed.',
+    retryAfterSeconds: 60,
+  },
+  vault_key_unknown: {
+    status: 503,
+    meaning:
+      'It is under a master key that this process was not given; `keyId` names it. Nothing is lost.',
+    retryAfterSeconds: 60,
   },
   content_not_recorded: {
     status: 503,

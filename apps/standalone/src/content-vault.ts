@@ -24,7 +24,7 @@ export async function openVault(
   const url = config.CUSTOS_VAULT_DATABASE_URL;
   if (url === undefined) return undefined;
   const given = config.CUSTOS_VAULT_KEY ?? config.CUSTOS_VAULT_KEY_FILE;
-  const key = given === undefined ? await vaultKey(config.CUSTOS_DATA_DIR) : readVaultKey(config);
+  const key = given === undefined ? await vaultKey(config) : readVaultKey(config);
   const ours = url === IN_OUR_DATABASE;
   const keeper = new VaultKeeper({
     url: ours ? databases.appUrl : url,

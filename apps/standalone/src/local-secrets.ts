@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { link, mkdir, open, readFile, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { MASTER_KEY_BYTES, readVaultKey, type MasterKey } from '#libs/vault';
+import { MASTER_KEY_BYTES, readVaultKey, type MasterKey, type VaultKeySettings } from '#libs/vault';
 
 const KEY_BYTES = 32;
 
@@ -34,7 +34,10 @@ export async function digestKey(dataDir: string): Promise<Buffer> {
  * all that was ever kept is lost; so one that is there is never written over, whatever is in it. Throws ConfigError where
  * that is no key.
  */
-export async function vaultKey(dataDir: string): Promise<MasterKey> {
+export async function vaultKey(
+  config: VaultKeySettings & { readonly CUSTOS_DATA_DIR: string },
+): Promise<MasterKey> {
+  const dataDir = config.CUSTOS_DATA_DIR;
   const path = join(dataDir, 'vault.key');
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const draft = `${path}.${randomBytes(6).toString('hex')}`;
@@ -59,5 +62,5 @@ export async function vaultKey(dataDir: string): Promise<MasterKey> {
   } finally {
     await directory.close();
   }
-  return readVaultKey({ CUSTOS_VAULT_KEY_FILE: path });
+  return readVaultKey({ ...config, CUSTOS_VAULT_KEY_FILE: path });
 }

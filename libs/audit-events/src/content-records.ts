@@ -52,6 +52,20 @@ export interface ContentExpired {
 }
 
 /**
+ * `custos.vault.rotation.v1`, said by control before the first subject's key is wrapped under another master key (`began`),
+ * and once nothing is under an earlier one any more (`ended`). What is kept is the same as before, and so is who may read it.
+ */
+export interface VaultRotation {
+  readonly rotationId: string;
+  readonly at: string;
+  readonly author: string;
+  readonly phase: 'began' | 'ended';
+  /** Ids of master keys: derived from them, and nothing of them. */
+  readonly toKey: string;
+  readonly fromKeys: readonly string[];
+}
+
+/**
  * `custos.erasure.executed.v1`, said by control before the key is destroyed; from then on it is, whatever ends in between.
  * What was sealed under it opens no more.
  */

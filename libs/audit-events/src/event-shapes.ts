@@ -370,6 +370,14 @@ export const EVENT_SHAPES: Readonly<Record<EventType, Check>> = {
     { ...twoPersons, erasureId: name, organisationId: name, subjectKeyId: name, at: time },
     { ticket: label },
   ),
+  'custos.vault.rotation.v1': object({
+    rotationId: name,
+    at: time,
+    author: name,
+    phase: oneOf('began', 'ended'),
+    toKey: name,
+    fromKeys: list(name),
+  }),
   'custos.retention.applied.v1': object({
     at: time,
     author: name,

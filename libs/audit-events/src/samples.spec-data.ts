@@ -296,6 +296,14 @@ export const SAMPLES: EventData = {
     reason: 'the subject asked for it',
     ticket: 'DESK-7',
   },
+  'custos.vault.rotation.v1': {
+    rotationId: 'rotation-1',
+    at,
+    author: 'system:vault',
+    phase: 'began',
+    toKey: '0123456789abcdef',
+    fromKeys: ['fedcba9876543210'],
+  },
   'custos.retention.applied.v1': {
     at,
     author: 'system:retention',

@@ -4,6 +4,7 @@ import type {
   ContentNotKept,
   ContentRead,
   ErasureExecuted,
+  VaultRotation,
 } from './content-records.js';
 import type {
   AttemptDispatched,
@@ -146,6 +147,7 @@ export interface EventData {
   'custos.content.read.v1': ContentRead;
   'custos.content.expired.v1': ContentExpired;
   'custos.erasure.executed.v1': ErasureExecuted;
+  'custos.vault.rotation.v1': VaultRotation;
   'custos.log.head_given_up.v1': HeadGivenUp;
 }
 export type EventType = keyof EventData;

@@ -27,6 +27,7 @@ const PLACES: Partial<Readonly<Record<EventType, Place>>> = {
   'custos.legal_hold.set.v1': decided,
   'custos.legal_hold.lifted.v1': decided,
   'custos.erasure.executed.v1': decided,
+  'custos.vault.rotation.v1': decided,
   'custos.ledger.refund_granted.v1': ledgers,
   'custos.ledger.refund_declined.v1': ledgers,
   'custos.ledger.cost_differed.v1': ledgers,

@@ -139,7 +139,13 @@ export class ContentStore {
     );
     if (row === undefined) throw unavailable();
     const { key_id: id, key_wrapped: wrapped } = row;
-    return { id, dataKey: master.unwrapSubjectKey(wrapped, organisationId, id) };
+    try {
+      return { id, dataKey: master.unwrapSubjectKey(wrapped, organisationId, id) };
+    } catch (error) {
+      // The vault goes by another master key: whether by one that is at hand is asked anew, so that \`ready\` tells.
+      this.#pseudonyms = undefined;
+      throw error;
+    }
   }
 
   #identity(): Promise<Pseudonyms> {

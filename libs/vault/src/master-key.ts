@@ -11,6 +11,11 @@ import {
 } from './xaes.js';
 
 export const MASTER_KEY_BYTES = 32;
+const KEY_ID_BYTES = 8;
+/** First byte of a wrap that names its key. Those of before have neither, and are told by their length. */
+const NAMED_WRAP = 1;
+const HEAD_BYTES = 1 + KEY_ID_BYTES;
+const UNNAMED_BYTES = XAES_NONCE_BYTES + XAES_KEY_BYTES + GCM_TAG_BYTES;
 
 /** Who content is about: whom the caller named, else the key that called. The word itself is never stored. */
 export interface Subject {
@@ -19,16 +24,34 @@ export interface Subject {
   readonly word: string;
 }
 
-/** The key that is in no database. Without it a copy of the vault's database is noise. */
-export class MasterKey {
-  readonly #wrapping: Buffer;
+interface Wrapping {
+  /** 16 hex digits, derived from the key: says which it is and nothing of it. */
+  readonly id: string;
+  readonly key: Buffer;
+}
 
-  constructor(bytes: Uint8Array) {
-    if (bytes.length !== MASTER_KEY_BYTES)
-      throw new TypeError(`a master key has ${MASTER_KEY_BYTES} bytes`);
-    this.#wrapping = Buffer.from(
-      hkdfSync('sha256', bytes, Buffer.alloc(0), 'custos-vault-wrapping-v1', XAES_KEY_BYTES),
-    );
+/**
+ * The keys that are in no database: one wraps, and it and the others open. Without them a copy of the vault's database is
+ * noise. A wrap names its key, so that one that is not at hand is said to be missing and never taken for damage.
+ */
+export class MasterKey {
+  readonly #current: Wrapping;
+  readonly #all: readonly Wrapping[];
+
+  /** `others`: keys before this one, or after it, that open what they wrapped. */
+  constructor(bytes: Uint8Array, others: readonly Uint8Array[] = []) {
+    this.#current = wrappingOf(bytes);
+    this.#all = [this.#current, ...others.map(wrappingOf)];
+  }
+
+  /** Of the key that wraps. */
+  get id(): string {
+    return this.#current.id;
+  }
+
+  /** Of all that open. */
+  get ids(): readonly string[] {
+    return this.#all.map((w) => w.id);
   }
 
   /** A data key for a subject, as it may be stored. Bound to its own id and its organisation. */
@@ -36,10 +59,14 @@ export class MasterKey {
     return this.#wrap(dataKey, subjectKeyNames(organisationId, subjectKeyId));
   }
 
-  /** Throws `content_damaged` where it is not that subject key, or was wrapped by another master key. */
+  /**
+   * Throws `vault_key_unknown` where it is wrapped under a key that is not at hand, `content_damaged` where it is not that
+   * subject key.
+   */
   unwrapSubjectKey(wrapped: Uint8Array, organisationId: string, subjectKeyId: string): Buffer {
-    const dataKey = this.#unwrap(wrapped, subjectKeyNames(organisationId, subjectKeyId));
-    if (dataKey?.length === XAES_KEY_BYTES) return dataKey;
+    const opened = this.#unwrap(wrapped, subjectKeyNames(organisationId, subjectKeyId));
+    if (opened !== undefined) return opened.secret;
+    this.#demandKnown(wrapped, 'vault_key_unknown');
     throw new DomainError<VaultErrorCode>('content_damaged', 'This is not the key of that name.');
   }
 
@@ -48,34 +75,82 @@ export class MasterKey {
     return this.#wrap(randomBytes(XAES_KEY_BYTES), PSEUDONYM_NAMES);
   }
 
-  /** Throws `vault_key_changed` where the vault was begun with another master key. */
+  /** Throws `vault_key_changed` where the vault's identity is wrapped under a key that is not at hand. */
   pseudonyms(wrapped: Uint8Array): Pseudonyms {
-    const secret = this.#unwrap(wrapped, PSEUDONYM_NAMES);
-    if (secret?.length === XAES_KEY_BYTES) return new Pseudonyms(secret);
+    const opened = this.#unwrap(wrapped, PSEUDONYM_NAMES);
+    if (opened !== undefined) return new Pseudonyms(opened.secret);
+    this.#demandKnown(wrapped, 'vault_key_changed');
     throw new DomainError<VaultErrorCode>(
       'vault_key_changed',
       'The vault was begun with another master key than CUSTOS_VAULT_KEY.',
     );
   }
 
-  #wrap(secret: Uint8Array, names: Uint8Array): Buffer {
-    const nonce = randomBytes(XAES_NONCE_BYTES);
-    const cipher = xaesEncryption(this.#wrapping, nonce, names);
-    return Buffer.concat([nonce, cipher.update(secret), cipher.final(), cipher.getAuthTag()]);
+  /** The same under the key that wraps, and the id of the key it was under; undefined where it does not open here. */
+  rewrapSubjectKey(
+    wrapped: Uint8Array,
+    organisationId: string,
+    subjectKeyId: string,
+  ): Rewrapped | undefined {
+    return this.#rewrap(wrapped, subjectKeyNames(organisationId, subjectKeyId));
   }
 
-  #unwrap(wrapped: Uint8Array, names: Uint8Array): Buffer | undefined {
-    if (wrapped.length < XAES_NONCE_BYTES + GCM_TAG_BYTES) return undefined;
-    const end = wrapped.length - GCM_TAG_BYTES;
-    const nonce = wrapped.subarray(0, XAES_NONCE_BYTES);
-    const decipher = xaesDecryption(this.#wrapping, nonce, names, wrapped.subarray(end));
-    try {
-      const secret = decipher.update(wrapped.subarray(XAES_NONCE_BYTES, end));
-      return Buffer.concat([secret, decipher.final()]);
-    } catch {
-      return undefined;
-    }
+  rewrapPseudonymSecret(wrapped: Uint8Array): Rewrapped | undefined {
+    return this.#rewrap(wrapped, PSEUDONYM_NAMES);
   }
+
+  #rewrap(wrapped: Uint8Array, names: Uint8Array): Rewrapped | undefined {
+    const opened = this.#unwrap(wrapped, names);
+    if (opened === undefined) return undefined;
+    const anew = this.#wrap(opened.secret, names);
+    opened.secret.fill(0);
+    return { from: opened.id, wrapped: anew };
+  }
+
+  #wrap(secret: Uint8Array, names: Uint8Array): Buffer {
+    const { id, key } = this.#current;
+    const head = Buffer.concat([Buffer.from([NAMED_WRAP]), Buffer.from(id, 'hex')]);
+    const nonce = randomBytes(XAES_NONCE_BYTES);
+    const cipher = xaesEncryption(key, nonce, Buffer.concat([head, names]));
+    return Buffer.concat([head, nonce, cipher.update(secret), cipher.final(), cipher.getAuthTag()]);
+  }
+
+  #unwrap(
+    wrapped: Uint8Array,
+    names: Uint8Array,
+  ): { readonly id: string; readonly secret: Buffer } | undefined {
+    const under = wrappedUnder(wrapped);
+    const head = under === undefined ? 0 : HEAD_BYTES;
+    if (wrapped.length !== head + UNNAMED_BYTES) return undefined;
+    const bound = Buffer.concat([wrapped.subarray(0, head), names]);
+    for (const { id, key } of this.#all) {
+      if (under !== undefined && under !== id) continue;
+      const secret = opened(key, wrapped.subarray(head), bound);
+      if (secret !== undefined) return { id, secret };
+    }
+    return undefined;
+  }
+
+  #demandKnown(wrapped: Uint8Array, code: 'vault_key_changed' | 'vault_key_unknown'): void {
+    const keyId = wrappedUnder(wrapped);
+    if (keyId === undefined || this.ids.includes(keyId)) return;
+    throw new DomainError<VaultErrorCode>(
+      code,
+      `This is under the master key ${keyId}, which this process was not given: nothing is lost, add it to CUSTOS_VAULT_OTHER_KEYS.`,
+      { keyId },
+    );
+  }
+}
+
+export interface Rewrapped {
+  readonly from: string;
+  readonly wrapped: Buffer;
+}
+
+/** The id of its master key; undefined where the wrap names none. */
+export function wrappedUnder(wrapped: Uint8Array): string | undefined {
+  if (wrapped.length !== HEAD_BYTES + UNNAMED_BYTES || wrapped[0] !== NAMED_WRAP) return undefined;
+  return Buffer.from(wrapped.subarray(1, HEAD_BYTES)).toString('hex');
 }
 
 /** Subjects' names as the store knows them: 32 bytes that only who holds the secret can make of a name. */
@@ -89,6 +164,29 @@ export class Pseudonyms {
   of({ organisationId, kind, word }: Subject): Buffer {
     const names = named('custos-vault-subject-v1', [organisationId, kind, word]);
     return createHmac('sha256', this.#secret).update(names).digest();
+  }
+}
+
+function wrappingOf(bytes: Uint8Array): Wrapping {
+  if (bytes.length !== MASTER_KEY_BYTES)
+    throw new TypeError(`a master key has ${MASTER_KEY_BYTES} bytes`);
+  const derived = (what: string, length: number): Buffer =>
+    Buffer.from(hkdfSync('sha256', bytes, Buffer.alloc(0), what, length));
+  return {
+    id: derived('custos-vault-key-id-v1', KEY_ID_BYTES).toString('hex'),
+    key: derived('custos-vault-wrapping-v1', XAES_KEY_BYTES),
+  };
+}
+
+function opened(key: Buffer, wrapped: Uint8Array, names: Uint8Array): Buffer | undefined {
+  const end = wrapped.length - GCM_TAG_BYTES;
+  const nonce = wrapped.subarray(0, XAES_NONCE_BYTES);
+  const decipher = xaesDecryption(key, nonce, names, wrapped.subarray(end));
+  try {
+    const secret = decipher.update(wrapped.subarray(XAES_NONCE_BYTES, end));
+    return Buffer.concat([secret, decipher.final()]);
+  } catch {
+    return undefined;
   }
 }
 

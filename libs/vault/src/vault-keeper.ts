@@ -1,22 +1,13 @@
 import { runMigrations } from '#libs/platform';
 import { claimIdentity } from './content-store.js';
 import { unavailable, VaultDatabase } from './database.js';
+import { KeyRotation } from './key-rotation.js';
 import type { MasterKey, Pseudonyms, Subject } from './master-key.js';
 import { vaultMigrations } from './migrations/index.js';
 import { openItem, type ContentPart } from './sealed-content.js';
+import { VaultHolds } from './vault-holds.js';
 
 const CONNECTIONS_MAX = 3;
-
-/** A hold that is in force, as its record says it. */
-export interface HoldInForce {
-  readonly id: string;
-  readonly ledgerId: string;
-  readonly organisationId?: string;
-  readonly workspaceId?: string;
-  readonly keyId?: string;
-  readonly from?: string;
-  readonly to?: string;
-}
 
 export interface KeptItem {
   readonly generationId: string;
@@ -40,6 +31,9 @@ export type Opened =
   | { readonly ok: true; readonly content: Buffer }
   | { readonly ok: false; readonly why: 'erased' | 'damaged' | 'gone' };
 
+export type Erasing =
+  { readonly outcome: 'erased' | 'gone' } | { readonly outcome: 'held'; readonly holdId: string };
+
 export interface VaultKeeperOptions {
   readonly url: string;
   /** The owner's role, for migrations; default: the same. */
@@ -54,6 +48,8 @@ export interface VaultKeeperOptions {
  * have seen to. Everything throws `vault_unavailable` while the vault does not answer.
  */
 export class VaultKeeper {
+  readonly holds: VaultHolds;
+  readonly rotation: KeyRotation;
   readonly #database: VaultDatabase;
   #pseudonyms: Promise<Pseudonyms> | undefined;
 
@@ -63,6 +59,18 @@ export class VaultKeeper {
       applicationName: 'custos control vault',
       connectionsMax: CONNECTIONS_MAX,
     });
+    this.holds = new VaultHolds(this.#database);
+    this.rotation = new KeyRotation(this.#database, options.key);
+  }
+
+  /** Of the master key that wraps. */
+  get masterKeyId(): string {
+    return this.options.key.id;
+  }
+
+  /** Of all master keys that this process was given. */
+  get masterKeyIds(): readonly string[] {
+    return this.options.key.ids;
   }
 
   /** Brings the schema up to date. Throws `migration_failed`, or `vault_key_changed` where another key began it. */
@@ -92,12 +100,15 @@ export class VaultKeeper {
     return this.#items('i.generation_id = $1', [generationId]);
   }
 
-  /** Items whose record is still to be said though they were kept before that time: somebody's end came between. */
-  async unrecorded(keptBefore: string, max: number): Promise<readonly KeptItem[]> {
+  /**
+   * Items whose record is still to be said though they were kept before that time: somebody's end came between. Of so many
+   * generations after that one, in the order of their ids.
+   */
+  async unrecorded(keptBefore: string, max: number, after = ''): Promise<readonly KeptItem[]> {
     return this.#items(
-      `i.generation_id in (select x.generation_id from vault.item x
-         where x.recorded_at is null and x.kept_at < $1 order by x.kept_at limit $2)`,
-      [keptBefore, max],
+      `i.generation_id in (select distinct x.generation_id from vault.item x
+         where x.recorded_at is null and x.kept_at < $1 and x.generation_id > $3 order by x.generation_id limit $2)`,
+      [keptBefore, max, after],
     );
   }
 
@@ -126,32 +137,17 @@ export class VaultKeeper {
   }
 
   /**
-   * The hold that keeps anything of that subject, or that would keep what is on its way to the store at this moment.
-   * Where the key is destroyed already there is nothing left to be kept.
+   * Unless a hold stands against it, which the vault looks for itself. From `erased` on nothing that was sealed under the key
+   * opens, here or anywhere; `gone`: it was destroyed before.
    */
-  async holdOver(keyId: string, holds: readonly HoldInForce[]): Promise<string | undefined> {
-    const [row] = await this.#database.query<{ hold: string | null }>(
-      `select coalesce(
-         (select min(vault.held($2, i)) from vault.item i where i.subject_key_id = $1),
-         (select min(h ->> 'id') from jsonb_array_elements($2) h
-          where coalesce(h ->> 'organisationId', k.organisation_id) = k.organisation_id
-            and h ->> 'workspaceId' is null and h ->> 'keyId' is null
-            and coalesce((h ->> 'from')::timestamptz, '-infinity') <= clock_timestamp()
-            and coalesce((h ->> 'to')::timestamptz, 'infinity') > clock_timestamp())) as hold
-       from vault.subject_key k where k.id = $1 and k.destroyed_at is null`,
-      [keyId, JSON.stringify(holds)],
-    );
-    return row?.hold ?? undefined;
-  }
-
-  /** False where it was destroyed before. From here on nothing that was sealed under it opens, here or anywhere. */
-  async eraseKey(keyId: string, erasureId: string): Promise<boolean> {
-    const [row] = await this.#database.query<{ erased: boolean }>(
-      'select vault.erase_key($1, $2) as erased',
-      [keyId, erasureId],
+  async eraseKey(keyId: string, erasureId: string, ledgerId: string): Promise<Erasing> {
+    const [row] = await this.#database.query<{ outcome: 'erased' | 'gone' | 'held'; hold: string }>(
+      'select outcome, hold_id as hold from vault.erase_key($1, $2, $3)',
+      [keyId, erasureId, ledgerId],
     );
     if (row === undefined) throw unavailable();
-    return row.erased;
+    const { outcome, hold } = row;
+    return outcome === 'held' ? { outcome, holdId: hold } : { outcome };
   }
 
   /** Ciphertext of erased keys, a step at a time; of how many items. */
@@ -159,28 +155,25 @@ export class VaultKeeper {
     return this.#step('vault.clear_erased($1)', [max]);
   }
 
-  /** Organisations of which something has passed its time by then and is under none of these holds, with their ledger. */
+  /** Organisations, in order, of which something has passed its time by then and is under no hold; with their ledger. */
   async expiring(
     before: string,
-    holds: readonly HoldInForce[],
     max: number,
+    after = '',
   ): Promise<readonly { readonly organisationId: string; readonly ledgerId: string }[]> {
     const rows = await this.#database.query<{ organisation_id: string; ledger_id: string }>(
       `select distinct i.organisation_id, i.ledger_id from vault.item i
-       where i.expires_at < $1 and vault.held($2, i) is null limit $3`,
-      [before, JSON.stringify(holds), max],
+       where i.expires_at < $1 and i.organisation_id > $3 and not exists (select from vault.hold h
+         where vault.covers(h, i.ledger_id, i.organisation_id, i.workspace_id, i.key_id, i.received_at))
+       order by i.organisation_id, i.ledger_id limit $2`,
+      [before, max, after],
     );
     return rows.map((r) => ({ organisationId: r.organisation_id, ledgerId: r.ledger_id }));
   }
 
-  expireItems(
-    organisationId: string,
-    before: string,
-    holds: readonly HoldInForce[],
-    max: number,
-  ): Promise<number> {
-    const values = [organisationId, before, JSON.stringify(holds), max];
-    return this.#step('vault.expire_items($1, $2, $3, $4)', values);
+  /** What is under no hold at that moment. */
+  expireItems(organisationId: string, before: string, max: number): Promise<number> {
+    return this.#step('vault.expire_items($1, $2, $3)', [organisationId, before, max]);
   }
 
   /** Destroys keys with which nothing is sealed any more; then forgets what was destroyed long enough ago. */

@@ -55,4 +55,41 @@ describe('the settings of the vault', () => {
       ConfigError,
     );
   });
+
+  it('take further keys that open and do not wrap, by commas or from a file, line by line', () => {
+    const [other, third] = [randomBytes(32), randomBytes(32)].map((b) => b.toString('base64'));
+    const path = join(folder, 'others.keys');
+    writeFileSync(path, `${other}\n${third}\n`);
+    const alone = readVaultKey({ CUSTOS_VAULT_KEY: KEY });
+    for (const others of [
+      { CUSTOS_VAULT_OTHER_KEYS: `${other}, ${third}` },
+      { CUSTOS_VAULT_OTHER_KEYS_FILE: path },
+    ]) {
+      const key = readVaultKey({ CUSTOS_VAULT_KEY: KEY, ...others });
+      expect(key.id).toBe(alone.id);
+      expect(key.ids).toEqual([
+        alone.id,
+        readVaultKey({ CUSTOS_VAULT_KEY: other }).id,
+        readVaultKey({ CUSTOS_VAULT_KEY: third }).id,
+      ]);
+    }
+  });
+
+  it.each([
+    ['no key', 'canary-that-is-no-key'],
+    ['none', ' , '],
+    ['too many', Array.from({ length: 9 }, () => KEY).join(',')],
+  ])('refuse further keys that are %s, and do not repeat them', (_, text) => {
+    let told: unknown;
+    try {
+      readVaultKey({ CUSTOS_VAULT_KEY: KEY, CUSTOS_VAULT_OTHER_KEYS: text });
+    } catch (error) {
+      told = error;
+    }
+    expect(told).toBeInstanceOf(ConfigError);
+    expect(String(told)).not.toContain('canary');
+    expect(() =>
+      readVaultKey({ CUSTOS_VAULT_KEY: KEY, CUSTOS_VAULT_OTHER_KEYS_FILE: join(folder, 'none') }),
+    ).toThrow(ConfigError);
+  });
 });

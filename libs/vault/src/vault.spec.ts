@@ -1,88 +1,22 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
-import { SystemClock } from '#libs/kernel';
-import { freshDatabase, type FreshDatabase } from '../../../test/support/postgres.js';
-import { ContentStore, type ItemsOf } from './content-store.js';
-import { MasterKey, type Subject } from './master-key.js';
-import { openItem, sealItem, type SealedItem } from './sealed-content.js';
-import { VaultKeeper, type HoldInForce } from './vault-keeper.js';
+import { ContentStore } from './content-store.js';
+import { MasterKey } from './master-key.js';
+import { openItem, sealItem } from './sealed-content.js';
+import { DAY_MS, VaultStage } from './vault-stage.spec-support.js';
 
-const DAY_MS = 86_400_000;
-const masterBytes = randomBytes(32);
-const key = new MasterKey(masterBytes);
-const clock = new SystemClock();
-
-let database: FreshDatabase;
-let keeper: VaultKeeper;
-let store: ContentStore;
-let superuser: pg.Client;
+let stage: VaultStage;
+let { database, keeper, store, superuser, key, clock, masterBytes } = {} as VaultStage;
+let { aSubject, sealed, stored, placed } = {} as VaultStage;
 
 beforeAll(async () => {
-  database = await freshDatabase();
-  keeper = new VaultKeeper({
-    url: database.appUrl,
-    migrationUrl: database.ownerUrl,
-    auditUrl: database.auditUrl,
-    key,
-  });
-  await keeper.open();
-  store = new ContentStore({ url: database.auditUrl, key, clock });
-  superuser = new pg.Client({ connectionString: database.superuserUrl });
-  await superuser.connect();
+  stage = await VaultStage.open();
+  ({ database, keeper, store, superuser, key, clock, masterBytes } = stage);
+  ({ aSubject, sealed, stored, placed } = stage);
 }, 120_000);
 
-afterAll(async () => {
-  await store.close();
-  await keeper.close();
-  await superuser.end();
-  await database.drop();
-}, 60_000);
-
-let next = 0;
-const aSubject = (): Subject => ({
-  organisationId: 'org-1',
-  kind: 'named',
-  word: `somebody ${next++}`,
-});
-
-interface Stored {
-  readonly of: ItemsOf;
-  readonly items: readonly SealedItem[];
-  readonly dataKey: Buffer;
-}
-
-async function sealed(subject: Subject, changes: Partial<ItemsOf> = {}): Promise<Stored> {
-  const { id, dataKey } = await store.keyOf(subject);
-  const generationId = `gen-${next++}`;
-  const { organisationId } = subject;
-  const of: ItemsOf = {
-    generationId,
-    organisationId,
-    workspaceId: 'ws-1',
-    keyId: 'key-1',
-    ledgerId: 'main',
-    subjectKeyId: id,
-    receivedAt: new Date().toISOString(),
-    expiresAt: new Date(Date.now() + DAY_MS).toISOString(),
-    ...changes,
-  };
-  const names = { organisationId, generationId, subjectKeyId: of.subjectKeyId };
-  const items = [
-    await sealItem(dataKey, { ...names, part: 'request' }, [Buffer.from('a question')]),
-    await sealItem(dataKey, { ...names, part: 'response' }, [Buffer.from('an answer')]),
-  ];
-  return { of, items, dataKey };
-}
-
-async function stored(subject: Subject, changes: Partial<ItemsOf> = {}): Promise<Stored> {
-  const s = await sealed(subject, changes);
-  expect(await store.keep(s.of, s.items)).toBe('kept');
-  await store.markRecorded([{ generationId: s.of.generationId, place: 'custos.audit.v1/0/7' }]);
-  return s;
-}
-
-const OVER_ALL: HoldInForce = { id: 'hold-1', ledgerId: 'main' };
+afterAll(() => stage.close(), 60_000);
 
 describe('what is kept', () => {
   it('is read back by the keeper, with the digest of its ciphertext', async () => {
@@ -154,7 +88,9 @@ describe('the roles', () => {
         'select * from vault.identity',
         'delete from vault.item',
         `update vault.item set sealed = null`,
-        `select vault.erase_key('${of.subjectKeyId}', 'e')`,
+        `select vault.erase_key('${of.subjectKeyId}', 'e', 'main')`,
+        `select vault.lift_holds('{}')`,
+        'select * from vault.hold',
         `select vault.expire_keys(1)`,
       ])
         await expect(client.query(sql)).rejects.toThrow('permission denied');
@@ -173,11 +109,13 @@ describe('the roles', () => {
         'update vault.subject_key set wrapped = null',
         'delete from vault.subject_key',
         'truncate vault.item',
+        'update vault.hold set lifted_at = now()',
+        'delete from vault.hold',
         `insert into vault.identity (wrapped_secret) values ('x')`,
       ])
         await expect(client.query(sql)).rejects.toThrow('permission denied');
       await expect(
-        client.query(`select vault.expire_items('org-1', clock_timestamp() + '1 day', '[]', 10)`),
+        client.query(`select vault.expire_items('org-1', clock_timestamp() + '1 day', 10)`),
       ).rejects.toThrow('not before its time');
     } finally {
       await client.end();
@@ -194,7 +132,7 @@ describe('the roles', () => {
         [a.of.generationId, b.of.generationId],
       ),
     ).rejects.toThrow('stands as it was kept');
-    await keeper.eraseKey(a.of.subjectKeyId, 'erasure-1');
+    await keeper.eraseKey(a.of.subjectKeyId, 'erasure-1', 'main');
     await expect(
       superuser.query(
         `update vault.subject_key set wrapped = 'x', pseudonym = sha256('x'), destroyed_at = null,
@@ -217,8 +155,9 @@ describe('erasure', () => {
   it('nothing opens afterwards, not with a copy of the ciphertext and the master key', async () => {
     const subject = aSubject();
     const { of, items } = await stored(subject);
-    expect(await keeper.eraseKey(of.subjectKeyId, 'erasure-1')).toBe(true);
-    expect(await keeper.eraseKey(of.subjectKeyId, 'erasure-2')).toBe(false);
+    const erase = (id: string) => keeper.eraseKey(of.subjectKeyId, id, 'main');
+    expect(await erase('erasure-1')).toEqual({ outcome: 'erased' });
+    expect(await erase('erasure-2')).toEqual({ outcome: 'gone' });
     const found = await keeper.itemsOf(of.generationId);
     expect(found.every((i) => i.erasedAt !== undefined)).toBe(true);
     for (const item of found)
@@ -252,7 +191,7 @@ describe('erasure', () => {
   it('what was on its way is not stored, and the subject begins anew under a key of its own', async () => {
     const subject = aSubject();
     const onItsWay = await sealed(subject);
-    await keeper.eraseKey(onItsWay.of.subjectKeyId, 'erasure-1');
+    await keeper.eraseKey(onItsWay.of.subjectKeyId, 'erasure-1', 'main');
     expect(await store.keep(onItsWay.of, onItsWay.items)).toBe('erased');
     const later = { receivedAt: new Date(Date.now() + 60_000).toISOString() };
     const remembered = await sealed(subject, later);
@@ -275,12 +214,14 @@ describe('erasure', () => {
     await client.connect();
     try {
       await client.query('begin');
-      await client.query('select vault.erase_key($1, $2)', [s.of.subjectKeyId, 'erasure-1']);
+      await client.query('select vault.erase_key($1, $2, $3)', [
+        s.of.subjectKeyId,
+        'erasure-1',
+        'main',
+      ]);
       let settled = false;
       const keeping = store.keep(s.of, s.items).finally(() => (settled = true));
-      await superuserSees(
-        `select from pg_stat_activity where wait_event_type = 'Lock' and query like '%vault.keep%'`,
-      );
+      await stage.untilWaiting('vault.keep(');
       expect(settled).toBe(false);
       await client.query('commit');
       expect(await keeping).toBe('erased');
@@ -293,7 +234,7 @@ describe('erasure', () => {
     const { of } = await stored(aSubject());
     const other = await stored(aSubject());
     while ((await keeper.clearErased(100)) > 0);
-    await keeper.eraseKey(of.subjectKeyId, 'erasure-1');
+    await keeper.eraseKey(of.subjectKeyId, 'erasure-1', 'main');
     expect(await keeper.clearErased(1)).toBe(1);
     expect(await keeper.clearErased(100)).toBe(1);
     expect(await keeper.clearErased(100)).toBe(0);
@@ -302,36 +243,6 @@ describe('erasure', () => {
     expect(await keeper.reveal(found[0]!)).toEqual({ ok: false, why: 'erased' });
     const kept = await keeper.itemsOf(other.of.generationId);
     expect((await keeper.reveal(kept[0]!)).ok).toBe(true);
-  });
-
-  const superuserSees = async (sql: string): Promise<void> => {
-    while ((await superuser.query(sql)).rowCount === 0);
-  };
-});
-
-describe('legal hold', () => {
-  it.each<[string, Partial<HoldInForce>, string | undefined]>([
-    ['over everything', {}, 'hold-1'],
-    ['over the organisation', { organisationId: 'org-1' }, 'hold-1'],
-    ['over another one', { organisationId: 'org-2' }, undefined],
-    ['over the workspace', { workspaceId: 'ws-1' }, 'hold-1'],
-    ['over another workspace', { organisationId: 'org-1', workspaceId: 'ws-2' }, undefined],
-    ['over the key', { keyId: 'key-1' }, 'hold-1'],
-    ['over another key', { keyId: 'key-2' }, undefined],
-    ['of a time before', { to: '2026-01-01T00:00:00.000Z' }, undefined],
-    ['of a time after', { from: '2999-01-01T00:00:00.000Z' }, undefined],
-    ['from before on', { from: '2026-01-01T00:00:00.000Z' }, 'hold-1'],
-    ['in another ledger', { ledgerId: 'second', keyId: 'key-1' }, undefined],
-  ])('%s', async (_, scope, expected) => {
-    const { of } = await stored(aSubject());
-    expect(await keeper.holdOver(of.subjectKeyId, [{ ...OVER_ALL, ...scope }])).toBe(expected);
-  });
-
-  it('over what comes now keeps the key of a subject of which nothing is stored yet', async () => {
-    const { id } = await store.keyOf(aSubject());
-    expect(await keeper.holdOver(id, [OVER_ALL])).toBe('hold-1');
-    expect(await keeper.holdOver(id, [{ ...OVER_ALL, keyId: 'key-1' }])).toBeUndefined();
-    expect(await keeper.holdOver(id, [])).toBeUndefined();
   });
 });
 
@@ -343,14 +254,15 @@ describe('the end of its time', () => {
     const old = await stored(subject, PAST);
     const held = await stored(subject, { ...PAST, keyId: 'key-held' });
     const young = await stored(subject);
-    const holds = [{ ...OVER_ALL, keyId: 'key-held' }];
+    const hold = await placed({ keyId: 'key-held' });
     const now = new Date().toISOString();
-    expect(await keeper.expiring(now, holds, 10)).toEqual([
+    expect(await keeper.expiring(now, 10)).toEqual([
       { organisationId: 'org-old', ledgerId: 'main' },
     ]);
-    expect(await keeper.expireItems('org-old', now, holds, 1)).toBe(1);
-    expect(await keeper.expireItems('org-old', now, holds, 100)).toBe(1);
-    expect(await keeper.expiring(now, holds, 10)).toEqual([]);
+    expect(await keeper.expireItems('org-old', now, 1)).toBe(1);
+    expect(await keeper.expireItems('org-old', now, 100)).toBe(1);
+    expect(await keeper.expiring(now, 10)).toEqual([]);
+    await keeper.holds.lift([hold]);
     expect(await keeper.itemsOf(old.of.generationId)).toEqual([]);
     expect(await keeper.itemsOf(held.of.generationId)).toHaveLength(2);
     expect(await keeper.itemsOf(young.of.generationId)).toHaveLength(2);

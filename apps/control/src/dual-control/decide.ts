@@ -1,6 +1,7 @@
 import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { Decided } from '#libs/audit-log';
+import { DataSource, type EntityManager } from 'typeorm';
 import { DomainError } from '#libs/kernel';
 import type { Change } from '../changes.js';
 import { Outbox } from '../outbox.js';
@@ -25,15 +26,27 @@ export class Decide extends Command<Decided & { readonly id: string }> {
 
 @CommandHandler(Decide)
 export class DecideHandler implements ICommandHandler<Decide> {
-  constructor(@Inject(Outbox) private readonly outbox: Outbox) {}
+  constructor(
+    @Inject(Outbox) private readonly outbox: Outbox,
+    @Inject(DataSource) private readonly database: DataSource,
+  ) {}
 
   async execute(command: Decide): Promise<Decided & { id: string }> {
     const { procedure, actor, id, decision, reason } = command;
-    const decided = await this.outbox.decide(actor, async (manager) => {
+    const stepIn = async (manager: EntityManager) => {
       const row = await manager.findOneBy(procedure.entity, { id });
       if (row === null) throw new DomainError('not_found', `There is no such ${procedure.what}.`);
-      const step = stepFor(procedure, row, decision, actor);
+      return { row, step: stepFor(procedure, row, decision, actor) };
+    };
+    // Each decision waits for the one before it: what may take long is asked before.
+    const before = await stepIn(this.database.manager);
+    const stillSo = await before.step?.beforehand?.(before.row);
+    const decided = await this.outbox.decide(actor, async (manager) => {
+      const { row, step } = await stepIn(manager);
       if (step === undefined) return [];
+      if (step.beforehand !== undefined && step.decision !== before.step?.decision)
+        throw new DomainError('conflict', `This ${procedure.what} changed meanwhile: ask again.`);
+      await stillSo?.(manager);
       const said = { id, by: actor, at: new Date().toISOString() };
       return [await step.change(row, said, { manager, reason })];
     });

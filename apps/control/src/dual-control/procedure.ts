@@ -27,11 +27,19 @@ export interface Step<Row extends Matter, Change extends MatterChange, Kind = Ch
   readonly kind: Kind;
   /** It takes a second person: anybody but the one this names. Absent: one person alone may. */
   notBy?(row: Row): string | null;
+  /**
+   * What is asked of others than control's own database, before the decision: none waits behind one that is asked slowly. May
+   * refuse. What it answers is called with the decision, to look whether it is still so.
+   */
+  beforehand?(row: Row): Promise<StillSo | void>;
   /** The change; may refuse for reasons of its own. */
   change(row: Row, said: Said, given: Given): Change | Promise<Change>;
   /** What it leaves in the row besides the status: who, when. */
   sets(said: { readonly by: string; readonly at: Date }, change: Change): Partial<Row>;
 }
+
+/** Asks control's own database alone; throws where what was found beforehand is not so any more. */
+export type StillSo = (manager: EntityManager) => Promise<void>;
 
 /** What a decision is taken with. */
 export interface Given {

@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import { applyStep, type Procedure, type Said } from '../dual-control/procedure.js';
+import { applyStep, type Procedure, type Said, type StillSo } from '../dual-control/procedure.js';
 import { ErasureEntity } from './erasure.entity.js';
 
 export interface NewErasure {
@@ -36,12 +36,15 @@ export const erasureRecord = (change: Extract<ErasureChange, { kind: 'erasure.ap
   },
 });
 
-type DemandNoHold = (
-  manager: EntityManager,
-  of: { readonly ledgerId: string; readonly subjectKeyId: string },
-) => Promise<void>;
+type DemandNoHold = (of: {
+  readonly ledgerId: string;
+  readonly subjectKeyId: string;
+}) => Promise<StillSo | void>;
 
-/** A second person lets it happen; a legal hold stands against both. `demandNoHold` throws where there is one. */
+/**
+ * A second person lets it happen; a legal hold stands against both. `demandNoHold` throws where there is one. Whether one
+ * stands when the key is to be destroyed the vault asks by itself.
+ */
 export const erasures = (
   demandNoHold: DemandNoHold,
 ): Procedure<ErasureEntity, NewErasure, ErasureChange> => ({
@@ -54,8 +57,8 @@ export const erasures = (
       to: 'approved',
       kind: 'erasure.approved',
       notBy: (erasure) => erasure.author,
-      async change(erasure, said, { manager }) {
-        await demandNoHold(manager, erasure);
+      beforehand: (erasure) => demandNoHold(erasure),
+      change(erasure, said) {
         const { organisationId, ledgerId, subjectKeyId, reason, ticket, author } = erasure;
         return {
           kind: 'erasure.approved',
@@ -85,10 +88,7 @@ export const erasures = (
     },
   ],
   settled: { approve: ['approved', 'executed'], withdraw: ['withdrawn'] },
-  async propose(erasure, said, { manager }) {
-    await demandNoHold(manager, erasure);
-    return { kind: 'erasure.proposed', ...erasure, ...said };
-  },
+  propose: async (erasure, said) => ({ kind: 'erasure.proposed', ...erasure, ...said }),
 });
 
 const STEPS = erasures(async () => undefined);

@@ -34,7 +34,7 @@ export class ErasuresController extends DualControlController {
     @Inject(VaultTender) private readonly tender: VaultTender,
   ) {
     super(commands, database);
-    this.procedure = erasures((manager, of) => vault.demandNoHold(manager, of));
+    this.procedure = erasures((of) => vault.demandNoHold(of));
   }
 
   @Get()
@@ -70,6 +70,7 @@ export class ErasuresController extends DualControlController {
       );
     const { ledgerId } = organisation;
     const erasure = { organisationId: id, ledgerId, subjectKeyId, ...why };
+    await this.vault.demandNoHold(erasure);
     return {
       ...(await this.enter(Propose.by(actorOf(admin), this.procedure, erasure), reply)),
       subjectKeyId,
@@ -84,7 +85,7 @@ export class ErasuresController extends DualControlController {
     decision: string,
   ) {
     const decided = await super.decide(id, by, reply, decision);
-    if (decision === 'approve') await this.tender.eraseNow();
+    if (decision === 'approve') await this.tender.eraseNow(id);
     const row = await this.database.getRepository(ErasureEntity).findOneByOrFail({ id });
     return { ...decided, erasure: row.status, destroyedAt: row.destroyedAt };
   }

@@ -87,6 +87,14 @@ export const HOLDS: Procedure<LegalHoldEntity, NewHold, HoldChange> = {
   },
 };
 
+/** The same, of holds that are placed in the content vault before they are decided: `place` throws where one is not. */
+export const holdsPlacedBy = (place: (hold: LegalHoldEntity) => Promise<void>): typeof HOLDS => ({
+  ...HOLDS,
+  steps: HOLDS.steps.map((step) =>
+    step.decision === 'approve' ? { ...step, beforehand: (hold) => place(hold) } : step,
+  ),
+});
+
 const inLedger = ({ ledgerId }: LegalHoldEntity, { id, by, at }: Said) => ({
   id,
   ledgerId,

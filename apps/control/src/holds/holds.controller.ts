@@ -4,13 +4,16 @@ import {
   Delete,
   Get,
   HttpCode,
+  Inject,
   Param,
   Post,
   Query,
   Res,
   UseGuards,
 } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
 import type { FastifyReply } from 'fastify';
+import { DataSource } from 'typeorm';
 import { Admitted, type Principal } from '#libs/identity';
 import { parseRequest } from '#libs/platform';
 import { actorOf } from '../admin/answer.js';
@@ -18,14 +21,24 @@ import { page } from '../admin/page.js';
 import { DualControlController } from '../dual-control/dual-control.controller.js';
 import { Propose } from '../dual-control/propose.js';
 import { AdminGuard, ApproverGuard, EitherGuard } from '../guards.js';
-import { HOLDS } from './hold-procedure.js';
+import { holdsPlacedBy, type HOLDS } from './hold-procedure.js';
+import { ContentVault } from '../vault/content-vault.js';
 import { LegalHoldEntity } from './legal-hold.entity.js';
 import { liftHold, newHold } from './schemas.js';
 
 /** Legal holds: set by two persons, lifted by two persons; what one covers is neither removed nor erased. */
 @Controller('admin/v1/legal-holds')
 export class HoldsController extends DualControlController {
-  protected readonly procedure = HOLDS;
+  protected readonly procedure: typeof HOLDS;
+
+  constructor(
+    @Inject(CommandBus) commands: CommandBus,
+    @Inject(DataSource) database: DataSource,
+    @Inject(ContentVault) vault: ContentVault,
+  ) {
+    super(commands, database);
+    this.procedure = holdsPlacedBy((hold) => vault.place(hold));
+  }
 
   @Get()
   @UseGuards(EitherGuard)
@@ -43,7 +56,10 @@ export class HoldsController extends DualControlController {
     @Admitted() admin: Principal,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    return this.enter(Propose.by(actorOf(admin), HOLDS, parseRequest(newHold, body)), reply);
+    return this.enter(
+      Propose.by(actorOf(admin), this.procedure, parseRequest(newHold, body)),
+      reply,
+    );
   }
 
   @Post(':id/lift')

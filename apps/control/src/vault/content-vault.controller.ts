@@ -33,6 +33,30 @@ export class ContentVaultController {
     return answer(reply, { ...decided, id, contentVault: kept }, 200);
   }
 
+  /** How far a rotation of the master key is. Ids are derived from keys and say nothing of them. */
+  @Get('content-vault/master-keys')
+  @UseGuards(EitherGuard)
+  async masterKeys() {
+    const { keeper } = this.vault;
+    const { masterKeyId, masterKeyIds, rotation } = keeper;
+    const counts = await rotation.counts();
+    const isDue = await rotation.isDue();
+    const { toKey, fromKeys, beganAt, endedAt = null } = (await rotation.newest()) ?? {};
+    return {
+      wraps: masterKeyId,
+      atHand: masterKeyIds,
+      /** `keyId` null: a version that did not name it. `atHand` false: this process cannot open it. */
+      subjectKeys: counts.map(({ keyId = null, subjectKeys, atHand }) => ({
+        keyId,
+        count: subjectKeys,
+        atHand,
+      })),
+      rotation: toKey === undefined ? null : { toKey, fromKeys, beganAt, endedAt },
+      /** True: nothing that is stored needs another key than the one that wraps. */
+      othersMayGo: !isDue && counts.every(({ keyId }) => keyId === masterKeyId),
+    };
+  }
+
   /** 404 `content_not_kept`, 410 `content_erased`. */
   @Get('contents/:generationId')
   @UseGuards(EitherGuard)

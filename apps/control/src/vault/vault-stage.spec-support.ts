@@ -62,7 +62,9 @@ export interface Answer {
 /** Control with a vault, and the data plane's side of it, on one database. */
 export class VaultStage {
   readonly log = new KeepingLog();
-  readonly key = new MasterKey(randomBytes(32));
+  readonly keyBytes = randomBytes(32);
+  /** Of the next start; the data plane's side keeps the first one. */
+  key = new MasterKey(this.keyBytes);
   readonly principals = new InProcessSnapshotSource<PrincipalsSnapshot>();
   store!: ContentStore;
   keys!: BootstrapKeys;
@@ -199,6 +201,17 @@ export class VaultStage {
       [subjectKeyId],
     );
     return rows[0]?.there === true;
+  }
+
+  /** Until some session waits for a lock with a statement like that. */
+  async untilWaiting(statement: string): Promise<void> {
+    for (;;) {
+      const { rowCount } = await this.superuser.query(
+        `select from pg_stat_activity where wait_event_type = 'Lock' and query like $1`,
+        [`%${statement}%`],
+      );
+      if (rowCount !== 0) return;
+    }
   }
 
   async holdInForce(scope: object = {}): Promise<string> {

@@ -5,9 +5,9 @@ import { DomainError } from '#libs/kernel';
 import { describeError } from '#libs/platform';
 import type { KeptItem, VaultKeeper } from '#libs/vault';
 import { CONTROL_OPTIONS, type ControlOptions } from '../control-options.js';
-import { ErasureEntity } from '../erasures/erasure.entity.js';
-import { Outbox } from '../outbox.js';
-import { ContentVault, holdsInForce } from './content-vault.js';
+import { ApprovedErasures } from '../erasures/approved-erasures.js';
+import { ContentVault } from './content-vault.js';
+import { KeyRotator } from './key-rotator.js';
 
 const LOOK_MS = 5_000;
 const EXPIRE_EVERY_MS = 60 * 60_000;
@@ -17,7 +17,6 @@ const RECORD_DEADLINE_MS = 5_000;
 /** Of items in one statement, and of erasures or records in one look. */
 const STEP = 500;
 const STEPS_MAX = 200;
-const ACTOR = 'system:vault';
 
 /**
  * What the vault needs done though nobody asks: erasures that are recorded and not done, records that a gateway's end kept
@@ -29,11 +28,11 @@ export class VaultTender implements OnModuleInit, OnApplicationShutdown {
   #running: Promise<void> | undefined;
   #open = false;
   #nextExpiryMs = 0;
+  #saidTo = '';
 
   constructor(
     @Inject(CONTROL_OPTIONS) private readonly options: ControlOptions,
     @Inject(DataSource) private readonly database: DataSource,
-    @Inject(Outbox) private readonly outbox: Outbox,
     @Inject(ContentVault) private readonly vault: ContentVault,
   ) {}
 
@@ -55,9 +54,10 @@ export class VaultTender implements OnModuleInit, OnApplicationShutdown {
   }
 
   /** After an approval: the caller need not wait for the next look. What fails now is done then. */
-  async eraseNow(): Promise<void> {
+  async eraseNow(id: string): Promise<void> {
     try {
-      await this.#erase(this.vault.keeper);
+      await this.vault.settleHolds();
+      await new ApprovedErasures(this.database, this.vault.keeper).one(id);
     } catch (error) {
       this.#warn(error);
     }
@@ -65,13 +65,17 @@ export class VaultTender implements OnModuleInit, OnApplicationShutdown {
 
   async #run(keeper: VaultKeeper): Promise<void> {
     const { signal } = this.#stopping;
+    const { database, vault, options } = this;
+    const erasures = new ApprovedErasures(database, keeper);
+    const rotator = new KeyRotator(keeper, options.writer, options.logger);
     while (!signal.aborted) {
       // Each by itself: a ledger out of reach must not let content outlive its time.
       for (const task of [
-        () => this.#erase(keeper),
+        () => vault.settleHolds().then(() => erasures.round(signal)),
         () => this.#sayUnsaid(keeper),
         () => steps(signal, () => keeper.clearErased(STEP)),
         () => this.#expireWhenDue(keeper),
+        () => rotator.round(signal),
       ])
         await this.#opened(keeper)
           .then(task)
@@ -94,35 +98,13 @@ export class VaultTender implements OnModuleInit, OnApplicationShutdown {
     this.#open = true;
   }
 
-  /**
-   * Destroys the keys of erasures whose record is in the log. While nothing else is decided, so that a hold that came
-   * meanwhile is seen: then it waits until that is lifted. Done twice it is done once.
-   */
-  async #erase(keeper: VaultKeeper): Promise<void> {
-    const due = await this.database
-      .getRepository(ErasureEntity)
-      .find({ where: { status: 'approved' }, order: { decidedAt: 'ASC' }, take: STEP });
-    for (const { id } of due)
-      await this.outbox.decide(ACTOR, async (manager) => {
-        const erasure = await manager.findOneBy(ErasureEntity, { id, status: 'approved' });
-        if (erasure === null) return [];
-        const { subjectKeyId, ledgerId } = erasure;
-        const holds = (await holdsInForce(manager)).filter((h) => h.ledgerId === ledgerId);
-        if ((await keeper.holdOver(subjectKeyId, holds)) !== undefined) return [];
-        await keeper.eraseKey(subjectKeyId, id);
-        await manager.update(
-          ErasureEntity,
-          { id, status: 'approved' },
-          { status: 'executed', destroyedAt: new Date() },
-        );
-        return [];
-      });
-  }
-
   /** Says for a gateway that ended what it stored. Said twice it is the same record of the same bytes. */
   async #sayUnsaid(keeper: VaultKeeper): Promise<void> {
     const before = new Date(Date.now() - UNSAID_AFTER_MS).toISOString();
-    const unsaid = Map.groupBy(await keeper.unrecorded(before, STEP), (item) => item.generationId);
+    const page = await keeper.unrecorded(before, STEP, this.#saidTo);
+    const unsaid = Map.groupBy(page, (item) => item.generationId);
+    // Those of a ledger out of reach stay, and must not hide those of another: the next look goes on behind them.
+    this.#saidTo = unsaid.size === STEP ? page.at(-1)!.generationId : '';
     /** By ledger: one that is out of reach is asked once a look, and holds up no other. */
     const failed = new Map<string, unknown>();
     for (const [generationId, items] of unsaid) {
@@ -164,29 +146,36 @@ export class VaultTender implements OnModuleInit, OnApplicationShutdown {
   async #expire(keeper: VaultKeeper): Promise<void> {
     const { signal } = this.#stopping;
     const before = new Date(Date.now() - 1).toISOString();
-    const holds = await this.database.transaction(holdsInForce);
-    for (const { organisationId, ledgerId } of await keeper.expiring(before, holds, STEP)) {
-      const at = new Date().toISOString();
-      await this.vault
-        .writerOf(ledgerId)
-        .append(
-          'custos.content.expired.v1',
-          organisationId,
-          { organisationId, at, before },
-          { admission: false, deadlineMs: RECORD_DEADLINE_MS },
-        );
-      await steps(signal, () => this.#expireStep(keeper, organisationId, before));
+    await this.vault.settleHolds();
+    /** By ledger: content must not outlive its time because another organisation's ledger is out of reach. */
+    const failed = new Map<string, unknown>();
+    for (let after = '', isMore = true; isMore && !signal.aborted;) {
+      const due = await keeper.expiring(before, STEP, after);
+      for (const { organisationId, ledgerId } of due) {
+        if (failed.has(ledgerId)) continue;
+        try {
+          await this.#sayExpired(organisationId, ledgerId, before);
+        } catch (error) {
+          failed.set(ledgerId, error);
+          continue;
+        }
+        await steps(signal, () => keeper.expireItems(organisationId, before, STEP));
+      }
+      isMore = due.length === STEP;
+      after = due.at(-1)?.organisationId ?? after;
     }
     await steps(signal, () => keeper.expireKeys(STEP));
+    // Asked again at the next look, not in an hour.
+    const [error] = failed.values();
+    if (failed.size > 0) throw error;
   }
 
-  async #expireStep(keeper: VaultKeeper, organisationId: string, before: string): Promise<number> {
-    let gone = 0;
-    await this.outbox.decide(ACTOR, async (manager) => {
-      gone = await keeper.expireItems(organisationId, before, await holdsInForce(manager), STEP);
-      return [];
+  async #sayExpired(organisationId: string, ledgerId: string, before: string): Promise<void> {
+    const said = { organisationId, at: new Date().toISOString(), before };
+    await this.vault.writerOf(ledgerId).append('custos.content.expired.v1', organisationId, said, {
+      admission: false,
+      deadlineMs: RECORD_DEADLINE_MS,
     });
-    return gone;
   }
 
   #warn(error: unknown): void {

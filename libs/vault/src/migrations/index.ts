@@ -1,4 +1,10 @@
 import { Vault1763800001200 } from './1763800001200-vault.js';
+import { HoldsInTheVault1763800010000 } from './1763800010000-holds-in-the-vault.js';
+import { MasterKeyRotation1763800010100 } from './1763800010100-master-key-rotation.js';
 
 /** In order. Run by the owner's role of the vault's database. */
-export const vaultMigrations = [Vault1763800001200];
+export const vaultMigrations = [
+  Vault1763800001200,
+  HoldsInTheVault1763800010000,
+  MasterKeyRotation1763800010100,
+];
