@@ -73,7 +73,7 @@ export const LEDGER_ERRORS = {
   invalid_statement_query: {
     status: 400,
     meaning:
-      'A parameter of an invoice, the FOCUS export or a reconciliation is unknown or has the wrong shape.',
+      'A parameter of an invoice, the FOCUS export, a reconciliation or the list of refunds is unknown or has the wrong shape.',
   },
   statement_busy: {
     status: 503,

@@ -39,6 +39,8 @@ export class RefundDecider {
   readonly #stopping = new AbortController();
   /** Said and acknowledged: one that is read and still not decided is a fault, and not to be said for ever. */
   readonly #said = new Set<string>();
+  /** Of those the ones that were complained of. */
+  readonly #unheard = new Set<string>();
   #running: Promise<void> | undefined;
 
   constructor(private readonly options: RefundDeciderOptions) {}
@@ -65,7 +67,7 @@ export class RefundDecider {
 
   /** Decides what is due. Returns how many decisions were said. */
   async decideDue(): Promise<number> {
-    const { refunds, logger } = this.options;
+    const { refunds } = this.options;
     // Mostly there is nothing, and nothing else is asked.
     if ((await refunds.undecided('', 1)).length === 0 || !(await this.#maySpeak())) return 0;
     let said = 0;
@@ -74,7 +76,7 @@ export class RefundDecider {
       const due = await refunds.undecided(after, PAGE);
       for (const refundId of due) {
         if (this.#stopping.signal.aborted) return said;
-        if (this.#said.has(refundId)) logger.error('ledger.refund_unheard', { refund: refundId });
+        if (this.#said.has(refundId)) this.#complain(refundId);
         else if (await this.#decide(refundId)) said++;
       }
       if (due.length < PAGE) return said;
@@ -104,6 +106,12 @@ export class RefundDecider {
     this.#said.add(refundId);
     logger.info('ledger.refund_decided', { refund: refundId, granted: verdict.decision.granted });
     return true;
+  }
+
+  #complain(refundId: string): void {
+    if (this.#unheard.has(refundId)) return;
+    this.#unheard.add(refundId);
+    this.options.logger.error('ledger.refund_unheard', { refund: refundId });
   }
 
   async #say({ decision, ...asked }: RefundVerdict): Promise<void> {

@@ -206,6 +206,21 @@ describe('a refund that two persons asked for', () => {
     expect(await said(GRANTED)).toHaveLength(1);
   }, 120_000);
 
+  it('is not said for ever where what is said does not reach the books', async () => {
+    // As the decision of a later version might be: acknowledged, and no decision to this one.
+    let told = 0;
+    const mumbling = failing(async () => {
+      told++;
+      return { topic: TOPICS.ledger, partition: 0, offset: 0n, acknowledgedAtMs: 0 };
+    });
+    const one = decider(mumbling);
+    expect([await one.decideDue(), await one.decideDue(), await one.decideDue()]).toEqual([
+      1, 0, 0,
+    ]);
+    expect(told).toBe(1);
+    expect((await credit()).held).toBe(RESERVED.held);
+  }, 120_000);
+
   it('is said by the leader alone, and only once everything is in the books', async () => {
     const behind = new RefundDecider({
       consumer: { role: 'leader', caughtUp: async () => false },

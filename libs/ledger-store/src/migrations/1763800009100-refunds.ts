@@ -88,7 +88,7 @@ create table ledger.refund_decided (
   approver text not null,
   reason text not null,
   decided_at timestamptz not null,
-  leaf_index bigint not null references ledger.leaf,
+  leaf_index bigint not null unique references ledger.leaf,
   primary key (refund_id, granted),
   check (granted = (why is null) and granted = (amount is not null) and granted = (fee is not null))
 );
