@@ -206,24 +206,7 @@ describe('an operator', () => {
   }, 60_000);
 
   it('sells credit, and who pays in advance uses it up', async () => {
-    const created = await administer<{ id: string }>(
-      stage.gateway,
-      'POST',
-      '/admin/v1/organizations',
-      { name: 'Prepaid', jurisdiction: 'DE', prepaid: true },
-    );
-    const organisation = created.body.id;
-    const workspace = await administer<{ id: string }>(
-      stage.gateway,
-      'POST',
-      '/admin/v1/workspaces',
-      { organizationId: organisation, name: 'One' },
-    );
-    const key = await administer<{ secret: string }>(stage.gateway, 'POST', '/admin/v1/keys', {
-      workspaceId: workspace.body.id,
-      label: 'prepaid',
-    });
-    const own = { v1: stage.gateway.v1, apiKey: key.body.secret };
+    const { organisation, own } = await prepaid();
     const refused = await complete(own, more());
     expect(refused.error?.metadata.custos_code).toBe('budget_exceeded');
     const bought = await administer<{ totalUsd: string }>(
@@ -242,10 +225,86 @@ describe('an operator', () => {
       expect.objectContaining({ account: `customer:${organisation}:prepaid` }),
     );
     const credits = await fetch(`${stage.gateway.v1}/credits`, {
-      headers: { authorization: `Bearer ${key.body.secret}` },
+      headers: { authorization: `Bearer ${own.apiKey}` },
     });
     expect(await credits.json()).toMatchObject({ data: { total_credits: 25 } });
   }, 90_000);
+
+  it('gives credit back to who leaves, with a second person, as far as it was not used', async () => {
+    const { organisation, own } = await prepaid();
+    const path = `/admin/v1/organizations/${organisation}`;
+    const bought = await administer<{ id: string }>(stage.gateway, 'POST', `${path}/credits`, {
+      amountUsd: '25.00',
+      idempotencyKey: 'first',
+    });
+    const answer = await eventually(async () => {
+      const answered = await complete(own, more());
+      return answered.status === 200 ? answered : undefined;
+    }, 30_000);
+    await ended(answer.generationId!);
+    const { approverKey, auditorKey } = stage.gateway.bootstrap;
+    const refund = async (what: object): Promise<Record<string, unknown>> => {
+      const asked = await administer<{ id: string; state: string }>(
+        stage.gateway,
+        'POST',
+        `${path}/refunds`,
+        { ...what, idempotencyKey: JSON.stringify(what), reason: 'The customer leaves.' },
+      );
+      expect(asked).toMatchObject({ status: 201, body: { state: 'proposed' } });
+      const approve = `/admin/v1/refunds/${asked.body.id}/approve`;
+      await administer(stage.gateway, 'POST', approve, undefined, approverKey);
+      return eventually(async () => {
+        const shown = await fetch(`${stage.gateway.baseUrl}/audit/v1/refunds/${asked.body.id}`, {
+          headers: { authorization: `Bearer ${auditorKey}` },
+        });
+        const told = (await shown.json()) as Record<string, unknown>;
+        return shown.status === 200 && told['status'] !== 'approved' ? told : undefined;
+      }, 60_000);
+    };
+    expect(await refund({ creditId: bought.body.id })).toMatchObject({
+      status: 'declined',
+      why: 'purchase_used',
+    });
+    expect(await refund({ amountUsd: '10.00' })).toMatchObject({
+      status: 'granted',
+      amountPicoUsd: '10000000000000',
+      feePicoUsd: '0',
+      author: 'key:key-admin',
+      approver: 'key:key-approver',
+    });
+    expect(await refund({ amountUsd: '15.00' })).toMatchObject({
+      status: 'declined',
+      why: 'not_enough_credit',
+    });
+    const credits = await fetch(`${stage.gateway.v1}/credits`, {
+      headers: { authorization: `Bearer ${own.apiKey}` },
+    });
+    expect(await credits.json()).toMatchObject({ data: { total_credits: 15 } });
+    expect((await complete(own, more())).status).toBe(200);
+  }, 180_000);
+
+  /** An organisation that pays in advance, and a key of it. */
+  async function prepaid(): Promise<{ readonly organisation: string; readonly own: Caller }> {
+    const created = await administer<{ id: string }>(
+      stage.gateway,
+      'POST',
+      '/admin/v1/organizations',
+      { name: 'Prepaid', jurisdiction: 'DE', prepaid: true },
+    );
+    const organisation = created.body.id;
+    const workspace = await administer<{ id: string }>(
+      stage.gateway,
+      'POST',
+      '/admin/v1/workspaces',
+      { organizationId: organisation, name: 'One' },
+    );
+    const key = await administer<{ secret: string }>(stage.gateway, 'POST', '/admin/v1/keys', {
+      workspaceId: workspace.body.id,
+      label: 'prepaid',
+    });
+    const own = { v1: stage.gateway.v1, apiKey: key.body.secret };
+    return { organisation, own };
+  }
 
   const more = () => ({ content: 'Echo: a b c', more: { ...only('openai'), max_tokens: 20 } });
 });
