@@ -76,7 +76,9 @@ $$;
 create function vault.hold_over(p_id text, p_ledger text) returns text
 language sql stable set search_path = vault, pg_temp as $$
   select h.id from vault.hold h, vault.subject_key k
-  where k.id = p_id and k.destroyed_at is null and h.lifted_at is null and (
+  where k.id = p_id and k.destroyed_at is null and h.lifted_at is null
+    -- A subject may have a million items: they are read for holds that may be about them alone.
+    and (h.organisation_id is null or h.organisation_id = k.organisation_id) and (
     exists (select from vault.item i where i.subject_key_id = k.id
       and vault.covers(h, i.ledger_id, i.organisation_id, i.workspace_id, i.key_id, i.received_at))
     -- What is on its way to the store at this moment is of nobody's workspace or key yet.

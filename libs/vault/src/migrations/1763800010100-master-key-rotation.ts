@@ -80,8 +80,16 @@ begin
 end $$;
 `;
 
-/** In the place of the very wrap that was read: a key that was destroyed or wrapped by another meanwhile is not touched. */
+/**
+ * In the place of the very wrap that was read: a key that was destroyed or wrapped by another meanwhile is not touched. And
+ * under the newest key alone: a process that began with an earlier one goes on to no effect.
+ */
 const REWRAP = `
+create function vault.newest_key() returns text
+language sql stable set search_path = vault, pg_temp as $$
+  select key_id from vault.rotation order by seq desc limit 1
+$$;
+
 create function vault.rewrap_keys(p_ids text[], p_old bytea[], p_new bytea[]) returns integer
 language plpgsql security definer set search_path = vault, pg_temp as $$
 declare
@@ -89,20 +97,22 @@ declare
 begin
   update vault.subject_key k set wrapped = w.new
   from unnest(p_ids, p_old, p_new) as w (id, old, new)
-  where k.id = w.id and k.destroyed_at is null and k.wrapped = w.old;
+  where k.id = w.id and k.destroyed_at is null and k.wrapped = w.old
+    and vault.wrapped_under(w.new) = vault.newest_key();
   get diagnostics done = row_count;
   return done;
 end $$;
 
 create function vault.rewrap_identity(p_old bytea, p_new bytea) returns void
 language sql security definer set search_path = vault, pg_temp as $$
-  update vault.identity set wrapped_secret = p_new where wrapped_secret = p_old
+  update vault.identity set wrapped_secret = p_new
+  where wrapped_secret = p_old and vault.wrapped_under(p_new) = vault.newest_key()
 $$;
 `;
 
 const GRANTS = `
-revoke all on function vault.wrapped_under, vault.begin_rotation, vault.note_rotation, vault.rewrap_keys,
-  vault.rewrap_identity from public;
+revoke all on function vault.wrapped_under, vault.begin_rotation, vault.note_rotation, vault.newest_key,
+  vault.rewrap_keys, vault.rewrap_identity from public;
 do $$
 begin
   if exists (select from pg_roles where rolname = 'custos_app') then
