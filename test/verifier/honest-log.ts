@@ -25,6 +25,12 @@ export function changed(path: string, change: (content: Buffer) => Buffer | unde
 export const withFile = (path: string, content: string): Files =>
   new Map(honest).set(path, Buffer.from(content));
 
+/** As `withFile`, in an export: a log's own folder is no closed set. */
+export const inExport = (path: string, content: string): Files =>
+  withFile(path, content).set('manifest.json', Buffer.from(manifest()));
+
+export const bookRef = (sha256: string) => ({ version: `sha256:${sha256}`, sha256 });
+
 /** Turns one bit; negative places count from the end. */
 export const flip =
   (at: number) =>
@@ -41,11 +47,16 @@ export const textOf = (path: string): string => honest.get(path)!.toString();
 export const manifest = (change: Record<string, unknown> = {}): string =>
   JSON.stringify({
     format: 'custos-export-v1',
+    ledgerId: 'main',
     origin: ORIGIN,
     verifierKey: log.verifierKey,
     size: '600',
     firstLeaf: '0',
     endLeaf: '600',
+    from: null,
+    to: '2026-12-01T00:00:00Z',
     priceBooks: [],
+    books: { journals: 0 },
+    notCovered: [],
     ...change,
   });

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import Dict, List, Tuple
+from typing import Iterator, List, Tuple
 
 from verdict import Rejected
 
@@ -66,17 +66,15 @@ def tile_name(index: int, width: int) -> str:
     return name if width == WIDTH else "%s.p/%d" % (name, width)
 
 
-def tiles_of(size: int) -> Dict[str, Tuple[int, int, int]]:
-    """Paths of all hash tiles of a tree, each with level, index and width."""
-    found = {}
+def tiles_of(size: int) -> Iterator[Tuple[str, int, int, int]]:
+    """All hash tiles of a tree, each with its path, level, index and width. One by one: any size can be signed."""
     level = 0
     while size >> (8 * level) > 0:
         hashes = size >> (8 * level)
         for index in range(-(-hashes // WIDTH)):
             width = min(WIDTH, hashes - index * WIDTH)
-            found["tile/%d/%s" % (level, tile_name(index, width))] = (level, index, width)
+            yield "tile/%d/%s" % (level, tile_name(index, width)), level, index, width
         level += 1
-    return found
 
 
 def entries_of(bundle: bytes) -> List[bytes]:

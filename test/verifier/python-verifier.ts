@@ -1,9 +1,11 @@
 // Runs the second verifier on folders of its own. Without Python it is skipped aloud; in CI that is a failure.
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { describe } from '@jest/globals';
 import { writeFiles } from './log-directory.js';
@@ -66,5 +68,42 @@ export class PythonVerifier {
 
   close(): void {
     rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** Answers one question after the other: what main() prints, on one line. A stack trace is an answer, too. */
+const LOOP = `
+import contextlib, io, json, sys, traceback
+import verify_log
+for line in sys.stdin:
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(said):
+            verify_log.main(json.loads(line))
+    except BaseException:
+        said.write(traceback.format_exc())
+    print(json.dumps(said.getvalue()), flush=True)
+`;
+
+/** One process for hundreds of questions: to start one takes longer than to answer. */
+export class RunningVerifier {
+  readonly #process = spawn('python3', ['-B', '-c', LOOP], {
+    cwd: home,
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  readonly #answers = createInterface({ input: this.#process.stdout })[Symbol.asyncIterator]();
+
+  /** What it prints. */
+  async ask(args: readonly string[]): Promise<string> {
+    this.#process.stdin.write(`${JSON.stringify(args)}\n`);
+    const { value, done } = await this.#answers.next();
+    if (done === true) throw new Error('the second verifier has ended');
+    return JSON.parse(value) as string;
+  }
+
+  async close(): Promise<void> {
+    const ended = once(this.#process, 'exit');
+    this.#process.stdin.end();
+    await ended;
   }
 }

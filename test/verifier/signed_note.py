@@ -13,6 +13,8 @@ import ed25519
 from verdict import Rejected
 
 MAX_SIZE = 2**63 - 1
+# As golang.org/x/mod/sumdb/note.
+MAX_NOTE_BYTES, MAX_SIGNATURES = 1_000_000, 100
 NOTE, COSIGNATURE = 1, 4
 
 
@@ -70,12 +72,14 @@ def open_checkpoint(note: bytes, log: Key, witnesses: List[Key]) -> Tuple[Checkp
         text = note.decode("utf-8")
     except UnicodeDecodeError:
         raise Rejected("malformed", "a note is UTF-8") from None
-    if any(char < " " and char != "\n" for char in text):
-        raise Rejected("malformed", "a note has no control characters")
+    if len(note) > MAX_NOTE_BYTES or any(char < " " and char != "\n" for char in text):
+        raise Rejected("malformed", "a note is short and has no control characters")
     split = text.rfind("\n\n")
     lines = text[split + 2 :].split("\n")
     if split < 0 or lines.pop() != "" or not lines:
         raise Rejected("malformed", "a note ends in an empty line and its signatures")
+    if len(lines) > MAX_SIGNATURES:
+        raise Rejected("malformed", "a note has at most %d signatures" % MAX_SIGNATURES)
     body = text[: split + 1]
     signed: List[Key] = []
     for line in lines:
@@ -153,18 +157,21 @@ class Policy:
     def _read(self, items: List[str]) -> None:
         word, rest = items[0], items[1:]
         if word == "log" and len(rest) in (1, 2):
-            self.logs.append(parse_vkey(rest[0]))
+            self.logs.append(self._own(parse_vkey(rest[0]), NOTE))
         elif word == "witness" and len(rest) in (2, 3) and not self._is_defined(rest[0]):
-            key = parse_vkey(rest[1])
-            if key.kind != COSIGNATURE or key.public in [w.public for w in self.witnesses.values()]:
-                raise Rejected("malformed", "a witness needs a cosigner's key of its own")
-            self.witnesses[rest[0]] = key
+            self.witnesses[rest[0]] = self._own(parse_vkey(rest[1]), COSIGNATURE)
         elif word == "group" and len(rest) >= 3 and not self._is_defined(rest[0]):
             self._group(rest[0], rest[1], rest[2:])
         elif word == "quorum" and len(rest) == 1 and self._is_defined(rest[0]) and self._quorum is None:
             self._quorum = rest[0]
         else:
             raise Rejected("malformed", "the policy has a line that is not a policy's: %s" % word)
+
+    def _own(self, key: Key, kind: int) -> Key:
+        """Nobody counts twice, nor as a log and as its witness."""
+        if key.kind != kind or key.public in [k.public for k in [*self.logs, *self.witnesses.values()]]:
+            raise Rejected("malformed", "each log and each witness has a key of its own, of its kind")
+        return key
 
     def _group(self, name: str, count: str, members: List[str]) -> None:
         taken = [member for _, others in self._groups.values() for member in others]

@@ -14,9 +14,13 @@ def parse_json(raw: bytes) -> Dict[str, Any]:
             raise Rejected("malformed", "a JSON object names a member twice")
         return dict(pairs)
 
+    def never(constant: str) -> None:
+        raise Rejected("malformed", "%s is not JSON" % constant)
+
     try:
-        value = json.loads(raw.decode("utf-8"), object_pairs_hook=once)
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
+        value = json.loads(raw.decode("utf-8"), object_pairs_hook=once, parse_constant=never)
+    except (ValueError, RecursionError):
+        # Also a number of more digits than Python reads.
         raise Rejected("malformed", "not JSON") from None
     if not isinstance(value, dict):
         raise Rejected("malformed", "not a JSON object")

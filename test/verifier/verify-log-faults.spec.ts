@@ -2,9 +2,11 @@
 import { afterAll, expect, test } from '@jest/globals';
 import { parseSignerKey, signNote } from '#libs/transparency';
 import {
+  bookRef,
   changed,
   entries,
   flip,
+  inExport,
   log,
   manifest,
   other,
@@ -52,8 +54,8 @@ const faults: readonly (readonly [string, string, () => Files])[] = [
   ['a node turned', 'altered', () => changed('tile/1/000.p/2', flip(0))],
   ['a tile cut off', 'truncated', () => changed('tile/0/000', (content) => content.subarray(32))],
   ['a tile missing', 'missing', () => changed('tile/1/000.p/2', () => undefined)],
-  ['a file that is no part of the tree', 'unexpected', () => withFile('tile/0/003', 'x')],
-  ['a bundle beyond the tree', 'unexpected', () => withFile('tile/entries/003', 'x')],
+  ['a file that is no part of the tree', 'unexpected', () => inExport('tile/0/003', 'x')],
+  ['a bundle beyond the tree', 'unexpected', () => inExport('tile/entries/003', 'x')],
   ['history rewritten under the old checkpoint', 'root', () => rewritten(textOf('checkpoint'))],
   [
     'history rewritten and signed by another key',
@@ -115,6 +117,58 @@ const faults: readonly (readonly [string, string, () => Files])[] = [
     () => withHistory(entries.slice(0, 300), '299'),
   ],
   [
+    'an earlier checkpoint that is a later one',
+    'inconsistent',
+    () => withHistory([...entries, Buffer.from('one more')], '601'),
+  ],
+  ['a history with an empty line', 'malformed', () => withFile('checkpoints.jsonl', '\n\n')],
+  [
+    'a bundle outside of the range',
+    'unexpected',
+    () => withFile('manifest.json', manifest({ firstLeaf: '256' })),
+  ],
+  [
+    'a number of five thousand digits',
+    'malformed',
+    () =>
+      withFile(
+        'manifest.json',
+        manifest().replace('"journals":0', `"journals":${'9'.repeat(5_000)}`),
+      ),
+  ],
+  [
+    'a manifest of no format',
+    'malformed',
+    () => withFile('manifest.json', manifest({ format: 'x' })),
+  ],
+  [
+    'a price book under another version',
+    'malformed',
+    () =>
+      withFile(
+        'manifest.json',
+        manifest({ priceBooks: [{ version: 'v1', sha256: 'a'.repeat(64) }] }),
+      ),
+  ],
+  [
+    'a note of 101 signatures',
+    'malformed',
+    () =>
+      withFile(
+        'checkpoint',
+        textOf('checkpoint') + `— x ${Buffer.alloc(9).toString('base64')}\n`.repeat(100),
+      ),
+  ],
+  [
+    'a tree of 2^62 leaves, signed',
+    'missing',
+    () =>
+      withFile(
+        'checkpoint',
+        resigned((body) => body.replace('\n600\n', `\n${2n ** 62n}\n`)),
+      ),
+  ],
+  [
     'a manifest of another log',
     'inconsistent',
     () => withFile('manifest.json', manifest({ origin: 'other.example/log' })),
@@ -142,13 +196,13 @@ const faults: readonly (readonly [string, string, () => Files])[] = [
   [
     'a price book missing',
     'missing',
-    () => withFile('manifest.json', manifest({ priceBooks: [{ sha256: 'a'.repeat(64) }] })),
+    () => withFile('manifest.json', manifest({ priceBooks: [bookRef('a'.repeat(64))] })),
   ],
   [
     'a price book altered',
     'altered',
     () =>
-      withFile('manifest.json', manifest({ priceBooks: [{ sha256: 'b'.repeat(64) }] })).set(
+      withFile('manifest.json', manifest({ priceBooks: [bookRef('b'.repeat(64))] })).set(
         `price-books/${'b'.repeat(64)}.book`,
         Buffer.from('x'),
       ),

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import {
+  bookRef,
   entries,
   honest,
   log,
@@ -43,7 +44,7 @@ describeWithPython('the second verifier', () => {
       files.set(`price-books/${sha256}.book`, book);
       files.set(
         'manifest.json',
-        Buffer.from(manifest({ firstLeaf: '256', endLeaf: '600', priceBooks: [{ sha256 }] })),
+        Buffer.from(manifest({ firstLeaf: '256', endLeaf: '600', priceBooks: [bookRef(sha256)] })),
       );
       const history = [1, 256, 300, 600].map((size) => ({
         size: `${size}`,
@@ -56,6 +57,13 @@ describeWithPython('the second verifier', () => {
       expect(await ask({ files })).toContain(
         'accepted: 600 leaves, 344 entries, 4 earlier checkpoints',
       );
+    });
+
+    test('a log that has grown, in its own folder: full files in the place of partial ones, and later ones', async () => {
+      const files = new Map(logFiles(entriesOf(1_000), signers));
+      files.set('checkpoint', Buffer.from(textOf('checkpoint')));
+      files.set('tile/1/000.p/2', honest.get('tile/1/000.p/2')!);
+      expect(await ask({ files })).toContain('accepted: 600 leaves, 600 entries');
     });
 
     test('a quorum of witnesses, and receipts under it', async () => {
@@ -78,6 +86,9 @@ describeWithPython('the second verifier', () => {
   });
 
   test('rejects a quorum that is not met, and a policy that is none', async () => {
+    expect(
+      await ask({ policy: `log ${log.verifierKey}\nlog ${log.verifierKey}\nquorum none\n` }),
+    ).toMatch(/^rejected: malformed: /);
     const policy = `witness b ${stranger.verifierKey}\nquorum b\n`;
     expect(await ask({ policy })).toMatch(/^rejected: unwitnessed: /);
     expect(await ask({ policy: `witness a ${witness.verifierKey}\n` })).toMatch(

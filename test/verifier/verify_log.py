@@ -14,6 +14,7 @@ import argparse
 import hashlib
 import os
 import re
+import stat
 import sys
 from typing import Any, Dict, List, Optional, Tuple
 
@@ -23,21 +24,42 @@ from strict_json import list_of, parse_json, text_of
 from verdict import Rejected
 
 
+# Whoever hands an export over may put a device or an endless file in it.
+MAX_FILE_BYTES = 1 << 27
+TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)"
+
+
+def read_plain(path: str, name: str) -> bytes:
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise Rejected("missing", "%s is no plain file" % name)
+        with open(path, "rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
+    except OSError:
+        raise Rejected("missing", "there is no %s" % name) from None
+    if len(content) > MAX_FILE_BYTES:
+        raise Rejected("truncated", "%s is over %d bytes" % (name, MAX_FILE_BYTES))
+    return content
+
+
 class Export:
     def __init__(self, directory: str, log: Key, policy: Optional[Policy]) -> None:
         self.directory = directory
         self.log = log
         self.policy = policy
         self.checkpoint = self.open(self.read("checkpoint"))
-        self.tiles = tiles_of(self.checkpoint.size)
+        self.tiles: Dict[str, Tuple[int, int, int]] = {}
         self.tree = self.rebuild()
 
     def read(self, path: str) -> bytes:
-        try:
-            with open(os.path.join(self.directory, *path.split("/")), "rb") as file:
-                return file.read()
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-            raise Rejected("missing", "there is no %s" % path) from None
+        return read_plain(os.path.join(self.directory, *path.split("/")), path)
+
+    def read_partial(self, path: str) -> Tuple[bytes, bool]:
+        """A log that has grown may have put a full file in the place of a partial one (tlog-tiles): it begins with the same."""
+        full = path.split(".p/")[0]
+        if path != full and not self.has(path) and self.has(full):
+            return self.read(full), True
+        return self.read(path), False
 
     def has(self, path: str) -> bool:
         return os.path.isfile(os.path.join(self.directory, *path.split("/")))
@@ -52,8 +74,10 @@ class Export:
     def rebuild(self) -> Tree:
         """All tiles agree with each other and with the signed root."""
         kept: Dict[Tuple[int, int], bytes] = {}
-        for path, (level, index, width) in self.tiles.items():
-            kept[level, index] = tile = self.read(path)
+        for path, level, index, width in tiles_of(self.checkpoint.size):
+            self.tiles[path] = (level, index, width)
+            tile, grown = self.read_partial(path)
+            kept[level, index] = tile = tile[: 32 * width] if grown else tile
             if len(tile) != 32 * width:
                 raise Rejected("truncated", "%s does not hold %d hashes" % (path, width))
         bottom = b"".join(tile for (level, _), tile in sorted(kept.items()) if level == 0)
@@ -74,7 +98,10 @@ class Export:
             start = index * WIDTH
             if level > 0 or not (self.has(path) or (start < end and start + width > first)):
                 continue
-            hashes = [leaf_hash(entry) for entry in entries_of(self.read(path))]
+            bundle, grown = self.read_partial(path)
+            hashes = [leaf_hash(entry) for entry in entries_of(bundle)]
+            if grown:
+                hashes = hashes[:width]
             expected = self.tree.levels[0][start : start + width]
             if hashes != expected:
                 self.refuse_bundle(path, hashes, expected)
@@ -91,36 +118,44 @@ class Export:
         wrong = [at for at, pair in enumerate(zip(hashes, expected)) if pair[0] != pair[1]]
         raise Rejected("altered", "%s: entry %d is not the one that was logged" % (path, wrong[0]))
 
-    def check_files(self) -> None:
-        """Nothing lies below tile/ but this tree, or a partial tile that has grown since."""
+    def check_files(self, first: int, end: int) -> None:
+        """An export is a closed set: this tree and its range. A log's own folder may hold older and later files."""
+        if not self.has("manifest.json"):
+            return
         allowed = {(level, index): width for level, index, width in self.tiles.values()}
         base = os.path.join(self.directory, "tile")
         for folder, _, names in os.walk(base):
             for name in names:
                 path = os.path.relpath(os.path.join(folder, name), self.directory).replace(os.sep, "/")
-                if path in self.tiles or self.is_bundle(path, allowed):
+                if path in self.tiles or self.is_bundle(path, allowed, first, end):
                     continue
                 raise Rejected("unexpected", "%s does not belong to this tree" % path)
 
     @staticmethod
-    def is_bundle(path: str, allowed: Dict[Tuple[int, int], int]) -> bool:
+    def is_bundle(path: str, allowed: Dict[Tuple[int, int], int], first: int, end: int) -> bool:
         digits = path[len("tile/entries/") :].split(".p/")[0].replace("/", "").replace("x", "")
         if not path.startswith("tile/entries/") or not (digits.isascii() and digits.isdigit()):
             return False
-        width = allowed.get((0, int(digits)))
-        return width is not None and path == "tile/entries/" + tile_name(int(digits), width)
+        index = int(digits)
+        width = allowed.get((0, index))
+        if width is None or not (index * WIDTH < end and index * WIDTH + width > first):
+            return False
+        return path == "tile/entries/" + tile_name(index, width)
 
     def check_history(self) -> int:
         """Every earlier checkpoint that is handed over is a beginning of this tree."""
         if not self.has("checkpoints.jsonl"):
             return 0
-        lines = [line for line in self.read("checkpoints.jsonl").split(b"\n") if line]
+        lines = self.read("checkpoints.jsonl").split(b"\n")
+        if lines[-1] == b"":
+            lines.pop()
         for line in lines:
             row = parse_json(line)
             checkpoint, _ = open_checkpoint(text_of(row, "note").encode(), self.log, [])
             if checkpoint.size != decimal(row.get("size")):
                 raise Rejected("inconsistent", "checkpoints.jsonl names a size that the note does not")
-            self.compare(checkpoint, "an earlier checkpoint")
+            if not self.compare(checkpoint, "an earlier checkpoint"):
+                raise Rejected("inconsistent", "the log signed a larger tree than this one")
         return len(lines)
 
     def compare(self, other: Checkpoint, what: str) -> bool:
@@ -137,6 +172,7 @@ class Export:
         if not self.has("manifest.json"):
             return 0, self.tree.size
         manifest = parse_json(self.read("manifest.json"))
+        self.check_words(manifest)
         key = parse_vkey(text_of(manifest, "verifierKey"))
         first, end = decimal(manifest.get("firstLeaf")), decimal(manifest.get("endLeaf"))
         if manifest.get("origin") != self.checkpoint.origin or key != self.log:
@@ -145,17 +181,34 @@ class Export:
             raise Rejected("inconsistent", "the manifest names another size or range")
         for book in list_of(manifest, "priceBooks"):
             stated = text_of(book, "sha256")
-            if not re.fullmatch(r"[0-9a-f]{64}", stated):
+            if not re.fullmatch(r"[0-9a-f]{64}", stated) or text_of(book, "version") != "sha256:" + stated:
                 raise Rejected("malformed", "a price book is named by its SHA-256")
             path = "price-books/%s.book" % stated
             if hashlib.sha256(self.read(path)).hexdigest() != stated:
                 raise Rejected("altered", "%s is not the book of that hash" % path)
         return first, end
 
+    @staticmethod
+    def check_words(manifest: Dict[str, Any]) -> None:
+        """What nothing signed bears out must have its form, at least."""
+        if manifest.get("format") != "custos-export-v1":
+            raise Rejected("malformed", "not an export's manifest")
+        text_of(manifest, "ledgerId")
+        for name in ("from", "to"):
+            if name not in manifest or (
+                manifest[name] is not None and not re.fullmatch(TIME, text_of(manifest, name), re.ASCII)
+            ):
+                raise Rejected("malformed", "%s is no time" % name)
+        books = manifest.get("books")
+        count = books.get("journals") if isinstance(books, dict) else None
+        if type(count) is not int or count < 0:
+            raise Rejected("malformed", "the manifest does not count journals")
+        if not all(isinstance(line, str) for line in list_of(manifest, "notCovered")):
+            raise Rejected("malformed", "the manifest does not say what it does not cover")
+
     def check_receipt(self, path: str) -> int:
         """Each event's bytes are a leaf under a checkpoint of this log, and that checkpoint is of this history."""
-        with open(path, "rb") as file:
-            receipt = parse_json(file.read())
+        receipt = parse_json(read_plain(path, path))
         if receipt.get("format") != "custos-receipt-v1" or receipt.get("origin") != self.log.name:
             raise Rejected("unproven", "not a receipt of this log")
         head = self.open(text_of(receipt, "checkpoint").encode())
@@ -191,26 +244,27 @@ class Export:
             raise Rejected("unproven", "leaf %d is not in the tree" % index)
 
 
-def main() -> int:
+def main(arguments: Optional[List[str]] = None) -> int:
     parser = argparse.ArgumentParser(description="Verifies an export of an audit log.")
     parser.add_argument("directory")
     parser.add_argument("verifier_key")
     parser.add_argument("--policy", help="a tlog-policy file of your own; the export's is not believed")
     parser.add_argument("--receipt", action="append", default=[], help="a receipt in JSON")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     try:
         policy = None
         if options.policy:
-            with open(options.policy, encoding="utf-8", newline="\n") as file:
-                policy = Policy(file.read())
+            policy = Policy(read_plain(options.policy, options.policy).decode("utf-8", "replace"))
         export = Export(options.directory, parse_vkey(options.verifier_key), policy)
         first, end = export.check_manifest()
         entries = export.check_entries(first, end)
-        export.check_files()
+        export.check_files(first, end)
         earlier = export.check_history()
         events = sum(export.check_receipt(path) for path in options.receipt)
     except Rejected as reason:
-        print("rejected: %s: %s" % (reason.word, reason))
+        # Words of an export must not steer the reader's terminal.
+        text = "".join(char if char.isprintable() else "?" for char in str(reason))
+        print("rejected: %s: %s" % (reason.word, text.encode("ascii", "replace").decode()))
         return reason.exit_code
     print(
         "accepted: %d leaves, %d entries, %d earlier checkpoints, %d receipts of %d events"

@@ -247,10 +247,14 @@ const linesOf = (bytes: Buffer): readonly string[] =>
 const isSubset = (some: readonly string[], all: readonly string[]): boolean =>
   some.every((line) => all.includes(line));
 
-/** Only what its witness signed is another's to look at. */
+/** Signatures stand in any order, and what its witness signed is another's to look at. */
 function sameForTheLog(before: Buffer, after: Buffer): boolean {
-  const own = (note: Buffer): string => note.toString('latin1').split('\n').slice(0, 5).join('\n');
-  return own(before) === own(after);
+  const own = (note: Buffer): readonly string[] => {
+    const { body, signatures } = parseNote(note.toString());
+    const lines = signatures.filter(({ name }) => name === origin).map(({ line }) => line);
+    return [body, ...new Set(lines)];
+  };
+  return isDeepStrictEqual(own(before), own(after));
 }
 
 /** A signature line again is the same signature. */
@@ -274,9 +278,10 @@ function valueOf(file: string, bytes: Buffer): unknown {
 function differences(a: unknown, b: unknown, path = ''): readonly string[] {
   if (isDeepStrictEqual(a, b)) return [];
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return [path];
+  if (Array.isArray(a) && Array.isArray(b) && a.length !== b.length) return [path];
   const [left, right] = [a, b] as readonly Readonly<Record<string, unknown>>[];
-  const names = new Set([...Object.keys(left!), ...Object.keys(right!)]);
-  return [...names].flatMap((name) =>
+  // A member more says nothing to anybody.
+  return Object.keys(left!).flatMap((name) =>
     differences(left![name], right![name], path === '' ? name : `${path}.${name}`),
   );
 }
