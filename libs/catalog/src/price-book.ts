@@ -61,9 +61,9 @@ export function parsePriceBook(bytes: Uint8Array): PriceBook {
   if (currency !== 'USD' || unit !== 'pico-USD' || Object.keys(book).length !== 4)
     throw invalid('price book is not in canonical form');
   const prices = new Map<string, Price>();
-  for (const [id, price] of Object.entries(asRecord(book['prices'], 'prices'))) {
-    prices.set(id, priceFromJson(price));
-  }
+  const said = asRecord(book['prices'], 'prices');
+  const read = amountReader();
+  for (const id of Object.keys(said)) prices.set(id, readPrice(said[id], read));
   // Every member has been read above, so these are the bytes that the prices themselves would give.
   if (!isCanonical(text, parsed as Json)) throw invalid('price book is not in canonical form');
   return { version: sha256(bytes), bytes, priceOf: (endpointId) => prices.get(endpointId) };
@@ -104,13 +104,18 @@ export function priceToJson(price: Price): { readonly [member: string]: Json } {
 }
 
 /** Throws CatalogError `price-book-invalid` on an unknown member, a missing rate or a malformed amount. */
-export function priceFromJson(value: unknown): Price {
+export const priceFromJson = (value: unknown): Price => readPrice(value, amountFromJson);
+
+type ReadAmount = (value: unknown) => PicoUsd;
+
+function readPrice(value: unknown, read: ReadAmount): Price {
   const json = asRecord(value, 'price');
   const { tiers, flags } = json;
-  const price = ratesFromJson(json, BESIDE_RATES);
+  const price = ratesFromJson(json, BESIDE_RATES, read);
+  if (tiers === undefined && flags === undefined) return price;
   return {
     ...price,
-    ...(tiers === undefined ? {} : { tiers: tiersFromJson(tiers) }),
+    ...(tiers === undefined ? {} : { tiers: tiersFromJson(tiers, read) }),
     ...(flags === undefined ? {} : { flags: flagsFromJson(flags) }),
   };
 }
@@ -141,31 +146,31 @@ function ratesToJson(rates: Rates): Record<string, Json> {
 function ratesFromJson(
   json: Readonly<Record<string, unknown>>,
   beside: ReadonlySet<string>,
+  read: ReadAmount,
 ): Rates {
-  const { toolCalls } = json;
-  const rates: { -readonly [Member in Exclude<keyof Rates, 'toolCallPicoUsd'>]?: PicoUsd } = {};
+  const { input, output, toolCalls } = json;
+  if (input === undefined || output === undefined)
+    throw invalid('price lacks its input or output rate');
+  // These two first, in every price: thousands of them are then of one shape.
+  const rates: { -readonly [Member in keyof Rates]: Rates[Member] } = {
+    inputPicoUsdPerToken: read(input),
+    outputPicoUsdPerToken: read(output),
+  };
   for (const member of Object.keys(json)) {
+    if (member === 'input' || member === 'output') continue;
     if (member === 'toolCalls' || beside.has(member)) continue;
     if (!Object.hasOwn(AMOUNTS, member)) throw invalid('price has an unknown member');
-    rates[AMOUNTS[member as keyof typeof AMOUNTS]] = amountFromJson(json[member]);
+    rates[AMOUNTS[member as keyof typeof AMOUNTS]] = read(json[member]);
   }
-  const { inputPicoUsdPerToken, outputPicoUsdPerToken } = rates;
-  if (inputPicoUsdPerToken === undefined || outputPicoUsdPerToken === undefined) {
-    throw invalid('price lacks its input or output rate');
-  }
-  return {
-    ...rates,
-    inputPicoUsdPerToken,
-    outputPicoUsdPerToken,
-    ...(toolCalls === undefined ? {} : { toolCallPicoUsd: toolCallsFromJson(toolCalls) }),
-  };
+  if (toolCalls !== undefined) rates.toolCallPicoUsd = toolCallsFromJson(toolCalls, read);
+  return rates;
 }
 
-function toolCallsFromJson(value: unknown): Readonly<Record<string, PicoUsd>> {
+function toolCallsFromJson(value: unknown, read: ReadAmount): Readonly<Record<string, PicoUsd>> {
   const entries = Object.entries(asRecord(value, 'toolCalls'));
   if (entries.length === 0 || entries.some(([tool]) => !TOOL.test(tool)))
     throw invalid('toolCalls must name tools');
-  return Object.fromEntries(entries.map(([tool, amount]) => [tool, amountFromJson(amount)]));
+  return Object.fromEntries(entries.map(([tool, amount]) => [tool, read(amount)]));
 }
 
 function amountFromJson(value: unknown): PicoUsd {
@@ -174,7 +179,17 @@ function amountFromJson(value: unknown): PicoUsd {
   return BigInt(value);
 }
 
-function tiersFromJson(value: unknown): readonly PriceTier[] {
+/** Reads each amount once: a book of thousands of prices has some hundred different ones. */
+function amountReader(): ReadAmount {
+  const known = new Map<unknown, PicoUsd>();
+  return (value) => {
+    let amount = known.get(value);
+    if (amount === undefined) known.set(value, (amount = amountFromJson(value)));
+    return amount;
+  };
+}
+
+function tiersFromJson(value: unknown, read: ReadAmount): readonly PriceTier[] {
   if (!Array.isArray(value) || value.length === 0)
     throw invalid('tiers must be a list with an entry');
   let last = 0;
@@ -185,7 +200,7 @@ function tiersFromJson(value: unknown): readonly PriceTier[] {
       throw invalid('tier thresholds must be ascending positive integers');
     }
     last = above;
-    return { aboveInputTokens: above, price: ratesFromJson(tier, BESIDE_RATES_OF_TIER) };
+    return { aboveInputTokens: above, price: ratesFromJson(tier, BESIDE_RATES_OF_TIER, read) };
   });
 }
 
