@@ -283,6 +283,23 @@ describe('by direct SQL, the app’s role', () => {
     ['without postings', insert([]), /does not balance/],
     ['with a posting of nothing', insert([0, 0]), /check constraint/],
     [
+      'with an account that is none',
+      `insert into ledger.posting values (6, 0, 999999, 5), (6, 1, 999998, -5);`,
+      /foreign key: there is no account/,
+    ],
+    [
+      'whose postings are never followed by it',
+      `insert into ledger.posting select 6, n, (select min(id) from ledger.account), a
+         from (values (0, 5), (1, -5)) as p(n, a);`,
+      /foreign key: there is no journal 6/,
+    ],
+    [
+      'whose first posting is missing, and which never comes',
+      `insert into ledger.posting select 6, n, (select min(id) from ledger.account), a
+         from (values (1, 5), (2, -5)) as p(n, a);`,
+      /begin with number 0/,
+    ],
+    [
       'of a leaf that is none',
       insert([5, -5], "90, 'usage', 'gen-x', 'x', '2026-11-21T10:00:00Z', '2026-11'", 180),
       /foreign key/,
@@ -340,7 +357,8 @@ describe('by direct SQL, the app’s role', () => {
   ] as const)(
     'cannot add a posting to a journal that another session is writing: %s, %s it',
     async (isolation, when) => {
-      const early = `insert into ledger.posting values (6, 2, (select min(id) from ledger.account), 5)`;
+      const number = when === 'before' ? 0 : 2;
+      const early = `insert into ledger.posting values (6, ${number}, (select min(id) from ledger.account), 5)`;
       const other = new pg.Client({ connectionString: database.appUrl });
       await other.connect();
       await client.query(`begin isolation level ${isolation}; select 1 from ledger.journal`);

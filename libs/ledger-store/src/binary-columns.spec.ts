@@ -6,6 +6,7 @@ import pg from 'pg';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '#libs/platform';
 import { arraysOf, type Column } from './binary-columns.js';
 import { copyRows } from './copy-in.js';
+import { StatementQueue } from './statement-queue.js';
 
 interface Row {
   readonly n: number;
@@ -119,7 +120,7 @@ describe('rows in binary', () => {
 
   it.each(CASES)('are stored as they are meant: %s', async (_what, values, expected) => {
     await client.query('truncate kept');
-    await copyRows(client, 'kept', ALL, [{ n: 1, values }]);
+    await copyRows(new StatementQueue(client), 'kept', ALL, [{ n: 1, values }]);
     expect(await printed(1)).toMatchObject(expected);
   });
 
@@ -141,7 +142,7 @@ describe('rows in binary', () => {
   it('come in many messages', async () => {
     await client.query('truncate kept');
     const rows = Array.from({ length: 3_000 }, (_, n) => ({ n, values: { words: 'x'.repeat(n) } }));
-    await copyRows(client, 'kept', ALL, rows);
+    await copyRows(new StatementQueue(client), 'kept', ALL, rows);
     const { rows: said } = await client.query('select sum(length(words))::integer as n from kept');
     expect(said).toEqual([{ n: (2_999 * 3_000) / 2 }]);
   });
@@ -152,21 +153,31 @@ describe('rows in binary', () => {
       n: 1,
       values: { words: 'x'.repeat(999) },
     }));
-    await expect(copyRows(client, 'kept', ALL, rows)).rejects.toMatchObject({ code: '23505' });
-    await expect(copyRows(client, 'nowhere', ALL, rows)).rejects.toMatchObject({ code: '42P01' });
+    await expect(copyRows(new StatementQueue(client), 'kept', ALL, rows)).rejects.toMatchObject({
+      code: '23505',
+    });
+    await expect(copyRows(new StatementQueue(client), 'nowhere', ALL, rows)).rejects.toMatchObject({
+      code: '42P01',
+    });
     const broken = [{ n: 1, values: { words: 'nul \0 in it' } }];
-    await expect(copyRows(client, 'kept', ALL, broken)).rejects.toMatchObject({ code: '22021' });
+    await expect(copyRows(new StatementQueue(client), 'kept', ALL, broken)).rejects.toMatchObject({
+      code: '22021',
+    });
     await client.query('begin');
     await expect(client.query('select 1 / 0')).rejects.toMatchObject({ code: '22012' });
-    await expect(copyRows(client, 'kept', ALL, rows)).rejects.toMatchObject({ code: '25P02' });
+    await expect(copyRows(new StatementQueue(client), 'kept', ALL, rows)).rejects.toMatchObject({
+      code: '25P02',
+    });
     await client.query('rollback');
-    await copyRows(client, 'kept', ALL, [{ n: 1, values: { words: 'after all' } }]);
+    await copyRows(new StatementQueue(client), 'kept', ALL, [
+      { n: 1, values: { words: 'after all' } },
+    ]);
     expect(await printed(1)).toMatchObject({ words: 'after all' });
   });
 
   it('are refused before they are sent where a value is not of its type', async () => {
     const send = (values: Row['values']): Promise<void> =>
-      copyRows(client, 'kept', ALL, [{ n: 7, values }]);
+      copyRows(new StatementQueue(client), 'kept', ALL, [{ n: 7, values }]);
     await expect(send({ amount: '1.5' })).rejects.toThrow(/BigInt/);
     await expect(send({ large: 2n ** 63n })).rejects.toThrow(/out of range/);
     await expect(send({ at: 'yesterday' })).rejects.toThrow(/not a time/);
@@ -185,9 +196,9 @@ describe('rows in binary', () => {
         process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
       const before = timers();
       for (let n = 0; n < 5; n++)
-        await copyRows(bounded, 'bounded', [FLAT[0]!], [{ n, values: {} }]);
+        await copyRows(new StatementQueue(bounded), 'bounded', [FLAT[0]!], [{ n, values: {} }]);
       await expect(
-        copyRows(bounded, 'bounded', [FLAT[0]!], [{ n: 0, values: {} }]),
+        copyRows(new StatementQueue(bounded), 'bounded', [FLAT[0]!], [{ n: 0, values: {} }]),
       ).rejects.toMatchObject({ code: '23505' });
       expect(timers()).toBe(before);
     } finally {
@@ -206,11 +217,13 @@ describe('rows in binary', () => {
     third.on('error', () => undefined);
     await third.connect();
     const own = (await third.query<{ pid: number }>('select pg_backend_pid() as pid')).rows[0]!.pid;
-    const waiting = copyRows(third, 'kept', ALL, [{ n: 8, values: {} }]);
+    const waiting = copyRows(new StatementQueue(third), 'kept', ALL, [{ n: 8, values: {} }]);
     const refused = expect(waiting).rejects.toThrow();
     await client.query('select pg_terminate_backend($1)', [own]);
     await refused;
-    await expect(copyRows(third, 'kept', ALL, [{ n: 8, values: {} }])).rejects.toThrow();
+    await expect(
+      copyRows(new StatementQueue(third), 'kept', ALL, [{ n: 8, values: {} }]),
+    ).rejects.toThrow();
     await client.query('select pg_terminate_backend($1)', [pid]);
     await third.end().catch(() => undefined);
     await other.end().catch(() => undefined);

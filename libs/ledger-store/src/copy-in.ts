@@ -6,27 +6,33 @@ const MESSAGE_BYTES = 256 * 1_024;
 const COPY_DATA = 0x64;
 const COPY_DONE = Buffer.from([0x63, 0, 0, 0, 4]);
 
+/** What takes a COPY and its data. */
+export interface CopyQueue {
+  copy(statement: string, data: Buffer): Promise<void>;
+}
+
 /**
  * Adds rows by COPY, in binary: the cheapest way in on both sides. Constraints, triggers and foreign keys hold as for INSERT;
  * there is no `on conflict`. `table` and the columns' names are ours, never of a record.
  */
 export async function copyRows<R>(
-  client: ClientBase,
+  queue: CopyQueue,
   table: string,
   columns: readonly Column<R>[],
   rows: readonly R[],
 ): Promise<void> {
   if (rows.length === 0) return;
   const names = columns.map((c) => c.name).join(', ');
-  const data = copyData(columns, rows);
-  await new Promise<void>((resolve, reject) => {
+  await queue.copy(`copy ${table} (${names}) from stdin (format binary)`, copyData(columns, rows));
+}
+
+/** Sends a COPY and its data. The client must be idle. */
+export const copyIn = (client: ClientBase, statement: string, data: Buffer): Promise<void> =>
+  new Promise((resolve, reject) => {
     client.query(
-      new CopyIn(`copy ${table} (${names}) from stdin (format binary)`, data, (error) =>
-        error === undefined ? resolve() : reject(error),
-      ),
+      new CopyIn(statement, data, (error) => (error === undefined ? resolve() : reject(error))),
     );
   });
-}
 
 /**
  * What the driver asks of a query that is not one of its own. The data follow the statement at once: where it is refused, the

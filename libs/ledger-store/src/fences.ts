@@ -1,8 +1,8 @@
-import type { ClientBase } from 'pg';
 import type { LogRecord } from '#libs/audit-events';
 import { DomainError } from '#libs/kernel';
 import type { LedgerStoreErrorCode } from './errors.js';
 import type { Source } from './rows.js';
+import type { Statements } from './statement-queue.js';
 
 /** A fence with the offset that it moves to. */
 export interface FenceMove {
@@ -14,7 +14,7 @@ export const placeOf = (topic: string, partition: number): string => `${topic}/$
 
 /** Locks the fences of the records' partitions, by place; those never read before are made. */
 export async function lockFences(
-  client: ClientBase,
+  client: Statements,
   logId: string,
   records: readonly LogRecord[],
 ): Promise<Map<string, Source>> {
@@ -71,7 +71,7 @@ export function beyondFences<R extends LogRecord>(
 }
 
 /** Throws `fence_moved` when another sequencer was faster. */
-export async function moveFences(client: ClientBase, ends: readonly FenceMove[]): Promise<void> {
+export async function moveFences(client: Statements, ends: readonly FenceMove[]): Promise<void> {
   const { rowCount } = await client.query({
     name: 'ledger.move_fences',
     text: `update ledger.source_offset s set next_offset = m.next

@@ -1,4 +1,3 @@
-import type { ClientBase } from 'pg';
 import {
   invoiceKey,
   isGenerationEvent,
@@ -10,10 +9,11 @@ import type { LoadedBooks } from './books-work.js';
 import type { DecodedRecord } from './decode-records.js';
 import { loadRefunds } from './refunds-work.js';
 import { isOpen, isUnrated, type GenerationWork, type LeaseRow, type WriterRow } from './rows.js';
+import type { Statements } from './statement-queue.js';
 
 /** What a batch must know before it is folded: one query per table. */
 export async function loadWriters(
-  client: ClientBase,
+  client: Statements,
   records: readonly DecodedRecord[],
 ): Promise<Map<string, WriterRow>> {
   const ids = new Set<string>();
@@ -58,7 +58,7 @@ export async function loadWriters(
 }
 
 export async function loadGenerations(
-  client: ClientBase,
+  client: Statements,
   records: readonly DecodedRecord[],
 ): Promise<Map<string, GenerationWork>> {
   const ids = new Set<string>();
@@ -74,7 +74,7 @@ export async function loadGenerations(
 }
 
 export async function loadLeases(
-  client: ClientBase,
+  client: Statements,
   records: readonly DecodedRecord[],
 ): Promise<Map<string, LeaseRow>> {
   const ids = new Set<string>();
@@ -129,7 +129,7 @@ export async function loadLeases(
 
 /** Credit that this batch names and that has been posted before, and the months closed so far. */
 export async function loadBooks(
-  client: ClientBase,
+  client: Statements,
   logId: string,
   records: readonly DecodedRecord[],
 ): Promise<LoadedBooks> {
@@ -159,7 +159,7 @@ export async function loadBooks(
 
 /** Keys of the invoices that this batch names and that stand already. */
 async function loadInvoices(
-  client: ClientBase,
+  client: Statements,
   records: readonly DecodedRecord[],
 ): Promise<ReadonlySet<string>> {
   const periods = new Set<string>();

@@ -91,7 +91,7 @@ export class OlderLeaves {
       const wanted = all.filter((r) => r.offset >= source.next && r.offset < source.end);
       if (wanted.length > 0) entries.push(...(await this.#match(source, wanted)));
     }
-    await insertEntries(this.client, entries, 'some');
+    await insertEntries(this.client, entries);
   }
 
   /** Builds nodes and frontier over the leaf hashes, in one transaction. Throws `entries_gone` where bytes are missing. */

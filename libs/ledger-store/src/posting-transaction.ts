@@ -13,8 +13,9 @@ import {
   workOf,
   type GenerationRow,
 } from './load-batch.js';
-import { extend, insertEntries, insertSubtrees, lockTree, moveTree } from './seal-leaves.js';
+import { lockTree } from './seal-leaves.js';
 import type { SettleContext } from './settle-work.js';
+import { StatementQueue } from './statement-queue.js';
 import { writeBatch, type Learnt } from './write-batch.js';
 
 /** Leaf partitions are made this many leaves ahead, so that no batch ever meets a missing one. */
@@ -49,62 +50,55 @@ export class PostingTransaction {
    * missing, `fence_moved` when another sequencer was faster; then nothing has changed. Records may be decoded already.
    */
   async applyBatch(records: readonly (LogRecord | DecodedRecord)[]): Promise<Applied> {
-    return this.#inTransaction(async (settling) => {
-      const sources = await lockFences(this.client, this.logId, records);
-      const { fresh, ends } = beyondFences(records, sources);
+    const read = records.map((r) => ('read' in r ? r : decodeRecord(r)));
+    return this.#inTransaction(async (queue, settling) => {
+      const [sources, tree, generations, writers, leases, books] = await Promise.all([
+        lockFences(queue, this.logId, read),
+        lockTree(queue),
+        loadGenerations(queue, read),
+        loadWriters(queue, read),
+        loadLeases(queue, read),
+        loadBooks(queue, this.logId, read),
+      ]);
+      const { fresh, ends } = beyondFences(read, sources);
       if (fresh.length === 0) return NOTHING;
-      const decoded = fresh.map((r) => ('read' in r ? r : decodeRecord(r)));
-      const tree = await lockTree(this.client);
+      await settling.loadPrices(priceBooksOf(fresh, generations.values()));
       const { size } = tree;
-      const generations = await loadGenerations(this.client, decoded);
-      await settling.loadPrices(priceBooksOf(decoded, generations.values()));
-      const batch = new BatchFold(
-        {
-          size,
-          writers: await loadWriters(this.client, decoded),
-          generations,
-          leases: await loadLeases(this.client, decoded),
-          books: await loadBooks(this.client, this.logId, decoded),
-        },
-        settling,
-      );
-      for (const record of decoded)
+      const batch = new BatchFold({ size, writers, generations, leases, books }, settling);
+      for (const record of fresh)
         batch.take(sources.get(placeOf(record.topic, record.partition))!, record);
-      await this.#ensurePartitions(batch.size);
-      const learnt = await writeBatch(this.client, batch, this.#known);
+      await this.#ensurePartitions(queue, batch.size);
       // Every record taken is the next leaf.
-      const entries = batch.leaves.map(({ index }, i) => ({ index, value: decoded[i]!.value }));
-      await insertEntries(this.client, entries);
-      await insertSubtrees(this.client, extend(tree, batch.leaves));
-      await moveTree(this.client, size, tree);
-      await moveFences(this.client, ends);
-      return { ...summary(batch, decoded.length), learnt };
+      const entries = batch.leaves.map(({ index }, i) => ({ index, value: fresh[i]!.value }));
+      const learnt = await writeBatch(queue, batch, { tree, entries }, this.#known);
+      await moveFences(queue, ends);
+      return { ...summary(batch, fresh.length), learnt };
     });
   }
 
   /** Settles up to `max` generations whose price book was unknown when they closed. Returns how many there were. */
   async settleLate(priceBook: string, max: number): Promise<number> {
-    const applied = await this.#inTransaction(async (settling) => {
-      const { rows } = await this.client.query<GenerationRow>(
+    const applied = await this.#inTransaction(async (queue, settling) => {
+      const { rows } = await queue.query<GenerationRow>(
         `${SELECT_GENERATION} where id in (
            select u.id from ledger.unrated_generation u where u.price_book = $1 order by u.id limit $2) for update`,
         [priceBook, max],
       );
       await settling.loadPrices(new Set([priceBook]));
-      const { size } = await lockTree(this.client);
+      const tree = await lockTree(queue);
       const batch = new BatchFold(
         {
-          size,
+          size: tree.size,
           writers: new Map(),
           generations: new Map(),
           leases: new Map(),
-          books: await loadBooks(this.client, this.logId, []),
+          books: await loadBooks(queue, this.logId, []),
         },
         settling,
       );
       for (const row of rows) batch.settleLate(workOf(row));
-      const learnt = await writeBatch(this.client, batch, this.#known);
-      await this.client.query(
+      const learnt = await writeBatch(queue, batch, { tree, entries: [] }, this.#known);
+      await queue.query(
         `update ledger.quarantine set resolved_at = clock_timestamp()
          where code = 'price_book_unknown' and generation_id = any($1::text[]) and resolved_at is null`,
         [rows.filter((r) => batch.generations.get(r.id)?.settled !== undefined).map((r) => r.id)],
@@ -115,15 +109,22 @@ export class PostingTransaction {
   }
 
   async #inTransaction(
-    work: (settling: SettleContext) => Promise<Applied & { readonly learnt: Learnt }>,
+    work: (
+      queue: StatementQueue,
+      settling: SettleContext,
+    ) => Promise<Applied & { readonly learnt: Learnt }>,
   ): Promise<Applied> {
-    await this.client.query('begin');
+    const queue = new StatementQueue(this.client);
     try {
-      const { learnt, ...applied } = await work(this.context());
-      await this.client.query('commit');
+      const [, { learnt, ...applied }] = await Promise.all([
+        queue.query('begin'),
+        work(queue, this.context()),
+      ]);
+      await queue.query('commit');
       this.#learn(learnt);
       return applied;
     } catch (error) {
+      await queue.close(error);
       // A broken connection has rolled back already; its own error says more than the rollback's.
       await this.client.query('rollback').catch(() => undefined);
       throw error;
@@ -136,9 +137,9 @@ export class PostingTransaction {
     for (const name of balances) this.#known.balances.add(name);
   }
 
-  async #ensurePartitions(size: bigint): Promise<void> {
+  async #ensurePartitions(queue: StatementQueue, size: bigint): Promise<void> {
     if (size + LEAVES_AHEAD <= this.#partitionedTo) return;
-    const { rows } = await this.client.query<{ bound: string }>(
+    const { rows } = await queue.query<{ bound: string }>(
       'select ledger.ensure_leaf_partitions($1) as bound',
       [(size + 2n * LEAVES_AHEAD).toString()],
     );

@@ -1,7 +1,7 @@
-import type { ClientBase } from 'pg';
 import type { CustosEvent, LedgerRefund, RefundDeclined, RefundGranted } from '#libs/audit-events';
 import { isByTwo, purchaseOf, type BookedRefund } from '#libs/ledger';
 import type { DecodedRecord } from './decode-records.js';
+import type { Statements } from './statement-queue.js';
 
 /** A sum on an organisation's credit. */
 export interface OnCredit {
@@ -89,7 +89,7 @@ const NONE: LoadedRefunds = { granted: new Set(), purchases: new Set(), reserved
 
 /** For the refunds that this batch decides; most batches decide none and ask nothing. */
 export async function loadRefunds(
-  client: ClientBase,
+  client: Statements,
   records: readonly DecodedRecord[],
 ): Promise<LoadedRefunds> {
   const ids = new Set<string>();
@@ -135,7 +135,7 @@ export async function loadRefunds(
 
 /** Writes what a batch said of refunds: so rare that most batches send nothing. What was said before changes nothing. */
 export async function writeRefunds(
-  client: ClientBase,
+  client: Statements,
   { asked, granted, declined }: RefundsWork,
 ): Promise<void> {
   for (const { said, leafIndex } of asked)
@@ -161,7 +161,7 @@ export async function writeRefunds(
 }
 
 async function insertDecision(
-  client: ClientBase,
+  client: Statements,
   said: LedgerRefund,
   leafIndex: bigint,
   [amount, fee]: readonly [string | null, string | null],

@@ -1,5 +1,5 @@
-import type { ClientBase } from 'pg';
 import type { CustosEvent, LegalHoldScope, RetentionApplied } from '#libs/audit-events';
+import type { Statements } from './statement-queue.js';
 
 interface HoldSaid {
   readonly holdId: string;
@@ -41,7 +41,7 @@ export class RetentionWork {
 
 /** Writes what a batch said of them: so rare that most batches send nothing. A record said again changes nothing. */
 export async function writeRetention(
-  client: ClientBase,
+  client: Statements,
   { holds, applied }: RetentionWork,
 ): Promise<void> {
   for (const { holdId, leafIndex, scope, data } of holds)

@@ -1,9 +1,9 @@
-import type { ClientBase } from 'pg';
 import { DomainError } from '#libs/kernel';
 import { CompactRange, MAX_ENTRY_BYTES } from '#libs/transparency';
 import type { Column } from './binary-columns.js';
-import { copyRows } from './copy-in.js';
+import { copyRows, type CopyQueue } from './copy-in.js';
 import type { LedgerStoreErrorCode } from './errors.js';
+import type { Statements } from './statement-queue.js';
 
 /** Binary levels in one level of tiles: 2^8 = 256. */
 const TILE_HEIGHT = 8;
@@ -22,7 +22,7 @@ export interface SubtreeHash {
 }
 
 /** The tree's frontier, its row locked until the transaction ends. Throws `tree_mismatch` where it does not fit the size. */
-export async function lockTree(client: ClientBase): Promise<CompactRange> {
+export async function lockTree(client: Statements): Promise<CompactRange> {
   const { rows } = await client.query<{ size: string; frontier: Buffer[] }>({
     name: 'ledger.lock_tree',
     text: `select size, frontier from ledger.tree_state where ledger_id = ledger.id() for update`,
@@ -56,21 +56,16 @@ const ENTRY: readonly Column<Entry>[] = [
   { name: 'bytes', type: 'bytea', of: (e) => e.value },
 ];
 
-/** Keeps the exact bytes of leaves; where `some` may be there already, those stay as they are. */
-export async function insertEntries(
-  client: ClientBase,
-  entries: readonly Entry[],
-  known: 'none' | 'some' = 'none',
-): Promise<void> {
+/** Keeps the exact bytes of new leaves. */
+export async function copyEntries(queue: CopyQueue, entries: readonly Entry[]): Promise<void> {
+  refuseTooLarge(entries);
+  await copyRows(queue, 'ledger.entry', ENTRY, entries);
+}
+
+/** Keeps the exact bytes of leaves, some of which may be there already: those stay as they are. */
+export async function insertEntries(client: Statements, entries: readonly Entry[]): Promise<void> {
   if (entries.length === 0) return;
-  const large = entries.find(({ value }) => value.length > MAX_ENTRY_BYTES);
-  if (large !== undefined)
-    throw new DomainError<LedgerStoreErrorCode>(
-      'entry_too_large',
-      `a record has more than the ${MAX_ENTRY_BYTES} bytes of a leaf`,
-      { leaf: large.index.toString(), bytes: large.value.length },
-    );
-  if (known === 'none') return copyRows(client, 'ledger.entry', ENTRY, entries);
+  refuseTooLarge(entries);
   const lengths = entries.map(({ value }) => value.length);
   let end = 0;
   const starts = lengths.map((length) => (end += length) - length + 1);
@@ -88,8 +83,18 @@ export async function insertEntries(
   });
 }
 
+function refuseTooLarge(entries: readonly Entry[]): void {
+  const large = entries.find(({ value }) => value.length > MAX_ENTRY_BYTES);
+  if (large !== undefined)
+    throw new DomainError<LedgerStoreErrorCode>(
+      'entry_too_large',
+      `a record has more than the ${MAX_ENTRY_BYTES} bytes of a leaf`,
+      { leaf: large.index.toString(), bytes: large.value.length },
+    );
+}
+
 export async function insertSubtrees(
-  client: ClientBase,
+  client: Statements,
   nodes: readonly SubtreeHash[],
 ): Promise<void> {
   if (nodes.length === 0) return;
@@ -107,7 +112,7 @@ export async function insertSubtrees(
 
 /** Moves the locked row from `from` leaves to the tree's. */
 export async function moveTree(
-  client: ClientBase,
+  client: Statements,
   from: bigint,
   tree: CompactRange,
 ): Promise<void> {

@@ -1,5 +1,6 @@
-import type { ClientBase, Pool } from 'pg';
+import type { Pool } from 'pg';
 import type { CustosEvent, HeadGivenUp } from '#libs/audit-events';
+import type { Statements } from './statement-queue.js';
 
 export interface Head {
   readonly size: bigint;
@@ -99,7 +100,7 @@ export class GivenUpWork {
   }
 }
 
-export async function writeGivenUp(client: ClientBase, { said }: GivenUpWork): Promise<void> {
+export async function writeGivenUp(client: Statements, { said }: GivenUpWork): Promise<void> {
   for (const { leafIndex, data } of said)
     await client.query(
       `insert into ledger.head_given_up (leaf_index, at, origin, size, root, author, role, reason)

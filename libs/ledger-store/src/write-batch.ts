@@ -1,10 +1,13 @@
-import type { ClientBase } from 'pg';
+import { setImmediate as breathe } from 'node:timers/promises';
+import type { CompactRange } from '#libs/transparency';
 import type { BatchFold } from './batch-fold.js';
 import type { Column } from './binary-columns.js';
 import { copyRows } from './copy-in.js';
 import { writeRetention } from './retention-work.js';
 import type { JournalRow, LeafRow } from './rows.js';
+import { copyEntries, extend, insertSubtrees, moveTree, type Entry } from './seal-leaves.js';
 import { writeGivenUp } from './signed-heads.js';
+import type { StatementQueue } from './statement-queue.js';
 import { writeBooks } from './write-books.js';
 import { writeGenerations } from './write-generations.js';
 import { writeLimits } from './write-limits.js';
@@ -25,23 +28,57 @@ export interface Learnt {
   readonly balances: readonly string[];
 }
 
-/** Writes what a batch changed, in a fixed number of statements. */
+/** The tree as it was before the batch, and the exact bytes of the batch's leaves. */
+export interface Sealing {
+  readonly tree: CompactRange;
+  readonly entries: readonly Entry[];
+}
+
+/**
+ * Writes what a batch changed, in a fixed number of statements. Each is said as soon as it is made, so that the database works while the
+ * next is being made; balances, for which others wait, come last. Moves the tree on.
+ */
 export async function writeBatch(
-  client: ClientBase,
+  queue: StatementQueue,
   batch: BatchFold,
+  { tree, entries }: Sealing,
   known: Known,
 ): Promise<Learnt> {
-  await copyRows(client, 'ledger.leaf', LEAF, batch.leaves);
-  await insertQuarantine(client, batch);
-  await upsertWriters(client, batch);
-  const accounts = await insertAccounts(client, batch, known.accounts);
-  await insertJournals(client, batch, known.accounts, accounts);
-  await writeBooks(client, batch.books);
-  await writeRetention(client, batch.retention);
-  await writeGivenUp(client, batch.givenUp);
-  await writeGenerations(client, batch);
-  const balances = await writeLimits(client, batch, known.balances);
+  const size = tree.size;
+  const said = new Answers();
+  said.add(copyRows(queue, 'ledger.leaf', LEAF, batch.leaves));
+  said.add(insertQuarantine(queue, batch));
+  said.add(upsertWriters(queue, batch));
+  await breathe();
+  said.add(copyEntries(queue, entries));
+  await breathe();
+  const accounts = await insertAccounts(queue, batch, known.accounts);
+  said.add(insertJournals(queue, batch, known.accounts, accounts));
+  await breathe();
+  await writeBooks(queue, batch.books);
+  await writeRetention(queue, batch.retention);
+  await writeGivenUp(queue, batch.givenUp);
+  said.add(...(await writeGenerations(queue, batch)));
+  await breathe();
+  said.add(insertSubtrees(queue, extend(tree, batch.leaves)));
+  if (tree.size > size) said.add(moveTree(queue, size, tree));
+  const balances = await writeLimits(queue, batch, known.balances);
+  await said.all();
   return { accounts, balances };
+}
+
+/** Answers that are waited for together, later: until then one that fails is no unhandled failure. */
+class Answers {
+  readonly #awaited: Promise<unknown>[] = [];
+
+  add(...answers: Promise<unknown>[]): void {
+    for (const answer of answers) answer.catch(() => undefined);
+    this.#awaited.push(...answers);
+  }
+
+  async all(): Promise<void> {
+    await Promise.all(this.#awaited);
+  }
 }
 
 const LEAF: readonly Column<LeafRow>[] = [
@@ -55,9 +92,9 @@ const LEAF: readonly Column<LeafRow>[] = [
   { name: 'effect', type: 'text', of: (l) => l.effect },
 ];
 
-async function insertQuarantine(client: ClientBase, { quarantine }: BatchFold): Promise<void> {
+async function insertQuarantine(queue: StatementQueue, { quarantine }: BatchFold): Promise<void> {
   if (quarantine.length === 0) return;
-  await client.query(
+  await queue.query(
     `insert into ledger.quarantine (leaf_index, code, generation_id, detail)
      select * from unnest($1::bigint[], $2::text[], $3::text[], $4::text[]) on conflict do nothing`,
     [
@@ -70,10 +107,10 @@ async function insertQuarantine(client: ClientBase, { quarantine }: BatchFold): 
   );
 }
 
-async function upsertWriters(client: ClientBase, batch: BatchFold): Promise<void> {
+async function upsertWriters(queue: StatementQueue, batch: BatchFold): Promise<void> {
   const rows = [...batch.writers.values()].filter((w) => w.dirty);
   if (rows.length === 0) return;
-  await client.query({
+  await queue.query({
     name: 'ledger.upsert_writers',
     text: `insert into ledger.writer_high_water as w
         (writer, app, source_id, wseq, last_hash, last_seen_at, stopped, retired, retired_after_wseq)
@@ -98,7 +135,7 @@ async function upsertWriters(client: ClientBase, batch: BatchFold): Promise<void
 }
 
 async function insertAccounts(
-  client: ClientBase,
+  queue: StatementQueue,
   { journals }: BatchFold,
   known: AccountIds,
 ): Promise<AccountIds> {
@@ -107,11 +144,11 @@ async function insertAccounts(
     for (const { account } of journal.postings) if (!known.has(account)) missing.add(account);
   if (missing.size === 0) return new Map();
   const names = [...missing].sort();
-  await client.query(
+  await queue.query(
     `insert into ledger.account (name) select * from unnest($1::text[]) on conflict do nothing`,
     [names],
   );
-  const { rows } = await client.query<{ id: number; name: string }>(
+  const { rows } = await queue.query<{ id: number; name: string }>(
     `select id, name from ledger.account where name = any($1::text[])`,
     [names],
   );
@@ -148,7 +185,7 @@ const JOURNAL: readonly Column<JournalRow>[] = [
 
 /** Postings first: the trigger on the journal then sees all of them. */
 async function insertJournals(
-  client: ClientBase,
+  queue: StatementQueue,
   { journals }: BatchFold,
   known: AccountIds,
   fresh: AccountIds,
@@ -161,6 +198,8 @@ async function insertJournals(
       amount: posting.amountPicoUsd,
     })),
   );
-  await copyRows(client, 'ledger.posting', POSTING, postings);
-  await copyRows(client, 'ledger.journal', JOURNAL, journals);
+  await Promise.all([
+    copyRows(queue, 'ledger.posting', POSTING, postings),
+    copyRows(queue, 'ledger.journal', JOURNAL, journals),
+  ]);
 }

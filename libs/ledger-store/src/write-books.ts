@@ -1,9 +1,9 @@
-import type { ClientBase } from 'pg';
 import type { BooksWork } from './books-work.js';
 import { writeRefunds } from './refunds-work.js';
+import type { Statements } from './statement-queue.js';
 
 /** Writes what a batch changed of the books besides journals: rare, so that most batches send nothing. */
-export async function writeBooks(client: ClientBase, books: BooksWork): Promise<void> {
+export async function writeBooks(client: Statements, books: BooksWork): Promise<void> {
   const { credits, periods, invoices, sayings } = books;
   if (credits.length > 0)
     await client.query(

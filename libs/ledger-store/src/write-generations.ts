@@ -1,46 +1,52 @@
-import type { ClientBase } from 'pg';
+import { setImmediate as breathe } from 'node:timers/promises';
 import type { BatchFold } from './batch-fold.js';
 import { arraysOf, type Column, type ColumnType } from './binary-columns.js';
 import { copyRows } from './copy-in.js';
 import { isOpen, isUnrated, type GenerationWork } from './rows.js';
+import type { StatementQueue } from './statement-queue.js';
+
+/** Rows made in one go, some 2 ms: answers come through in between, and what was said goes on its way. */
+const ROWS_AT_ONCE = 64;
 
 /**
  * Writes the generations that a batch changed, and what is open or unrated now. The records themselves are not written again:
- * whoever wants them reads the leaves that the row names.
+ * whoever wants them reads the leaves that the row names. Resolves when all is said, with what will be answered.
  */
-export async function writeGenerations(client: ClientBase, batch: BatchFold): Promise<void> {
+export async function writeGenerations(
+  queue: StatementQueue,
+  batch: BatchFold,
+): Promise<readonly Promise<unknown>[]> {
   const posted = new Set(batch.journals.map((j) => j.generationId));
+  const fresh = { posted: [] as GenerationRow[], other: [] as GenerationRow[] };
+  // A head comes with the first records; a close, and what follows it, leaves it as it is.
+  const known = { ends: [] as GenerationRow[], heads: [] as GenerationRow[] };
   const works: GenerationWork[] = [];
   for (const id of batch.changed) {
     const work = batch.generations.get(id);
-    if (work !== undefined) works.push(work);
+    if (work === undefined) continue;
+    if (works.push(work) % ROWS_AT_ONCE === 0) await breathe();
+    const row = generationRow(work, posted.has(id));
+    if (work.before === undefined) fresh[row.posts ? 'posted' : 'other'].push(row);
+    else known[hasHead(work) ? 'heads' : 'ends'].push(row);
   }
-  if (works.length === 0) return;
-  const isNew = (w: GenerationWork): boolean => w.before === undefined;
-  const postsAt = works.some((w) => isNew(w) && posted.has(w.state.id))
-    ? await databaseTime(client)
-    : undefined;
-  const rowOf = (w: GenerationWork) => generationRow(w, posted.has(w.state.id));
-  const insert = works.filter(isNew).map((w) => {
-    const row = rowOf(w);
-    return { ...row, postedAt: row.posts ? postsAt : undefined };
-  });
-  await copyRows(client, 'ledger.generation', INSERTED, insert);
-  // A head comes with the first records; a close, and what follows it, leaves it as it is.
-  const known = works.filter((w) => !isNew(w));
-  const hasHead = (w: GenerationWork): boolean => w.opened !== undefined || w.refused !== undefined;
-  await update(client, 'ends', ENDS, known.filter((w) => !hasHead(w)).map(rowOf));
-  await update(client, 'heads', [...HEAD, ...ENDS], known.filter(hasHead).map(rowOf));
-  await follow(client, 'open_generation', 'writer', works, isOpen, (w) => w.state.opening?.writer);
-  await follow(
-    client,
-    'unrated_generation',
-    'price_book',
-    works,
-    isUnrated,
-    (w) => w.state.opening?.priceBook,
-  );
+  return [
+    copyRows(queue, 'ledger.generation', POSTED, fresh.posted),
+    copyRows(queue, 'ledger.generation', INSERTED, fresh.other),
+    update(queue, 'ends', ENDS, known.ends),
+    update(queue, 'heads', [...HEAD, ...ENDS], known.heads),
+    ...follow(queue, 'open_generation', 'writer', works, isOpen, (w) => w.state.opening?.writer),
+    ...follow(
+      queue,
+      'unrated_generation',
+      'price_book',
+      works,
+      isUnrated,
+      (w) => w.state.opening?.priceBook,
+    ),
+  ];
 }
+
+const hasHead = (w: GenerationWork): boolean => w.opened !== undefined || w.refused !== undefined;
 
 type GenerationRow = ReturnType<typeof generationRow>;
 
@@ -110,20 +116,23 @@ const ENDS: readonly Updated[] = [
   lastSaid('settled', 'json', (r) => r.settled && jsonOf(r.settled)),
 ];
 
-type InsertedRow = GenerationRow & { readonly postedAt: Date | undefined };
-
-const INSERTED: readonly Column<InsertedRow>[] = [
+/** The table puts the time at which such a row is written: by its clock, as everywhere else. */
+const POSTED: readonly Column<GenerationRow>[] = [
   ID,
   ...HEAD.filter((c) => c.name !== 'policies'),
   ...ENDS.filter((c) => !['posted_at', 'destinations', 'leaves'].includes(c.name)),
   { name: 'policies', type: 'text[]', of: (r) => r.policies },
   { name: 'destinations', type: 'text[]', of: (r) => r.destinations },
   { name: 'leaves', type: 'int8[]', of: (r) => r.leaves },
-  { name: 'posted_at', type: 'timestamptz', of: (r) => r.postedAt },
+];
+
+const INSERTED: readonly Column<GenerationRow>[] = [
+  ...POSTED,
+  { name: 'posted_at', type: 'timestamptz', of: () => undefined },
 ];
 
 async function update(
-  client: ClientBase,
+  queue: StatementQueue,
   what: string,
   columns: readonly Updated[],
   rows: readonly GenerationRow[],
@@ -131,7 +140,7 @@ async function update(
   if (rows.length === 0) return;
   const sent = [ID, ...columns];
   const set = columns.map((c) => `${c.name} = ${c.to ?? `u.${c.name}`}`);
-  await client.query({
+  await queue.query({
     name: `ledger.update_generation_${what}`,
     text: `update ledger.generation g set ${set.join(', ')}
       from unnest(${sent.map((c, i) => `$${i + 1}::${c.type}[]`).join(', ')})
@@ -142,42 +151,32 @@ async function update(
 }
 
 /** Keeps one of the side tables in step: those that have come to it, those that have left it. */
-async function follow(
-  client: ClientBase,
+function follow(
+  queue: StatementQueue,
   table: string,
   column: string,
   works: readonly GenerationWork[],
   belongs: (state: GenerationWork) => boolean,
   of: (work: GenerationWork) => string | undefined,
-): Promise<void> {
+): Promise<unknown>[] {
   const columns: readonly Column<GenerationWork>[] = [
     { name: 'id', type: 'text', of: (w) => w.state.id },
     { name: column, type: 'text', of },
   ];
   const was = (w: GenerationWork): boolean =>
     table === 'open_generation' ? w.before?.open === true : w.before?.unrated === true;
-  await copyRows(
-    client,
-    `ledger.${table}`,
-    columns,
-    works.filter((w) => belongs(w) && !was(w)),
-  );
+  const come = works.filter((w) => belongs(w) && !was(w));
   const left = works.filter((w) => was(w) && !belongs(w));
-  if (left.length === 0) return;
-  await client.query({
-    name: `ledger.leave_${table}`,
-    text: `delete from ledger.${table} where id = any($1::text[])`,
-    values: arraysOf(columns.slice(0, 1), left),
-  });
-}
-
-/** When the rows are written, by the database's clock as everywhere else. */
-async function databaseTime(client: ClientBase): Promise<Date> {
-  const { rows } = await client.query<{ now: Date }>({
-    name: 'ledger.clock',
-    text: 'select clock_timestamp() as now',
-  });
-  return rows[0]!.now;
+  const said: Promise<unknown>[] = [copyRows(queue, `ledger.${table}`, columns, come)];
+  if (left.length > 0)
+    said.push(
+      queue.query({
+        name: `ledger.leave_${table}`,
+        text: `delete from ledger.${table} where id = any($1::text[])`,
+        values: arraysOf(columns.slice(0, 1), left),
+      }),
+    );
+  return said;
 }
 
 /**

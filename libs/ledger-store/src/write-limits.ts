@@ -1,17 +1,17 @@
-import type { ClientBase } from 'pg';
 import { LIFETIME } from '#libs/kernel';
 import type { BatchFold } from './batch-fold.js';
 import { arraysOf, type Column } from './binary-columns.js';
 import { copyRows } from './copy-in.js';
 import type { LimitsWork } from './limits-work.js';
 import type { BalanceDelta, HoldRow, LeaseRow } from './rows.js';
+import type { StatementQueue, Statements } from './statement-queue.js';
 
 /**
  * Writes what a batch changed of holds, leases and balances, the balances last. `known`: balances that are there, which none
  * ever leaves. Returns the names of those that are there now as well.
  */
 export async function writeLimits(
-  client: ClientBase,
+  queue: StatementQueue,
   { limits, writers, books }: BatchFold,
   known: ReadonlySet<string>,
 ): Promise<readonly string[]> {
@@ -22,18 +22,22 @@ export async function writeLimits(
     limits.unreserve(organisationId, amount);
   const ended = [...writers.values()].filter((w) => w.dirty && hasEnded(w)).map((w) => w.writer);
   // Before any balance is locked: whoever asks for a lease takes the writer's lock first, too.
-  await lockOutQuestions(client, [...ended, ...limits.unknownReturns.values()]);
-  await copyRows(client, 'ledger.hold', HOLD, [...limits.placed.values()].flat());
-  await endHolds(client, limits);
-  await updateLeases(client, limits);
-  await returnUnknown(client, limits);
-  await returnOfEnded(client, limits, ended);
-  await updateBalances(client, limits, known);
+  const said = [
+    lockOutQuestions(queue, [...ended, ...limits.unknownReturns.values()]),
+    copyRows(queue, 'ledger.hold', HOLD, [...limits.placed.values()].flat()),
+    endHolds(queue, limits),
+    updateLeases(queue, limits),
+    // What these two give back is part of the balances.
+    returnUnknown(queue, limits)
+      .then(() => returnOfEnded(queue, limits, ended))
+      .then(() => updateBalances(queue, limits, known)),
+  ];
+  await Promise.all(said);
   return limits.deltas.map(nameOf).filter((name) => !known.has(name));
 }
 
 /** From here to the end of the transaction no lease is granted to these writers; those granted before can be seen. */
-async function lockOutQuestions(client: ClientBase, writers: readonly string[]): Promise<void> {
+async function lockOutQuestions(client: Statements, writers: readonly string[]): Promise<void> {
   if (writers.length === 0) return;
   await client.query(
     `select pg_advisory_xact_lock(hashtextextended('ledger.leases of ' || w.writer, 0))
@@ -57,7 +61,7 @@ const END: readonly Column<readonly [string, string]>[] = [
   { name: 'state', type: 'text', of: ([, state]) => state },
 ];
 
-async function endHolds(client: ClientBase, { ended }: LimitsWork): Promise<void> {
+async function endHolds(client: Statements, { ended }: LimitsWork): Promise<void> {
   if (ended.size === 0) return;
   await client.query({
     name: 'ledger.end_holds',
@@ -74,7 +78,7 @@ const LEASE: readonly Column<LeaseRow>[] = [
   { name: 'state', type: 'text', of: (l) => (l.open ? 'open' : 'returned') },
 ];
 
-async function updateLeases(client: ClientBase, limits: LimitsWork): Promise<void> {
+async function updateLeases(client: Statements, limits: LimitsWork): Promise<void> {
   const leases = [...limits.leases.values()].filter((l) => l.dirty);
   if (leases.length === 0) return;
   await client.query({
@@ -105,21 +109,22 @@ const CHANGE: readonly Column<BalanceDelta>[] = [
  * changed in any. `known`: rows that are there for certain.
  */
 async function updateBalances(
-  client: ClientBase,
+  queue: StatementQueue,
   { deltas }: LimitsWork,
   known: ReadonlySet<string>,
 ): Promise<void> {
   if (deltas.length === 0) return;
   const unknown = deltas.filter((d) => !known.has(nameOf(d)));
   // Not as one upsert: its proposed row would carry a negative amount and fail the checks before the conflict shows.
-  if (unknown.length > 0)
-    await client.query({
+  const inserted =
+    unknown.length > 0 &&
+    queue.query({
       name: 'ledger.insert_scopes',
       text: `insert into ledger.period_balance (scope, scope_id, period)
         select * from unnest($1::text[], $2::text[], $3::text[]) on conflict do nothing`,
       values: arraysOf(SCOPE, unknown),
     });
-  await client.query({
+  const locked = queue.query({
     name: 'ledger.lock_scopes',
     text: `select from ledger.period_balance b
       join unnest($1::text[], $2::text[], $3::text[]) as d(scope, scope_id, period) using (scope, scope_id, period)
@@ -129,7 +134,7 @@ async function updateBalances(
       deltas.filter((d) => d.period === LIFETIME),
     ),
   });
-  const { rowCount } = await client.query({
+  const updated = queue.query({
     name: 'ledger.update_scopes',
     text: `update ledger.period_balance b set
         posted = b.posted + d.posted, held = b.held + d.held, leased = b.leased + d.leased
@@ -138,6 +143,7 @@ async function updateBalances(
       where b.scope = d.scope and b.scope_id = d.scope_id and b.period = d.period`,
     values: arraysOf(CHANGE, deltas),
   });
+  const [, , { rowCount }] = await Promise.all([inserted, locked, updated]);
   if (rowCount !== deltas.length)
     throw new Error(`${deltas.length} balances to change, ${rowCount ?? 0} found`);
 }
@@ -146,7 +152,7 @@ async function updateBalances(
  * Given back before they were granted as far as this batch saw: a stone for those whose question is still on its way,
  * and the room of those that were granted meanwhile.
  */
-async function returnUnknown(client: ClientBase, limits: LimitsWork): Promise<void> {
+async function returnUnknown(client: Statements, limits: LimitsWork): Promise<void> {
   const { unknownReturns } = limits;
   if (unknownReturns.size === 0) return;
   const values = [[...unknownReturns.keys()], [...unknownReturns.values()]];
@@ -165,7 +171,7 @@ async function returnUnknown(client: ClientBase, limits: LimitsWork): Promise<vo
 
 /** Nothing of it is still to be read: what it leased and did not use is free again, and it gets nothing any more. */
 async function returnOfEnded(
-  client: ClientBase,
+  client: Statements,
   limits: LimitsWork,
   writers: readonly string[],
 ): Promise<void> {
@@ -177,7 +183,7 @@ async function returnOfEnded(
 }
 
 async function returnLeases(
-  client: ClientBase,
+  client: Statements,
   limits: LimitsWork,
   which: string,
   values: readonly unknown[],

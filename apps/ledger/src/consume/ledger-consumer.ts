@@ -1,10 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClientBase, Pool } from 'pg';
-import type { LogRecord } from '#libs/audit-events';
 import type { AppendLog, ConsumeOptions, Position } from '#libs/audit-log';
 import type { Clock } from '#libs/kernel';
 import {
-  decodeRecords,
   PostingTransaction,
   PriceBooks,
   SweepQueries,
@@ -16,6 +14,7 @@ import type { LedgerMetrics } from '../ledger.metrics.js';
 import { BATCH_RECORDS_MAX, BatchSize } from './batch-size.js';
 import { haltReason } from './halt-reason.js';
 import { readOwnWords } from './own-words-first.js';
+import { PostingLine } from './posting-line.js';
 import { PricedBooks } from './priced-books.js';
 import { SequencerLock } from './sequencer-lock.js';
 import { keyOf, startPositions } from './start-positions.js';
@@ -208,25 +207,23 @@ export class LedgerConsumer {
     }
   }
 
-  /** One batch after the other: none is read on before the one at hand is in the books. */
   async #follow(from: readonly Position[], signal: AbortSignal): Promise<void> {
     const { log } = this.options;
+    const line = new PostingLine(
+      () => this.#batchSize.records,
+      (records) => this.#apply(records),
+    );
     const options: ConsumeOptions = {
       from,
       maxRecords: BATCH_RECORDS_MAX,
-      signal,
-      onBatch: (records) => this.#inBatches(records),
+      signal: AbortSignal.any([signal, line.failed]),
+      onBatch: (records) => line.take(records),
     };
-    const rest = await readOwnWords(log, options);
-    if (!signal.aborted) await log.consume({ ...options, from: rest });
-  }
-
-  /** What was read at once, in as many posting transactions as keep each of them short. */
-  async #inBatches(records: readonly LogRecord[]): Promise<void> {
-    for (let at = 0; at < records.length;) {
-      const batch = records.slice(at, at + this.#batchSize.records);
-      at += batch.length;
-      await this.#apply(await decodeRecords(batch));
+    try {
+      const rest = await readOwnWords(log, options);
+      if (!options.signal.aborted) await log.consume({ ...options, from: rest });
+    } finally {
+      await line.posted;
     }
   }
 

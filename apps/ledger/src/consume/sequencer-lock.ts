@@ -11,6 +11,11 @@ const ANSWER_WITHIN_MS = STATEMENT_TIMEOUT_MS + 10_000;
  */
 const LOOK_FOR_US = `set tcp_keepalives_idle = 10; set tcp_keepalives_interval = 5; set tcp_keepalives_count = 4`;
 const KEEP_ALIVE_AFTER_MS = 10_000;
+/**
+ * Every statement of the posting transaction finds its rows by key. Planned while tables were still small it would read them whole,
+ * and again for each batch, until statistics are next taken of them: a cost that grows with the books.
+ */
+const FIND_BY_KEY = `set enable_seqscan = off`;
 /** One sequencer per database, whatever the log. */
 const LOCK_NAME = 'custos.ledger.sequencer';
 
@@ -41,7 +46,7 @@ export class SequencerLock {
     client.on('end', () => gone.abort(new Error('the sequencer’s connection has ended')));
     try {
       await client.connect();
-      await client.query(LOOK_FOR_US);
+      await client.query(`${LOOK_FOR_US}; ${FIND_BY_KEY}`);
       const { rows } = await client.query<{ taken: boolean }>(
         'select pg_try_advisory_lock(hashtextextended($1, 0)) as taken',
         [LOCK_NAME],

@@ -16,6 +16,8 @@ import { Retention1763700006000 } from './1763700006000-retention.js';
 import { WhatIsOpen1763800005000 } from './1763800005000-what-is-open.js';
 import { ErasuresStay1763800008000 } from './1763800008000-erasures-stay.js';
 import { Refunds1763800009100 } from './1763800009100-refunds.js';
+import { PostedByItsClock1763800008500 } from './1763800008500-posted-by-its-clock.js';
+import { PostingsReferAsASet1763800008600 } from './1763800008600-postings-refer-as-a-set.js';
 import { Statements1763700007000 } from './1763700007000-statements.js';
 import { PolicyReads1763700008000 } from './1763700008000-policy-reads.js';
 
@@ -40,5 +42,7 @@ export const ledgerMigrations = [
   GivenUpHeads1763800003000,
   WhatIsOpen1763800005000,
   ErasuresStay1763800008000,
+  PostedByItsClock1763800008500,
+  PostingsReferAsASet1763800008600,
   Refunds1763800009100,
 ] as const;
