@@ -206,48 +206,54 @@ describe('through crashes, repetitions and other orders', () => {
 });
 
 describe('while requests are spending', () => {
-  it.each<[string, string]>([
-    [
-      'a lease that is being granted',
+  /** Decides while this is not committed yet; what comes of it once it is. */
+  async function decidedBehind(sql: string): Promise<RefundVerdict | undefined> {
+    const other = await stage.budgets.pool.connect();
+    let decided = false;
+    let judging: Promise<RefundVerdict | undefined>;
+    try {
+      await other.query(`begin; ${sql}`);
+      judging = stage.judge('refund-1').finally(() => (decided = true));
+      for (let waits = false; !waits;) {
+        expect(decided).toBe(false);
+        const rows = await stage.budgets.rows(
+          `select from pg_stat_activity where wait_event_type = 'Lock' and query like '%judge_refund%'
+             and datname = current_database() and pid <> pg_backend_pid()`,
+        );
+        waits = rows.length > 0;
+      }
+      await other.query('commit');
+    } finally {
+      other.release(true);
+    }
+    return judging;
+  }
+
+  it('a decision waits for a lease that is being granted, and sees it', async () => {
+    await stage.buy('credit-1', worth(100));
+    await stage.ask('refund-1', amount(worth(30)));
+    const verdict = await decidedBehind(
       `select ledger.grant_lease('lease-x', 'ingress-x', 'organisation', 'org-1', 'lifetime', null, null,
          ${worth(80)}, ${worth(80)}, ${worth(1_000)}, true)`,
-    ],
-    [
-      'what is being posted',
+    );
+    expect(verdict?.decision).toMatchObject({
+      granted: false,
+      why: 'credit_in_use',
+      inUsePicoUsd: worth(80).toString(),
+    });
+  }, 120_000);
+
+  it('a decision waits for one that is being posted, and reserves nothing behind it', async () => {
+    await stage.buy('credit-1', worth(100));
+    await stage.ask('refund-1', amount(worth(30)));
+    const verdict = await decidedBehind(
       `select from ledger.tree_state for update;
-       update ledger.period_balance set held = held + ${worth(80)} where scope_id = 'org-1' and period = 'prepaid'`,
-    ],
-  ])(
-    'a decision waits for %s, and sees it',
-    async (_, sql) => {
-      await stage.buy('credit-1', worth(100));
-      await stage.ask('refund-1', amount(worth(30)));
-      const other = await stage.budgets.pool.connect();
-      let decided = false;
-      let judging: Promise<RefundVerdict | undefined>;
-      try {
-        await other.query(`begin; ${sql}`);
-        judging = stage.judge('refund-1').finally(() => (decided = true));
-        for (let waits = false; !waits;) {
-          expect(decided).toBe(false);
-          const rows = await stage.budgets.rows(
-            `select from pg_stat_activity where wait_event_type = 'Lock' and query like '%judge_refund%'
-             and datname = current_database() and pid <> pg_backend_pid()`,
-          );
-          waits = rows.length > 0;
-        }
-        await other.query('commit');
-      } finally {
-        other.release(true);
-      }
-      expect((await judging)?.decision).toMatchObject({
-        granted: false,
-        why: 'credit_in_use',
-        inUsePicoUsd: worth(80).toString(),
-      });
-    },
-    120_000,
-  );
+       insert into ledger.refund_decided (refund_id, granted, organisation_id, amount, fee, author, approver, reason,
+         decided_at, leaf_index) values ('refund-1', true, 'org-1', 1, 0, 'a', 'b', 'spec', now(), 0)`,
+    );
+    expect(verdict).toBeUndefined();
+    expect((await stage.credit()).heldPicoUsd).toBe(0n);
+  }, 120_000);
 
   it('posted, held, leased and reserved never pass what was bought', async () => {
     const BOUGHT = worth(400);
