@@ -72,6 +72,7 @@ describe('a hold', () => {
       isThere: isKept,
     });
     if (await approved) await stage.lift(hold);
+    else await stage.admin('DELETE', `/legal-holds/${hold}`);
   }, 180_000);
 
   it('is not said to be in force while the vault does not know of it', async () => {
@@ -126,10 +127,15 @@ describe('a vault that does not answer', () => {
     const { id } = await proposed(subject);
     await blocker.query('begin');
     await blocker.query('lock table vault.subject_key in access exclusive mode');
-    const slow = [stage.admin('POST', '/erasures', { ...WHY, subject }), approve(id)];
     const waiting = `select from pg_stat_activity
       where application_name = 'custos control vault' and wait_event_type = 'Lock' and datname = current_database()`;
-    while ((await count(waiting)) < slow.length);
+    // Its statement has ten seconds: on a machine that takes longer to look, it is asked again.
+    let slow: Promise<unknown> | undefined;
+    const ask = (): void => {
+      slow = approve(id).finally(() => (slow = undefined));
+    };
+    ask();
+    while ((await count(waiting)) === 0) if (slow === undefined) ask();
     // Whoever decides anything takes this lock: nobody has it while the vault is waited for.
     expect(
       await count(
@@ -143,7 +149,7 @@ describe('a vault that does not answer', () => {
     });
     expect(made.json).toMatchObject({ status: 'effective' });
     await blocker.query('rollback');
-    await Promise.all(slow);
+    await slow;
     await approve(id);
   }, 180_000);
 });
