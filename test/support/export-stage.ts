@@ -26,6 +26,8 @@ export interface ExportToStage {
   readonly priceBooks?: readonly PriceBook[];
   /** Leaves whose entries and journals are handed over; all of them by default. */
   readonly range?: { readonly firstLeaf: number; readonly endLeaf: number };
+  /** Records that the books are made of, where these are others than the leaves. */
+  readonly journals?: readonly Buffer[];
   /** Sizes of earlier checkpoints in `checkpoints.jsonl`, besides the newest. */
   readonly history?: readonly number[];
 }
@@ -96,7 +98,7 @@ export function stageExport(folder: string, staged: ExportToStage): void {
   put('checkpoints.jsonl', lines([...notes, { size: size.toString(), note: checkpoint }]));
   const books = priceBooks.map(({ version }) => ({ version, sha256: version.slice(7) }));
   for (const { version, bytes } of priceBooks) put(`price-books/${version.slice(7)}.book`, bytes);
-  const journals = journalsOf(leaves, priceBooks);
+  const journals = journalsOf(staged.journals ?? leaves, priceBooks);
   const inRange = journals.filter((j) => j.leafIndex >= firstLeaf && j.leafIndex < endLeaf);
   put('ledger/journals.jsonl', lines(inRange.map(journalJson)));
   put('ledger/opening-balances.jsonl', balances(journals.filter((j) => j.leafIndex < firstLeaf)));

@@ -95,6 +95,19 @@ describe('custos verify consistency', () => {
     });
   });
 
+  it('names two histories, at whatever size the other one was signed', async () => {
+    const parted = leaves.with(0, Buffer.from('another story'));
+    const b = join(folder, 'log');
+    for (let size = 1; size <= SIZE; size += size < 20 ? 1 : 17) {
+      const a = kept('a', checkpointOf(parted, key, size));
+      expect(await consistency(a, b)).toMatchObject({ code: 1, reason: 'equivocated' });
+      expect(await consistency(b, a)).toMatchObject({ code: 1, reason: 'equivocated' });
+      const last = leaves.slice(0, size).with(size - 1, Buffer.from('another end'));
+      const end = kept('end', checkpointOf(last, key));
+      expect(await consistency(end, b)).toMatchObject({ code: 1, reason: 'equivocated' });
+    }
+  });
+
   it('names what it lacks', async () => {
     const [a, b] = [kept('a', checkpointOf(leaves, key, 5)), kept('b', checkpointOf(leaves, key))];
     expect(await consistency(a, b)).toMatchObject({ code: 1, reason: 'incomplete' });

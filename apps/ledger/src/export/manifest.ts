@@ -34,6 +34,7 @@ export function notCovered(
       `Records before leaf ${first}: their hashes are here, their bytes are not. Balances at the opening are as the ledger states them.`,
       'Generations opened before the first leaf and closed within the range: their opening, which pins the price book, is not here.',
       'Chains of writers before their first record within the range.',
+      'What records cite by its digest and was said before the range: verdicts on evidence, slices of health. An export from the beginning has them.',
     );
   if (end < size)
     lines.push(

@@ -4,7 +4,8 @@ import { differences, sumOf, type JournalRecord } from './journal-record.js';
 
 /** Journals that wait for their other half. In an honest export they are few: closes that were read before their opening. */
 const WAITING_MAX = 1_000_000;
-const MISSING = 'the leaf causes this journal, and it is missing';
+const MISSING =
+  'the leaf causes this journal, and it is missing (or its record stood in a topic where it has no effect, which the bytes do not tell)';
 
 /** Journals that cannot be judged, and so are not blamed: why, or undefined where they can. */
 export type Excuse = (journal: JournalRecord) => string | undefined;
