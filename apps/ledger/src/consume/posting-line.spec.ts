@@ -27,12 +27,17 @@ class Posted {
     return answer.promise;
   };
 
-  /** Answers the next posting, as soon as there is one. */
-  async answer(error?: Error): Promise<void> {
+  /** Resolves while a posting waits for its answer. */
+  async asked(): Promise<void> {
     while (this.#waiting.length === 0)
       await new Promise<void>((resolve) => {
         this.#asked = resolve;
       });
+  }
+
+  /** Answers the next posting, as soon as there is one. */
+  async answer(error?: Error): Promise<void> {
+    await this.asked();
     const next = this.#waiting.shift()!;
     if (error === undefined) next.resolve();
     else next.reject(error);
@@ -59,7 +64,7 @@ describe('batches on their way into the books', () => {
     const second = line.take(records(2, 2)).then(() => {
       taken = true;
     });
-    await new Promise((resolve) => setImmediate(resolve));
+    await database.asked();
     expect({ taken, posted: database.batches.length }).toEqual({ taken: false, posted: 1 });
     await database.answer();
     await second;
