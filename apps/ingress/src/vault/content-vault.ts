@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ContentNotKept } from '#libs/audit-events';
 import { DomainError, type Clock } from '#libs/kernel';
 import { describeError, type Logger, type Telemetry } from '#libs/platform';
-import { sealItem, type ContentStore, type SealedItem } from '#libs/vault';
+import { sealItem, type ContentStore, type ItemsOf, type SealedItem } from '#libs/vault';
 import { iso } from '../complete/records.js';
 import {
   Capture,
@@ -11,6 +11,7 @@ import {
   type CaptureHost,
   type NotKept,
 } from './capture.js';
+import { keptRecord } from './kept-record.js';
 import { RecordedMarks } from './recorded-marks.js';
 
 /** All content that waits in memory, of running requests too: beyond it what comes is given up, and that is recorded. */
@@ -63,6 +64,8 @@ export class ContentVault implements CaptureHost {
   #wake: (() => void)[] = [];
   #closing = false;
   #failing = false;
+  /** Some subject's key is under a master key that this process was not started with: nothing mends that but a start. */
+  #lacksKey = false;
   #loggedAtMs = -Infinity;
 
   constructor(private readonly options: ContentVaultOptions) {
@@ -77,9 +80,14 @@ export class ContentVault implements CaptureHost {
     return this.options.partBytesMax;
   }
 
-  /** False while the vault fails or its queue is full: who requires it is refused then. */
+  /** False while the vault fails, its queue is full or a key is missing: who requires it is refused then. */
   get accepting(): boolean {
-    return !this.#failing && this.#heldBytes < this.#heldMax && this.#queue.length < QUEUE_MAX;
+    return (
+      !this.#failing &&
+      !this.#lacksKey &&
+      this.#heldBytes < this.#heldMax &&
+      this.#queue.length < QUEUE_MAX
+    );
   }
 
   /** Throws where the vault was begun with another master key; where it does not answer it is asked again. */
@@ -175,6 +183,10 @@ export class ContentVault implements CaptureHost {
         this.#failing = false;
         return lost === undefined ? undefined : this.lose(job.of, lost);
       } catch (error) {
+        if (error instanceof DomainError && error.code === 'vault_key_unknown') {
+          this.#missed(error);
+          return this.lose(job.of, 'vault_unavailable');
+        }
         hasFailed = true;
         this.#failed(error);
       }
@@ -218,36 +230,12 @@ export class ContentVault implements CaptureHost {
     return [request, await sealItem(dataKey, { ...names, part: 'response' }, job.response)];
   }
 
-  #say(
-    { of: { id, lane }, tooLarge }: Job,
-    {
-      organisationId,
-      subjectKeyId,
-      expiresAt: keepUntil,
-    }: Readonly<Record<'organisationId' | 'subjectKeyId' | 'expiresAt', string>>,
-    items: readonly SealedItem[],
-  ): void {
+  #say({ of: { id, lane }, tooLarge }: Job, of: ItemsOf, items: readonly SealedItem[]): void {
     // Unsaid it is found by control, and said then.
     if (!lane.audit.accepting) return;
+    const record = keptRecord(of, items, { at: iso(this.options.clock.nowMs()), tooLarge });
     const said = lane.audit
-      .append(
-        'custos.content.kept.v1',
-        id,
-        {
-          generationId: id,
-          organisationId,
-          at: iso(this.options.clock.nowMs()),
-          subjectKeyId,
-          keepUntil,
-          parts: items.map(({ part, bytes, digest }) => ({
-            part,
-            bytes,
-            digest: `sha256:${digest.toString('hex')}`,
-          })),
-          ...(tooLarge && { leftOut: [{ part: 'response' as const, why: 'too_large' }] }),
-        },
-        { admission: false, lazy: true },
-      )
+      .append('custos.content.kept.v1', id, record, { admission: false, lazy: true })
       .then(
         ({ topic, partition, offset }) => this.#marks.add(id, `${topic}/${partition}/${offset}`),
         () => undefined,
@@ -268,6 +256,12 @@ export class ContentVault implements CaptureHost {
         this.#failed(error);
       }
     }
+  }
+
+  #missed(error: DomainError): void {
+    if (this.#lacksKey) return;
+    this.#lacksKey = true;
+    this.options.logger.error('vault.key_missing', { ...error.details, ...describeError(error) });
   }
 
   #failed(error: unknown): void {

@@ -62,3 +62,56 @@ it('what alone cannot be stored is given up in time, though all else is stored m
   expect(await outcome.promise).toBe('vault_unavailable');
   await vault.close(1);
 });
+
+it('subjects under a master key that this gateway lacks keep nobody else waiting, and who requires the vault is refused', async () => {
+  const said: string[] = [];
+  const heard = Promise.withResolvers<void>();
+  const lane = {
+    ledgerId: 'main',
+    audit: {
+      accepting: true,
+      append: async (type: string, _: string, { why }: { why?: string }) => {
+        said.push(why ?? type);
+        if (said.length === 6) heard.resolve();
+        return { topic: 'custos.audit.v1', partition: 0, offset: 0n, acknowledgedAtMs: 0 };
+      },
+    },
+  } as unknown as Lane;
+  const lines: string[] = [];
+  const vault = new ContentVault({
+    store: {
+      ready: async () => undefined,
+      keyOf: async ({ word }: Subject) => {
+        if (word === 'known') return { id: 'vsk-1', dataKey: Buffer.alloc(32) };
+        throw new DomainError('vault_key_unknown', 'not given', { keyId: '0123456789abcdef' });
+      },
+      forget: () => undefined,
+      keep: async (): Promise<Kept> => 'kept',
+      markRecorded: async () => undefined,
+      close: async () => undefined,
+    },
+    clock: new SystemClock(),
+    logger: new Logger({ app: 'spec', level: 'error', write: (line) => lines.push(line) }),
+    hot: new HotMetrics(),
+    partBytesMax: 1_000,
+  });
+  await vault.start();
+  expect(vault.accepting).toBe(true);
+  // More than there are workers, each of which would wait a minute.
+  for (const word of ['a', 'b', 'c', 'd', 'e', 'known']) {
+    const subject: Subject = { organisationId: 'org', kind: 'named', word };
+    const id = mintGenerationId(Date.now());
+    const of = { id, principal, lane, subject, receivedAtMs: Date.now(), keepDays: 1 };
+    vault.capture(of, Buffer.from('a question')).end(true);
+  }
+  await heard.promise;
+  expect(said.toSorted()).toEqual([
+    'custos.content.kept.v1',
+    ...Array.from({ length: 5 }, () => 'vault_unavailable'),
+  ]);
+  // Until it is started again with the key.
+  expect(vault.accepting).toBe(false);
+  expect(lines.filter((line) => line.includes('vault.key_missing'))).toHaveLength(1);
+  expect(lines.join()).toContain('0123456789abcdef');
+  await vault.close(1);
+}, 50_000);
