@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs';
+import { createReadStream, type Dirent } from 'node:fs';
 import { opendir, readFile, stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { SourceFault, type ExportSource } from './export-source.js';
@@ -27,7 +27,7 @@ export class DirectorySource implements ExportSource {
     const path = join(this.name, folder);
     if (!(await isDirectory(path))) return [];
     const names: string[] = [];
-    for await (const { name } of await opendir(path)) {
+    for await (const { name } of entriesOf(path)) {
       if (names.length >= max) throw new SourceFault('unreadable', `${path} has over ${max} files`);
       names.push(name);
     }
@@ -37,7 +37,7 @@ export class DirectorySource implements ExportSource {
   async *filesBelow(folder: string): AsyncGenerator<string> {
     const path = join(this.name, folder);
     if (!(await isDirectory(path))) return;
-    for await (const entry of await opendir(path, { recursive: true }))
+    for await (const entry of entriesOf(path, true))
       if (!entry.isDirectory())
         yield relative(this.name, join(entry.parentPath, entry.name)).replaceAll(sep, '/');
   }
@@ -64,6 +64,16 @@ async function* piecesOf(file: string): AsyncGenerator<Uint8Array> {
     yield* createReadStream(file, { highWaterMark: 1 << 18 }) as AsyncIterable<Uint8Array>;
   } catch (cause) {
     unreadable(file, cause);
+  }
+}
+
+/** Links are not followed. */
+async function* entriesOf(folder: string, recursive = false): AsyncGenerator<Dirent> {
+  try {
+    yield* await opendir(folder, { recursive });
+  } catch (cause) {
+    if (cause instanceof SourceFault) throw cause;
+    unreadable(folder, cause);
   }
 }
 
