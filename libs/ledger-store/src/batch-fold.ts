@@ -1,4 +1,4 @@
-import { isAbroad, isStranger, type CustosEvent, type EventEnvelope } from '#libs/audit-events';
+import { isAbroad, isStranger, type CustosEvent } from '#libs/audit-events';
 import {
   bookDue,
   bookLeaf,
@@ -24,6 +24,7 @@ import type {
   WriterRow,
 } from './rows.js';
 import { noteBooking, type SettleContext } from './settle-work.js';
+import { WritersWork } from './writers-work.js';
 
 /** What is known before the batch, loaded in a handful of queries. */
 export interface Loaded {
@@ -42,7 +43,6 @@ export class BatchFold {
   readonly leaves: LeafRow[] = [];
   readonly journals: JournalRow[] = [];
   readonly quarantine: QuarantineRow[] = [];
-  readonly writers: Map<string, WriterRow>;
   readonly generations: Map<string, GenerationWork>;
   readonly limits: LimitsWork;
   readonly books: BooksWork;
@@ -50,6 +50,7 @@ export class BatchFold {
   readonly givenUp = new GivenUpWork();
   /** Generations that this batch changed, in order of first change. */
   readonly changed = new Set<string>();
+  readonly #writers: WritersWork;
   #next: bigint;
 
   constructor(
@@ -57,10 +58,16 @@ export class BatchFold {
     private readonly context: SettleContext,
   ) {
     this.#next = loaded.size;
-    this.writers = new Map(loaded.writers);
     this.generations = new Map(loaded.generations);
     this.limits = new LimitsWork(loaded.leases);
+    this.#writers = new WritersWork(loaded.writers, this.limits, (index, code, detail) =>
+      this.#setAside(index, code, null, detail),
+    );
     this.books = new BooksWork(this.generations, loaded.books);
+  }
+
+  get writers(): ReadonlyMap<string, WriterRow> {
+    return this.#writers.rows;
   }
 
   /** Leaves in the tree after this batch. */
@@ -78,8 +85,9 @@ export class BatchFold {
     const follows =
       envelope !== undefined &&
       !isAbroad(envelope.writer, source.topic) &&
-      (!strange || this.#isAtHome(envelope.writer, source));
-    const refused = follows && this.#follow(envelope, source, index, record.sha256, recordedAt);
+      (!strange || this.#writers.isAtHome(envelope.writer, source));
+    const refused =
+      follows && this.#writers.follow(envelope, source, index, record.sha256, recordedAt);
     const effect =
       refused ||
       (read.ok
@@ -110,52 +118,6 @@ export class BatchFold {
     return 'quarantined';
   }
 
-  #isAtHome(writer: string, source: Source): boolean {
-    return this.writers.get(writer)?.sourceId === source.id;
-  }
-
-  /** Follows the writer's chain; gives the effect of a record that must have none. */
-  #follow(
-    said: EventEnvelope,
-    source: Source,
-    index: bigint,
-    sha256: string,
-    recordedAt: string,
-  ): string | undefined {
-    const writer = this.#writer(said.writer);
-    const { wseq, lastHash } = writer;
-    if (said.wseq <= wseq) {
-      // The log's reader makes one of what the writer had to repeat.
-      if (said.wseq === wseq && lastHash !== null && lastHash !== sha256)
-        return this.#setAside(index, 'writer_equivocated', null, `wseq ${said.wseq} said twice`);
-      return 'duplicate';
-    }
-    if (said.wseq !== wseq + 1)
-      this.#setAside(
-        index,
-        'writer_chain_gap',
-        null,
-        `wseq ${wseq + 1} to ${said.wseq - 1} are missing`,
-      );
-    else if (lastHash !== null && said.wprev !== lastHash)
-      this.#setAside(index, 'writer_chain_broken', null, `wprev of wseq ${said.wseq} differs`);
-    const retiredAt = retirementOf(writer);
-    if (retiredAt !== undefined && wseq <= retiredAt && said.wseq > retiredAt)
-      this.#saidAfterRetirement(index, said.wseq, retiredAt);
-    writer.wseq = said.wseq;
-    writer.lastHash = sha256;
-    writer.lastSeenAt = recordedAt;
-    writer.sourceId = source.id;
-    writer.dirty = true;
-    return undefined;
-  }
-
-  /** A ghost: stopped or cut off until it was taken for dead, it went on. An alarm, whichever of the two is read first. */
-  #saidAfterRetirement(index: bigint, wseq: number, retiredAt: number): void {
-    const detail = `wseq ${wseq}, the writer was retired at ${retiredAt}`;
-    this.#setAside(index, 'said_after_retirement', null, detail);
-  }
-
   #effectOf(event: CustosEvent, source: Source, index: bigint, offset: bigint): string {
     const { topic, partition } = source;
     const place = { logId: this.books.logId, topic, partition, offset };
@@ -174,58 +136,7 @@ export class BatchFold {
     if (journal !== undefined) this.journals.push(journal);
     if (booking.effect === 'unusable')
       return this.#setAside(index, 'bad_usage', null, 'an amount that cannot be posted');
-    return booking.effect === 'noted'
-      ? this.#foldWriter(event, this.#writer(event.writer), index)
-      : booking.effect;
-  }
-
-  #writer(id: string): WriterRow {
-    let row = this.writers.get(id);
-    if (row === undefined) {
-      row = {
-        writer: id,
-        app: null,
-        sourceId: null,
-        wseq: -1,
-        lastHash: null,
-        lastSeenAt: null,
-        stopped: false,
-        retired: false,
-        retiredAfterWseq: null,
-        dirty: true,
-      };
-      this.writers.set(id, row);
-    }
-    return row;
-  }
-
-  #foldWriter(event: CustosEvent, writer: WriterRow, index: bigint): string {
-    switch (event.type) {
-      case 'custos.writer.started.v1':
-        writer.app = event.data.app;
-        return 'writer_started';
-      case 'custos.writer.heartbeat.v1':
-      case 'custos.writer.stopped.v1':
-        writer.app ??= event.data.app;
-        for (const leaseId of event.data.releasedLeases ?? [])
-          this.limits.giveBack(leaseId, event.writer);
-        if (event.type === 'custos.writer.heartbeat.v1') return 'writer_seen';
-        writer.stopped = true;
-        return 'writer_stopped';
-      case 'custos.writer.retired.v1': {
-        const retired = this.#writer(event.data.retiredWriter);
-        const before = retirementOf(retired) ?? Infinity;
-        retired.retired = true;
-        retired.retiredAfterWseq = event.data.lastWseq ?? null;
-        const retiredAt = retirementOf(retired);
-        if (retiredAt !== undefined && retired.wseq > retiredAt && retired.wseq <= before)
-          this.#saidAfterRetirement(index, retired.wseq, retiredAt);
-        retired.dirty = true;
-        return 'writer_retired';
-      }
-      default:
-        return 'noted';
-    }
+    return booking.effect === 'noted' ? this.#writers.take(event, index) : booking.effect;
   }
 
   #foldGeneration(sealed: Leaf, event: GenerationEvent): string {
@@ -286,10 +197,6 @@ export class BatchFold {
       this.limits.settle(opening, settled.first, work.state.id, settled.deltaPicoUsd);
   }
 }
-
-/** What the log held of a retired writer when it was retired, where that was said. */
-const retirementOf = ({ retired, retiredAfterWseq }: WriterRow): number | undefined =>
-  retired && retiredAfterWseq !== null ? retiredAfterWseq : undefined;
 
 const emptyWork = (id: string): GenerationWork => ({
   state: unseen(id),
