@@ -44,6 +44,7 @@ function sideBySide(kafka: (() => Promise<KafkaCluster>) | undefined): void {
   let simulator: SimulatorProcess;
   let controlUrl: string;
   let keys: Bootstrap;
+  let bankId: string;
 
   beforeAll(async () => {
     cluster = await kafka?.();
@@ -116,10 +117,14 @@ function sideBySide(kafka: (() => Promise<KafkaCluster>) | undefined): void {
     for (const database of databases.values()) await database.drop();
   }, 120_000);
 
-  async function administer<T>(path: string, body: object): Promise<{ status: number; body: T }> {
+  async function administer<T>(
+    path: string,
+    body: object,
+    bearer = keys.adminKey,
+  ): Promise<{ status: number; body: T }> {
     const response = await fetch(`${controlUrl}/admin/v1/${path}`, {
       method: 'POST',
-      headers: { authorization: `Bearer ${keys.adminKey}`, 'content-type': 'application/json' },
+      headers: { authorization: `Bearer ${bearer}`, 'content-type': 'application/json' },
       body: JSON.stringify(body),
     });
     return { status: response.status, body: (await response.json()) as T };
@@ -137,6 +142,7 @@ function sideBySide(kafka: (() => Promise<KafkaCluster>) | undefined): void {
       ledgerId: 'bank',
       limitUsd: '100.00',
     });
+    bankId = organizationId;
     const { id: workspaceId } = await made<{ id: string }>('workspaces', {
       organizationId,
       name: 'Bank',
@@ -187,6 +193,28 @@ function sideBySide(kafka: (() => Promise<KafkaCluster>) | undefined): void {
       expect(usage).toBeGreaterThan(0);
     }
   });
+
+  it('credit is given back by the ledger of its organisation, and the other knows nothing of it', async () => {
+    const path = `organizations/${bankId}`;
+    const purchase = { amountUsd: '80.00', idempotencyKey: 'first' };
+    expect((await administer(`${path}/credits`, purchase)).status).toBe(201);
+    const asked = await administer<{ id: string }>(`${path}/refunds`, {
+      amountUsd: '5.00',
+      reason: 'The bank needs less.',
+      idempotencyKey: 'first',
+    });
+    expect(asked.status).toBe(201);
+    const { id } = asked.body;
+    const approved = await administer(`refunds/${id}/approve`, {}, keys.approverKey);
+    expect(approved.status).toBe(200);
+    const refund = await eventually(async () => {
+      const response = await audit('bank', `/audit/v1/refunds/${id}`);
+      const told = (await response.json()) as { readonly status?: string };
+      return response.status === 200 && told.status !== 'approved' ? told : undefined;
+    }, IN_TIME_MS);
+    expect(refund).toMatchObject({ status: 'granted', amountPicoUsd: '5000000000000' });
+    expect((await audit('main', `/audit/v1/refunds/${id}`)).status).toBe(404);
+  }, 120_000);
 
   it('each has its own origin, key and tree: a receipt of one means nothing to the other', async () => {
     const verifiers = new Map<LedgerName, string>();

@@ -23,7 +23,12 @@ const refund = z
       .string()
       .regex(/^[\x21-\x7e]{1,200}$/, 'expected the id of a purchase')
       .optional(),
-    reason: z.string().trim().min(10).max(1_000),
+    reason: z
+      .string()
+      .trim()
+      .min(10)
+      .max(1_000)
+      .refine((text) => text.isWellFormed() && !text.includes('\0'), 'expected text'),
     idempotencyKey: z
       .string()
       .regex(/^[\x21-\x7e]{1,200}$/, 'expected 1 to 200 printable characters'),

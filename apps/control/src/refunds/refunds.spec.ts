@@ -231,6 +231,8 @@ describe('a refund', () => {
     ['a float', { ...REFUND, amountUsd: 12.5 }],
     ['no reason', { ...REFUND, reason: undefined }],
     ['a reason that says nothing', { ...REFUND, reason: 'why' }],
+    ['a reason that no database holds', { ...REFUND, reason: 'nothing \0 to see here' }],
+    ['a reason that is no text', { ...REFUND, reason: 'nothing \ud800 to see here' }],
     ['no key', { ...REFUND, idempotencyKey: undefined }],
     ['a purchase by no id', { ...REFUND, amountUsd: undefined, creditId: 'a b\0' }],
     ['a word that is not known', { ...REFUND, currency: 'EUR' }],

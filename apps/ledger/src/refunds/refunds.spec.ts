@@ -1,6 +1,7 @@
 // From what two persons asked for to what is posted, through whatever fails in between; and what the API shows of it.
 import 'reflect-metadata';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import pg from 'pg';
 import { TOPICS, type RefundOf } from '#libs/audit-events';
 import type { AuditWriter, EventAppender } from '#libs/audit-log';
@@ -273,6 +274,34 @@ describe('the list of refunds', () => {
     expect((await stage.get('/audit/v1/refunds', stage.adminKey)).status).toBe(200);
     expect((await stage.get('/audit/v1/refunds', stage.callerKey)).status).toBe(403);
     expect((await stage.get('/audit/v1/refunds/refund-9', stage.callerKey)).status).toBe(403);
+  }, 60_000);
+
+  it('answers as it documents', async () => {
+    await buy('credit-1');
+    await ask('refund-1', HALF);
+    await ask('refund-2', { amountPicoUsd: (2n * BOUGHT).toString() });
+    await stage.settled();
+    expect(await decider().decideDue()).toBe(2);
+    await stage.settled();
+    await ask('refund-3', { creditId: 'credit-1' });
+    await stage.settled();
+    const document = (await stage.getOpenly('/audit/v1/openapi.json')).json<{
+      components: object;
+    }>();
+    const ajv = new Ajv2020({ strict: false, validateFormats: false });
+    ajv.addSchema({ $id: 'doc', components: document.components });
+    const faults = (schema: string, answer: unknown) => {
+      const validate = ajv.compile({ $ref: `doc#/components/schemas/${schema}` });
+      validate(answer);
+      return validate.errors;
+    };
+    const page = (await stage.get('/audit/v1/refunds')).json<{ data: { status: string }[] }>();
+    expect(page.data.map((r) => r.status)).toEqual(['approved', 'declined', 'granted']);
+    expect(faults('RefundPage', page)).toBeNull();
+    const month = now().slice(0, 7);
+    const invoice = await stage.get(`/audit/v1/invoices/${ORGANISATION}/${month}`);
+    expect(faults('Invoice', invoice.json())).toBeNull();
+    expect(faults('Refund', { refundId: 'refund-1' })).not.toBeNull();
   }, 60_000);
 
   it.each([
