@@ -1,10 +1,19 @@
 // An export's manifest is unsigned: whoever hands it over can narrow the range, or leave time stamps out.
 import { createHash } from 'node:crypto';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { at } from '../../../../test/support/ledger-events.js';
+import { parseTilePath, TILE_WIDTH } from '#libs/transparency';
 import { checkpointOf, stageExport } from '../../../../test/support/export-stage.js';
 import { newLogKey } from '../../../../test/support/memory-log.js';
 import type { Report } from './report.js';
@@ -41,10 +50,21 @@ async function run(mode: string, ...more: string[]): Promise<Report & { code: nu
 const put = (path: string, content: string | Uint8Array): void =>
   writeFileSync(join(folder, path), content);
 
+/** An export of fewer records, as far as its manifest says. */
 function narrow(firstLeaf: number, endLeaf: number): void {
   const manifest = JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')) as object;
   const range = { firstLeaf: String(firstLeaf), endLeaf: String(endLeaf) };
   put('manifest.json', JSON.stringify({ ...manifest, ...range }));
+}
+
+/** What a range does not have must not lie there either. */
+function removeBundlesOutside(firstLeaf: number, endLeaf: number): void {
+  for (const path of globSync('tile/entries/**/*', { cwd: folder })) {
+    const found = parseTilePath(path);
+    if (found === undefined) continue;
+    const from = Number(found.index) * TILE_WIDTH;
+    if (from >= endLeaf || from + found.width <= firstLeaf) rmSync(join(folder, path));
+  }
 }
 
 describe('custos verify --whole', () => {
@@ -58,8 +78,17 @@ describe('custos verify --whole', () => {
     ['everything', 5, 5],
   ])('log: a manifest that takes away %s is incomplete, and only that says so', async (_, a, b) => {
     narrow(a, b);
+    removeBundlesOutside(a, b);
     expect(await run('log')).toMatchObject({ code: 0 });
     expect(await run('log', '--whole')).toMatchObject({ code: 1, reason: 'incomplete' });
+  });
+
+  it('log: a manifest that takes away a bundle that is there is altered', async () => {
+    narrow(256, SIZE);
+    expect(await run('log')).toMatchObject({
+      reason: 'altered',
+      place: { file: 'tile/entries/000' },
+    });
   });
 
   it('log: so is an export without a manifest that says where entries begin', async () => {
