@@ -226,20 +226,42 @@ describe('a master key', () => {
     expect(await reads(keeper, s)).toBe(true);
   }, 120_000);
 
-  it('that no process has any more leaves what is under it as it was, for when it is found', async () => {
-    const strange = new MasterKey(randomBytes(32));
-    const [s] = (await some(1)) as [Stored];
-    const foreign = strange.wrapSubjectKey(s.dataKey, 'org-1', s.of.subjectKeyId);
-    await stage.superuser.query('update vault.subject_key set wrapped = $1', [foreign]);
+  it('that gateways wrap with before control does is not taken for one that was rotated away from', async () => {
+    const [before] = (await some(1)) as [Stored];
+    const prepared = await stage.keeperWith(new MasterKey(oldBytes, [newBytes]));
+    const ahead = await stage.stored(stage.aSubject(), {}, stage.storeWith(newKey));
+    expect(await prepared.rotation.isDue()).toBe(false);
+    await prepared.rotation.begin();
+    while (await prepared.rotation.step(100));
+    expect(new Set((await prepared.rotation.counts()).map((c) => c.keyId))).toEqual(
+      new Set([stage.key.id, newKey.id]),
+    );
     expect(await keeper.rotation.isDue()).toBe(true);
+    await rotated();
+    const alone = await stage.keeperWith(new MasterKey(newBytes));
+    for (const s of [before, ahead]) expect(await reads(alone, s)).toBe(true);
+  }, 120_000);
+
+  it('that this process lacks leaves what is under it as it is, for when it is given', async () => {
+    const kept = await some(2);
     await keeper.rotation.begin();
-    while (await keeper.rotation.step(100));
-    expect(await keeper.rotation.left()).toBe(1);
-    expect(await keeper.rotation.counts()).toEqual([
-      { keyId: strange.id, subjectKeys: 1, atHand: false },
-    ]);
-    const { rows } = await stage.superuser.query('select wrapped from vault.subject_key');
-    expect(rows).toEqual([{ wrapped: foreign }]);
+    await keeper.rotation.step(1);
+    const wraps = async () =>
+      (await stage.superuser.query('select id, wrapped from vault.subject_key order by id')).rows;
+    const stored = await wraps();
+    const alone = await stage.keeperWith(new MasterKey(newBytes));
+    expect(await alone.rotation.isDue()).toBe(true);
+    expect(await alone.rotation.begin()).toMatchObject({ toKey: newKey.id });
+    while (await alone.rotation.step(100));
+    expect(await alone.rotation.left()).toBe(1);
+    expect(await alone.rotation.counts()).toContainEqual({
+      keyId: stage.key.id,
+      subjectKeys: 1,
+      atHand: false,
+    });
+    expect(await wraps()).toEqual(stored);
+    await rotated();
+    for (const s of kept) expect(await reads(alone, s)).toBe(true);
   }, 120_000);
 
   it('has an id that its wraps bear and that another’s do not', () => {

@@ -6,7 +6,7 @@ import type { MasterKey } from './master-key.js';
 export interface Rotation {
   readonly id: string;
   readonly toKey: string;
-  /** Keys under which something was when it began. */
+  /** The key under which the vault's identity was when it began. */
   readonly fromKeys: readonly string[];
   readonly beganAt: string;
   readonly beganRecorded: boolean;
@@ -29,9 +29,12 @@ interface WrapRow {
   readonly wrapped: Buffer;
 }
 
-/** Under another master key than this one, by an index: `''` is an unnamed wrap. */
-const ELSEWHERE = `wrapped is not null
-  and (vault.wrapped_under(wrapped) < $1 or vault.wrapped_under(wrapped) > $1)`;
+/**
+ * Under a master key that was rotated away from, or unnamed (`''`). One that is neither this nor known is a later one: of a
+ * gateway that was started with it before control was.
+ */
+const BEHIND = `wrapped is not null and vault.wrapped_under(wrapped)
+  = any (array(select key_id from vault.rotation where key_id <> $1) || array[''])`;
 
 /**
  * Brings everything under the master key that wraps now, a page at a time. The vault itself says what is left, so that any
@@ -47,42 +50,33 @@ export class KeyRotation {
   ) {}
 
   /**
-   * Whether anything is under another key. An unnamed wrap is taken for this one's until the vault was ever rotated to it:
-   * a key that is only given beforehand changes nothing.
+   * Whether the vault's identity is under another key, or anything is under one that was rotated away from. A key that is
+   * only given beforehand changes nothing.
    */
   async isDue(): Promise<boolean> {
     const { id } = this.key;
-    const [row] = await this.database.query<{
-      identity: Buffer | null;
-      lowest: string | null;
-      highest: string | null;
-      newest: string | null;
-    }>(`select (select wrapped_secret from vault.identity) as identity,
-      (select key_id from vault.rotation order by seq desc limit 1) as newest,
-      (select min(vault.wrapped_under(wrapped)) from vault.subject_key where wrapped is not null) as lowest,
-      (select max(vault.wrapped_under(wrapped)) from vault.subject_key where wrapped is not null) as highest`);
-    if (row === undefined) throw unavailable();
-    const identity =
-      row.identity === null ? undefined : this.key.rewrapPseudonymSecret(row.identity);
-    if (identity !== undefined && identity.from !== id) return true;
-    const { lowest, highest, newest } = row;
-    if ([lowest, highest].some((k) => k !== null && k !== '' && k !== id)) return true;
-    return lowest === '' && newest === id;
+    const identity = await this.#identity();
+    if (identity !== undefined && identity.rewrapped.from !== id) return true;
+    const [row] = await this.database.query<{ due: boolean }>(
+      `select exists (select from vault.subject_key where ${BEHIND})
+         and $1 = (select key_id from vault.rotation order by seq desc limit 1) as due`,
+      [id],
+    );
+    return row?.due === true;
   }
 
-  /** The rotation to be worked on; undefined where the vault was rotated away from this process's key. */
+  /** The rotation to be worked on; undefined where the vault was rotated away from this process's key, or never to it. */
   async begin(): Promise<Rotation | undefined> {
     const { id } = this.key;
-    const from = new Set(
-      (await this.counts()).flatMap(({ keyId }) => (keyId === undefined ? [] : [keyId])),
-    );
-    const identity = await this.#identity();
-    if (identity !== undefined) from.add(identity.rewrapped.from);
-    from.delete(id);
-    const rotationId = `rotation-${uuidV7(Date.now())}`;
+    const from = (await this.#identity())?.rewrapped.from;
+    if (from === undefined) return undefined;
+    if (from === id) {
+      const newest = await this.newest();
+      return newest?.toKey === id ? newest : undefined;
+    }
     const [row] = await this.database.query<RotationRow>(
       `select ${COLUMNS} from vault.begin_rotation($1, $2, $3) where key_id is not null`,
-      [[...from], id, rotationId],
+      [[from], id, `rotation-${uuidV7(Date.now())}`],
     );
     return row === undefined ? undefined : rotationOf(row);
   }
@@ -121,7 +115,7 @@ export class KeyRotation {
       ]);
     const rows = await this.database.query<WrapRow>(
       `select id, organisation_id, wrapped from vault.subject_key
-       where ${ELSEWHERE} and id > $2 order by id limit $3`,
+       where ${BEHIND} and id > $2 order by id limit $3`,
       [this.key.id, this.#cursor, max],
     );
     const anew = rows.flatMap((row) => {
@@ -138,12 +132,14 @@ export class KeyRotation {
     return !isOver;
   }
 
-  /** How many are left that no key at hand opens, or that came while it was at work. */
+  /** How many are left: no key at hand opens them, or they came while it was at work. */
   async left(): Promise<number> {
-    return (await this.counts()).reduce(
-      (n, { keyId, subjectKeys }) => n + (keyId === this.key.id ? 0 : subjectKeys),
-      0,
+    const [row] = await this.database.query<{ n: string }>(
+      `select count(*) as n from vault.subject_key where ${BEHIND}`,
+      [this.key.id],
     );
+    if (row === undefined) throw unavailable();
+    return Number(row.n);
   }
 
   async note(what: 'began_recorded' | 'ended' | 'ended_recorded'): Promise<void> {

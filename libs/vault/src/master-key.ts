@@ -103,6 +103,11 @@ export class MasterKey {
     const opened = this.#unwrap(wrapped, names);
     if (opened === undefined) return undefined;
     const anew = this.#wrap(opened.secret, names);
+    // It takes the place of the only other wrap: what does not open must not get there.
+    const again = this.#unwrap(anew, names);
+    if (again === undefined || !again.secret.equals(opened.secret))
+      throw new DomainError<VaultErrorCode>('content_damaged', 'A new wrap does not open.');
+    again.secret.fill(0);
     opened.secret.fill(0);
     return { from: opened.id, wrapped: anew };
   }
