@@ -16,7 +16,11 @@ export async function findStrayTiles(
     const found = tileOf(file, BigInt(head.size));
     const from = found && Number(found.tile.index) * TILE_WIDTH;
     if (found === undefined || from === undefined)
-      findings.fault('altered', { file }, `it is no part of a tree of ${head.size} leaves`);
+      findings.fault(
+        'altered',
+        { file },
+        `it is no part of a tree of ${head.size} leaves (an export has a folder of its own)`,
+      );
     else if (found.isBundle && (from >= endLeaf || from + found.tile.width <= firstLeaf))
       findings.fault(
         'altered',
