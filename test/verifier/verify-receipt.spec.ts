@@ -44,6 +44,13 @@ describeWithPython('the second verifier', () => {
       ['malformed', events({ ...first, proof: first.proof.replace('@v1', '@v2') })],
       ['forged', events({ ...first, proof: first.proof.replace('\n600\n', '\n601\n') })],
       ['unproven', events()],
+      [
+        'unproven',
+        {
+          ...receipt,
+          checkpoint: `${receipt.checkpoint}— x ${Buffer.alloc(9).toString('base64')}\n`,
+        },
+      ],
       ['unproven', { ...receipt, origin: 'other.example/log' }],
       ['unproven', { ...receipt, checkpoint: checkpointOf(entries, signers, { size: 599 }) }],
       [
