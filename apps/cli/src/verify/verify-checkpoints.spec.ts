@@ -2,6 +2,7 @@ import { createServer, type Server } from 'node:http';
 import {
   createReadStream,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   rmSync,
   statSync,
@@ -202,6 +203,27 @@ describe('custos verify over HTTP', () => {
     expect(open).toMatchObject({ code: 0, checked: { size: SIZE, entries: 0 } });
     expect(open.notCovered.join()).toContain('--auditor-key');
     expect(await verify('writers', url)).toMatchObject({ code: 1, reason: 'incomplete' });
+  });
+
+  it('does not hide that a second root under a time stamp is not looked for at a URL', async () => {
+    mkdirSync(join(folder, 'log/time-stamps'));
+    kept('log/time-stamps/300.note', checkpointOf(fork, key, 300));
+    const log = (input: string) =>
+      verify('log', input, '--key', key.verifierKey, '--auditor-key', AUDITOR_KEY);
+    expect(await log(join(folder, 'log'))).toMatchObject({ code: 1, reason: 'equivocated' });
+    const { code, notCovered } = await log(await serve());
+    expect(code).toBe(0);
+    expect(notCovered).toContain('time stamps: a URL cannot be listed');
+  });
+
+  it('does not hide that files beside the tree are not looked for at a URL', async () => {
+    kept('log/tile/x', 'x');
+    const log = (input: string) =>
+      verify('log', input, '--key', key.verifierKey, '--auditor-key', AUDITOR_KEY);
+    expect(await log(join(folder, 'log'))).toMatchObject({ code: 1, reason: 'altered' });
+    const { code, notCovered } = await log(await serve());
+    expect(code).toBe(0);
+    expect(notCovered).toContain('files beside the tree: a URL cannot be listed');
   });
 
   it('reads the keys from files', async () => {

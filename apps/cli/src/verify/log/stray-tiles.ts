@@ -11,7 +11,11 @@ export async function findStrayTiles(
   { source, findings }: { readonly source: ExportSource; readonly findings: Findings },
   { head, manifest, firstLeaf, endLeaf }: WalkedLog,
 ): Promise<void> {
-  if (!manifest || !source.filesBelow) return;
+  if (!manifest) return;
+  if (!source.filesBelow) {
+    findings.notCovered('files beside the tree: a URL cannot be listed');
+    return;
+  }
   for await (const file of source.filesBelow('tile')) {
     const found = tileOf(file, BigInt(head.size));
     const from = found && Number(found.tile.index) * TILE_WIDTH;

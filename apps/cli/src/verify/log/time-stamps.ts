@@ -13,7 +13,7 @@ const NAME = /^(0|[1-9]\d{0,15})(-[1-9]\d?)?\.(tsr|note)$/;
 /**
  * Time stamps that were handed over: each is over the checkpoint that it lies beside, and that checkpoint is one more of
  * the log's statements. Who made a stamp, and when, says `openssl ts -verify` with a root that the auditor trusts; how
- * many there were, nobody proves. Only where files can be listed.
+ * many there were, nobody proves. Only where files can be listed; elsewhere it is said that nobody looked.
  */
 export async function readTimeStamps(
   source: ExportSource,
@@ -21,7 +21,10 @@ export async function readTimeStamps(
   findings: Findings,
 ): Promise<readonly Statement[]> {
   const names = await source.list?.(FOLDER, FILES_MAX);
-  if (names === undefined) return [];
+  if (names === undefined) {
+    findings.notCovered('time stamps: a URL cannot be listed');
+    return [];
+  }
   const notes = new Map<string, { readonly digest: Buffer }>();
   const statements: Statement[] = [];
   for (const name of names.filter((n) => n.endsWith('.note'))) {
