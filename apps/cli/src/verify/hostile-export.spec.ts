@@ -7,6 +7,7 @@ import { addSignatures, cosign, generateKey, parseNote, parseSignerKey } from '#
 import { checkpointOf, stageExport } from '../../../../test/support/export-stage.js';
 import { newLogKey } from '../../../../test/support/memory-log.js';
 import type { Report } from './report.js';
+import { DirectorySource } from './source/directory-source.js';
 import { BOOKS, honestDay } from './verify-stage.spec-support.js';
 import { runVerify } from './verify.js';
 
@@ -139,6 +140,13 @@ describe('an archive with other things than files in it', () => {
       expect(await withKey('log')).toMatchObject({ code: 1 });
     },
   );
+
+  it('is not read beyond the limit where a link leads to a file that tells no size', async () => {
+    symlinkSync('/proc/self/status', join(folder, 'linked'));
+    const source = new DirectorySource(folder);
+    expect((await source.read('linked', 1 << 20))?.length).toBeGreaterThan(100);
+    await expect(source.read('linked', 100)).rejects.toThrow('over 100 bytes');
+  });
 
   it('has no history where that is a folder', async () => {
     rmSync(join(folder, 'checkpoints.jsonl'));

@@ -1,7 +1,8 @@
 import { createReadStream, type Dirent } from 'node:fs';
-import { opendir, readFile, stat } from 'node:fs/promises';
+import { open, opendir, stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { SourceFault, type ExportSource } from './export-source.js';
+import { GrowingBytes } from './growing-bytes.js';
 
 /** An unpacked export. */
 export class DirectorySource implements ExportSource {
@@ -13,9 +14,12 @@ export class DirectorySource implements ExportSource {
     const file = join(this.name, path);
     const size = await plainSize(file);
     if (size === undefined) return undefined;
-    // Looked at before it is read: a file of any size may lie there.
-    if (size > maxBytes) throw new SourceFault('unreadable', `${file} is over ${maxBytes} bytes`);
-    return await readFile(file).catch((cause: unknown) => unreadable(file, cause));
+    const bytes = new GrowingBytes(size + 1);
+    // Looked at before it is read: a file of any size may lie there. And while it is read: not every file tells its size.
+    if (size <= maxBytes) await fill(bytes, file, maxBytes);
+    if (Math.max(size, bytes.length) > maxBytes)
+      throw new SourceFault('unreadable', `${file} is over ${maxBytes} bytes`);
+    return bytes.take();
   }
 
   async stream(path: string): Promise<AsyncIterable<Uint8Array> | undefined> {
@@ -57,6 +61,20 @@ async function plainSize(file: string): Promise<number | undefined> {
     return code === 'ENOENT' || code === 'ENOTDIR' ? undefined : unreadable(file, cause);
   }
   return unreadable(file, new Error('it is no plain file'));
+}
+
+/** Reads until there is no more, or more than `maxBytes`. */
+async function fill(bytes: GrowingBytes, file: string, maxBytes: number): Promise<void> {
+  try {
+    await using handle = await open(file);
+    while (bytes.length <= maxBytes) {
+      const { bytesRead } = await handle.read(bytes.room());
+      if (bytesRead === 0) return;
+      bytes.took(bytesRead);
+    }
+  } catch (cause) {
+    unreadable(file, cause);
+  }
 }
 
 async function* piecesOf(file: string): AsyncGenerator<Uint8Array> {

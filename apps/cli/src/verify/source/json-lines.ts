@@ -1,4 +1,5 @@
 import { SourceFault } from './export-source.js';
+import { GrowingBytes } from './growing-bytes.js';
 import { parseJson } from './strict-json.js';
 
 /** A journal or a checkpoint is a few kilobytes; a longer line is none of ours. */
@@ -35,22 +36,19 @@ export async function* jsonLines(
 }
 
 async function* linesOf(parts: AsyncIterable<Uint8Array>, file: string): AsyncGenerator<Buffer> {
-  // Pieces may be a byte each: they are put together once a line.
-  let begun: Buffer[] = [];
-  let length = 0;
+  let begun = new GrowingBytes();
   for await (const part of parts) {
     const bytes = Buffer.from(part.buffer, part.byteOffset, part.byteLength);
     let from = 0;
     for (let to = bytes.indexOf(10); to >= 0; to = bytes.indexOf(10, from)) {
-      yield Buffer.concat([...begun, bytes.subarray(from, to)]);
-      begun = [];
-      length = 0;
+      begun.push(bytes.subarray(from, to));
+      yield begun.take();
+      begun = new GrowingBytes();
       from = to + 1;
     }
-    if (from < bytes.length) begun.push(bytes.subarray(from));
-    length += bytes.length - from;
-    if (length > LINE_BYTES_MAX)
+    begun.push(bytes.subarray(from));
+    if (begun.length > LINE_BYTES_MAX)
       throw new SourceFault('unreadable', `${file} has a line of over ${LINE_BYTES_MAX} bytes`);
   }
-  if (length > 0) yield Buffer.concat(begun);
+  if (begun.length > 0) yield begun.take();
 }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SourceFault, type ExportSource } from './export-source.js';
+import { GrowingBytes } from './growing-bytes.js';
 import { Wait } from './wait.js';
 
 /** How long a server is waited for. */
@@ -28,19 +29,18 @@ export class UrlSource implements ExportSource {
   async read(path: string, maxBytes: number): Promise<Buffer | undefined> {
     const response = await this.#get(path, () => AbortSignal.timeout(this.patience.answerMs));
     if (response === undefined) return undefined;
-    const parts: Uint8Array[] = [];
-    let length = 0;
+    const bytes = new GrowingBytes();
     try {
       for await (const part of bodyOf(response)) {
-        length += part.length;
-        if (length > maxBytes) break;
-        parts.push(part);
+        bytes.push(part);
+        if (bytes.length > maxBytes) break;
       }
     } catch (cause) {
       throw new SourceFault('unreadable', `${path}: the answer broke off`, { cause });
     }
-    if (length > maxBytes) throw new SourceFault('unreadable', `${path} is over ${maxBytes} bytes`);
-    return Buffer.concat(parts, length);
+    if (bytes.length > maxBytes)
+      throw new SourceFault('unreadable', `${path} is over ${maxBytes} bytes`);
+    return bytes.take();
   }
 
   async stream(path: string): Promise<AsyncIterable<Uint8Array> | undefined> {
