@@ -21,14 +21,14 @@ import { PriceBookShelf } from './books/price-books.js';
 import { LEDGER } from './books/verify-ledger.js';
 import { LOG } from './log/verify-log.js';
 import { walkLog } from './log/walk-log.js';
-import { Findings, reportText } from './report.js';
+import { Findings, reportText, type Report } from './report.js';
 import { DirectorySource } from './source/directory-source.js';
 import { SourceFault, type ExportSource } from './source/export-source.js';
 import { jsonLines } from './source/json-lines.js';
 import { UrlSource } from './source/url-source.js';
 import { Wait } from './source/wait.js';
 import { BOOKS, honestDay } from './verify-stage.spec-support.js';
-import { verify } from './verify.js';
+import { runVerify, verify } from './verify.js';
 
 const key = newLogKey();
 const verifier = parseVerifierKey(key.verifierKey);
@@ -357,4 +357,21 @@ it('words of an export do not steer a terminal, and fill no page', async () => {
   const text = reportText(await run('log'));
   expect(text).toContain('ledger: ?[2J?niam?xxx');
   expect(text.length).toBeLessThan(10_000);
+});
+
+it('words of an export do not steer a terminal on the line for machines either', async () => {
+  const words = '\u009b2J\u007f\u202eniam\u2028\u{e0001}\u2066é𐍈';
+  edit('manifest.json', (text) => text.replace('"main"', JSON.stringify(words)));
+  let said = '';
+  const spy = jest.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    said += String(text);
+    return true;
+  });
+  try {
+    await runVerify(['log', folder, '--key', key.verifierKey, '--json']);
+  } finally {
+    spy.mockRestore();
+  }
+  expect(said.trimEnd()).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
+  expect(Object.values((JSON.parse(said) as Report).claimed).join()).toContain(words);
 });

@@ -111,6 +111,17 @@ export class Findings {
   }
 }
 
+/** For machines, on one line. JSON as it is, but for what would steer the terminal that it may be shown on. */
+export const reportLine = (report: Report): string =>
+  `${JSON.stringify(report).replace(STEERING, escaped)}\n`;
+
+/** `\\u` and four digits for each UTF-16 unit: the same text to whoever reads the JSON. */
+const escaped = (text: string): string =>
+  text
+    .split('')
+    .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+    .join('');
+
 /** For people. */
 export function reportText(report: Report): string {
   const lines = [
@@ -129,7 +140,9 @@ export function reportText(report: Report): string {
 }
 
 /** Words of an export must not steer the reader's terminal, nor turn a line around. */
-const printable = (line: string): string => line.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?');
+const STEERING = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+const printable = (line: string): string => line.replace(STEERING, '?');
 
 const short = (words: string): string =>
   words.length > WORDS_MAX ? `${words.slice(0, WORDS_MAX)}…` : words;

@@ -1,5 +1,5 @@
 import type { Mode } from './mode.js';
-import { Findings, reportText, type Report } from './report.js';
+import { Findings, reportLine, reportText, type Report } from './report.js';
 import { SourceFault } from './source/export-source.js';
 import { UsageError, verifyOptions, type VerifyOptions } from './verify-options.js';
 
@@ -40,7 +40,7 @@ export async function runVerify(args: string[]): Promise<number> {
     const options = verifyOptions(rest, mode.inputs);
     if (mode.needsKey && !options.key) throw new UsageError('--key is missing');
     const report = await verify(name, mode, options);
-    process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : reportText(report));
+    process.stdout.write(options.json ? reportLine(report) : reportText(report));
     return report.holds ? 0 : 1;
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
