@@ -80,6 +80,9 @@ def tiles_of(size: int) -> Iterator[Tuple[str, int, int, int]]:
 def entries_of(bundle: bytes) -> List[bytes]:
     entries, at = [], 0
     while at < len(bundle):
+        # An empty entry is two bytes: a bundle may hold millions of them.
+        if len(entries) == WIDTH:
+            raise Rejected("truncated", "an entry bundle holds more than %d entries" % WIDTH)
         length = int.from_bytes(bundle[at : at + 2], "big")
         if at + 2 + length > len(bundle) or at + 2 > len(bundle):
             raise Rejected("truncated", "an entry bundle is cut off")

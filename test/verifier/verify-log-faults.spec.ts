@@ -17,7 +17,7 @@ import {
 } from './honest-log.js';
 import { checkpointOf, entriesOf, logFiles } from './log-directory.js';
 import type { Files } from './log-directory.js';
-import { PythonVerifier, describeWithPython } from './python-verifier.js';
+import { PythonVerifier, describeWithPython, runPython } from './python-verifier.js';
 
 const faults: readonly (readonly [string, string, () => Files])[] = [
   ['an entry with one bit turned', 'altered', () => changed('tile/entries/001', flip(-1))],
@@ -230,6 +230,39 @@ function withHistory(history: Buffer[], size: string): Files {
     `${JSON.stringify({ size, note: checkpointOf(history, signers) })}\n`,
   );
 }
+
+describeWithPython('what would fill the memory of the second verifier', () => {
+  const sizes = (program: string): string =>
+    runPython(`import tracemalloc
+from verdict import Rejected
+${program}
+`);
+
+  test('is no bundle of millions of empty entries', () => {
+    const said = sizes(`
+from merkle import entries_of
+print(len(entries_of(bytes(2 * 256))))
+try:
+    print(len(entries_of(bytes(2 * 257))))
+except Rejected as reason:
+    print(reason.word)
+`);
+    expect(said).toBe('256\ntruncated\n');
+  });
+
+  test('is no history of millions of lines', () => {
+    const said = sizes(`
+from verify_log import lines_of
+content = b"ab\\n" * 1_000_000 + b"end"
+tracemalloc.start()
+lines = lines_of(content)
+print(next(lines), tracemalloc.get_traced_memory()[1] < 1_000_000)
+tracemalloc.stop()
+print(list(lines_of(b"a\\n\\r\\nb")), list(lines_of(b"a\\n")), list(lines_of(b"\\n")), list(lines_of(b"")))
+`);
+    expect(said).toBe("b'ab' True\n[b'a', b'\\r', b'b'] [b'a'] [b''] []\n");
+  });
+});
 
 describeWithPython('the second verifier', () => {
   const verifier = new PythonVerifier();
