@@ -12,6 +12,17 @@ describeWithPython('the second verifier', () => {
   const ask = (question: Partial<Question> = {}): Promise<string> =>
     verifier.ask({ files: honest, key: log.verifierKey, ...question });
 
+  test('does not accept a receipt under a signed tree that is larger than the export', async () => {
+    const more = [...entries, Buffer.from('one more')];
+    // Of this history or of another: from this export nobody can tell.
+    for (const story of [more, [...more].reverse()]) {
+      const receipt = await receiptOf(story, logFiles(story, signers), [5]);
+      const files = logFiles(story, signers);
+      expect(await ask({ files, receipt })).toMatch(/^accepted: /);
+      expect(await ask({ receipt })).toMatch(/^rejected: unproven: .*larger tree/);
+    }
+  });
+
   test('rejects receipts that do not prove what they show', async () => {
     const receipt = await receiptOf(entries, honest, [5, 300]);
     const [first, second] = receipt.events as [Receipt['events'][0], Receipt['events'][0]];

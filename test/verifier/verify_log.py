@@ -16,7 +16,7 @@ import os
 import re
 import stat
 import sys
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from merkle import WIDTH, Tree, entries_of, leaf_hash, root_of_path, tile_name, tiles_of
 from signed_note import Checkpoint, Key, Policy, decimal, open_checkpoint, parse_vkey, unbase64
@@ -40,6 +40,16 @@ def read_plain(path: str, name: str) -> bytes:
     if len(content) > MAX_FILE_BYTES:
         raise Rejected("truncated", "%s is over %d bytes" % (name, MAX_FILE_BYTES))
     return content
+
+
+def lines_of(content: bytes) -> Iterator[bytes]:
+    """One after the other: there may be millions of them, and the first is refused."""
+    start = 0
+    while start < len(content):
+        end = content.find(b"\n", start)
+        end = len(content) if end < 0 else end
+        yield content[start:end]
+        start = end + 1
 
 
 class Export:
@@ -146,17 +156,16 @@ class Export:
         """Every earlier checkpoint that is handed over is a beginning of this tree."""
         if not self.has("checkpoints.jsonl"):
             return 0
-        lines = self.read("checkpoints.jsonl").split(b"\n")
-        if lines[-1] == b"":
-            lines.pop()
-        for line in lines:
+        count = 0
+        for line in lines_of(self.read("checkpoints.jsonl")):
             row = parse_json(line)
             checkpoint, _ = open_checkpoint(text_of(row, "note").encode(), self.log, [])
             if checkpoint.size != decimal(row.get("size")):
                 raise Rejected("inconsistent", "checkpoints.jsonl names a size that the note does not")
             if not self.compare(checkpoint, "an earlier checkpoint"):
                 raise Rejected("inconsistent", "the log signed a larger tree than this one")
-        return len(lines)
+            count += 1
+        return count
 
     def compare(self, other: Checkpoint, what: str) -> bool:
         """False where this tree is too small to tell."""
@@ -212,7 +221,8 @@ class Export:
         if receipt.get("format") != "custos-receipt-v1" or receipt.get("origin") != self.log.name:
             raise Rejected("unproven", "not a receipt of this log")
         head = self.open(text_of(receipt, "checkpoint").encode())
-        self.compare(head, "a receipt's checkpoint")
+        if not self.compare(head, "a receipt's checkpoint"):
+            raise Rejected("unproven", "the receipt is under a larger tree: that takes an export as new as it is")
         events = list_of(receipt, "events")
         if not events:
             raise Rejected("unproven", "the receipt shows no event")
