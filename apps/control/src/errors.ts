@@ -15,6 +15,7 @@ export type ControlErrorCode =
   | 'vault_key_unknown'
   | 'content_not_recorded'
   | 'changes_pending'
+  | 'change_unreadable'
   | 'data_directory_unwritable';
 
 export const CONTROL_ERRORS = {
@@ -32,6 +33,11 @@ export const CONTROL_ERRORS = {
   legal_hold: {
     status: 409,
     meaning: 'A legal hold keeps what was to be erased; `holdId` names it.',
+  },
+  change_unreadable: {
+    status: 422,
+    meaning:
+      'Nobody could read its record in the log, or the log could not hold it; nothing was decided. `fault` names the place.',
   },
   content_erased: {
     status: 410,

@@ -31,6 +31,11 @@ export const POLICY_ERRORS = {
     status: 409,
     meaning: 'The exception has expired, was revoked or is approved already.',
   },
+  change_unreadable: {
+    status: 422,
+    meaning:
+      'Nobody could read its record in the log, or the log could not hold it; nothing was decided. `fault` names the place.',
+  },
   changes_pending: {
     status: 503,
     meaning: 'Earlier changes wait for the audit log; nothing was changed.',

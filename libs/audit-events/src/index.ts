@@ -13,6 +13,7 @@ export { WriterChain } from './writer-chain.js';
 export type { ChainedEvent } from './writer-chain.js';
 export { decodeEvent } from './decode-event.js';
 export type { DecodeResult, EventEnvelope } from './decode-event.js';
+export { isEventTime, unreadableAs } from './unreadable-as.js';
 export { verifyChain } from './verify-chain.js';
 export type { ChainFault, ChainHead, ChainVerdict } from './verify-chain.js';
 export { appOf, isAbroad, isStranger, topicOf } from './who-may-say.js';

@@ -17,7 +17,9 @@ export type AuditLogErrorCode =
   /** The writer has not started or has been stopped. */
   | 'writer_stopped'
   /** An earlier change of the same outbox is not yet in the log; nothing was decided. */
-  | 'changes_pending';
+  | 'changes_pending'
+  /** Its record would be set aside by every reader, or cannot be kept; nothing was decided. */
+  | 'change_unreadable';
 
 /** `details` never carry bytes of a record. */
 export const auditLogError = (

@@ -14,6 +14,7 @@ export type { FurtherLedger } from './further-ledgers.js';
 export { LEDGER_ID, MAIN_LEDGER } from './kafka/topic-names.js';
 export { openAppendLog } from './open-append-log.js';
 export type { OpenAppendLogOptions } from './open-append-log.js';
+export { demandReadable } from './outbox/demand-readable.js';
 export { Outbox } from './outbox/outbox.js';
 export type { Decide, Decided } from './outbox/outbox.js';
 export type { DecidedChange, OutboxOptions, RecordedChange } from './outbox/outbox-options.js';

@@ -1,8 +1,9 @@
 import type { EntityManager } from 'typeorm';
 import type { LegalHoldScope } from '#libs/audit-events';
+import { demandReadable } from '#libs/audit-log';
 import { DomainError } from '#libs/kernel';
 import { applyStep, type Procedure, type Said } from '../dual-control/procedure.js';
-import type { HoldChange } from './hold-change.js';
+import { holdRecord, type HoldChange } from './hold-change.js';
 import { LegalHoldEntity } from './legal-hold.entity.js';
 import type { NewHold } from './schemas.js';
 import { whoIsMeant } from './whom-a-hold-means.js';
@@ -91,9 +92,21 @@ export const HOLDS: Procedure<LegalHoldEntity, NewHold, HoldChange> = {
 export const holdsPlacedBy = (place: (hold: LegalHoldEntity) => Promise<void>): typeof HOLDS => ({
   ...HOLDS,
   steps: HOLDS.steps.map((step) =>
-    step.decision === 'approve' ? { ...step, beforehand: (hold) => place(hold) } : step,
+    step.decision === 'approve' ? { ...step, beforehand: (hold) => placed(hold, place) } : step,
   ),
 });
+
+/** What no reader could read will not be decided: it is not placed either, and no vault is asked in vain. */
+async function placed(
+  hold: LegalHoldEntity,
+  place: (hold: LegalHoldEntity) => Promise<void>,
+): Promise<void> {
+  const { id, ledgerId, scope, matter, reason, author, proposedAt } = hold;
+  const at = proposedAt.toISOString();
+  const said = { id, ledgerId, by: author, at };
+  demandReadable(holdRecord({ kind: 'hold.set', ...said, scope, matter, reason, author }));
+  await place(hold);
+}
 
 const inLedger = ({ ledgerId }: LegalHoldEntity, { id, by, at }: Said) => ({
   id,

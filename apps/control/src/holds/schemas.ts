@@ -1,9 +1,13 @@
 import { z } from 'zod';
+import { isEventTime } from '#libs/audit-events';
 
 const id = z.string().min(1).max(200);
 const reason = z.string().trim().min(10).max(1_000);
 /** To the millisecond and in UTC, as events say times. */
-const time = z.iso.datetime({ offset: true }).transform((text) => new Date(text).toISOString());
+const time = z.iso
+  .datetime({ offset: true })
+  .transform((text) => new Date(text).toISOString())
+  .refine(isEventTime, 'expected a time of the years 1 to 9999 in UTC');
 
 /** Everything that is named must fit; nothing named is everything in the ledger. */
 export const newHold = z

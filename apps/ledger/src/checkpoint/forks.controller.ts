@@ -7,7 +7,14 @@ import { AdminOrApproverGuard, AuditorOrAdminGuard } from '../ledger.guards.js';
 import { Ledger } from '../ledger.js';
 
 const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
-const givenUp = z.strictObject({ root: digest, reason: z.string().trim().min(1).max(1_000) });
+const whyGivenUp = z
+  .string()
+  .trim()
+  .min(1)
+  .max(1_000)
+  // A record that has a NUL is set aside, and with it what was said.
+  .refine((text) => text.isWellFormed() && !text.includes('\0'), 'expected text');
+const givenUp = z.strictObject({ root: digest, reason: whyGivenUp });
 
 /** Checkpoints under our own signature that this log did not contain when they turned up, and who let them go. */
 @Controller('audit/v1/forks')

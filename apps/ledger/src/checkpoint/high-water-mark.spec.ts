@@ -186,6 +186,8 @@ describe('a log whose database was restored from an old backup', () => {
     expect((await giveUp(restored.adminKey, { root: `sha256:${'0'.repeat(64)}` })).status).toBe(
       404,
     );
+    // Its record would be set aside, and nothing given up.
+    expect((await giveUp(restored.adminKey, { reason: 'a reason \0' })).status).toBe(400);
     expect((await giveUp(restored.adminKey)).status).toBe(202);
     expect((await giveUp(restored.adminKey)).status).toBe(202);
     await restored.settled();

@@ -1,11 +1,14 @@
 import type { EntityManager } from 'typeorm';
 import { DomainError } from '#libs/kernel';
 import type { AuditLogErrorCode } from '../errors.js';
+import { demandReadable, keepable } from './demand-readable.js';
 import type { OutboxOptions } from './outbox-options.js';
 import { OutboxRelay } from './outbox-relay.js';
 
 /** How long a caller waits for the log before it is told that the change is still on its way. */
 const EFFECT_DEADLINE_MS = 5_000;
+/** No change has a number that takes more room in its record. */
+const LAST_SEQ = (2n ** 63n - 1n).toString();
 
 /** False: decided and durable, but its record is not yet in the log; it takes effect as soon as it is. */
 export interface Decided {
@@ -45,7 +48,8 @@ export class Outbox<Change, State> {
 
   /**
    * One transaction: `decide` validates against the state and names the changes. While an earlier change is not in
-   * the log the state is not settled, so that nothing can be decided: throws `changes_pending`.
+   * the log the state is not settled, so that nothing can be decided: throws `changes_pending`. Nor is anything whose record
+   * nobody could read, or the log would not take, so that it held up all that come after it: throws `change_unreadable`.
    */
   async decide(actor: string, decide: Decide<Change>): Promise<Decided> {
     const deadlineMs = Date.now() + this.#deadlineMs;
@@ -70,7 +74,7 @@ export class Outbox<Change, State> {
     actor: string,
     decide: Decide<Change>,
   ): Promise<bigint | 'pending' | undefined> {
-    const { table } = this.options;
+    const { table, recordOf } = this.options;
     await manager.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [table]);
     const [{ pending } = { pending: false }] = await manager.query<{ pending: boolean }[]>(
       `select exists (select from ${table} where applied_at is null) as pending`,
@@ -78,9 +82,12 @@ export class Outbox<Change, State> {
     if (pending) return 'pending';
     let last: bigint | undefined;
     for (const change of await decide(manager)) {
+      const decidedAt = new Date();
+      const kept = keepable(change);
+      demandReadable(recordOf({ seq: LAST_SEQ, decidedAt, actor, change }));
       const [row] = await manager.query<{ seq: string }[]>(
         `insert into ${table} (decided_at, actor, change) values ($1, $2, $3) returning seq`,
-        [new Date(), actor, JSON.stringify(change)],
+        [decidedAt, actor, kept],
       );
       last = BigInt(row!.seq);
     }
