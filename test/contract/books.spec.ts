@@ -339,6 +339,24 @@ describe('by direct SQL, the app’s role', () => {
     expect(await balance()).toMatchObject({ 'customer:org-1:receivable': COST.toString() });
   });
 
+  it('cannot bring operators of its own into the rules', async () => {
+    const superuser = new pg.Client({ connectionString: database.superuserUrl });
+    await superuser.connect();
+    await superuser.query('create schema mine; grant usage, create on schema mine to custos_app');
+    await superuser.end();
+    for (const [left, right] of ['int8 int4', 'int8 int8', 'int2 int4', 'int4 int4'].map((t) =>
+      t.split(' '),
+    ))
+      await client.query(`
+        create function mine.never(${left}, ${right}) returns boolean immutable language sql return false;
+        create operator mine.= (function = mine.never, leftarg = ${left}, rightarg = ${right})`);
+    await client.query('set search_path = mine, pg_catalog');
+    for (const posting of ['6, 0, 999999, 5', '6, 1, 1, 5', '6, 0, 1, 5', '2, 9, 1, 5'])
+      await expect(client.query(`insert into ledger.posting values (${posting})`)).rejects.toThrow(
+        /foreign key|begin with number 0|closed for postings/,
+      );
+  });
+
   it('cannot add a posting to a journal that stands', async () => {
     await expect(
       client.query(

@@ -6,7 +6,7 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
  * once for each journal: by the posting with number 0, without which no other of its journal is taken. Rows of accounts, journals
  * and leaves are never removed (`append_only`), which is what the other half of the foreign keys kept. What holds is the same:
  * `test/contract/books.spec.ts` tries it. Counted row by row over the keys, because no planner makes a join of that: a join planned while
- * tables are small reads them whole when they are not.
+ * tables are small reads them whole when they are not. Operators are PostgreSQL's own, whatever schemas the session has before them.
  */
 export class PostingsReferAsASet1763800008600 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
@@ -23,7 +23,7 @@ export class PostingsReferAsASet1763800008600 implements MigrationInterface {
 
 const POSTINGS = `
 create or replace function ledger.postings_precede_journal() returns trigger language plpgsql
-set enable_seqscan = off as $$
+set search_path = pg_catalog, pg_temp set enable_seqscan = off as $$
 declare bad bigint;
 begin
   perform pg_advisory_xact_lock(hashtextextended('ledger.posting', 0));
@@ -56,7 +56,7 @@ end $$;
 const POSTINGS_HAVE_JOURNAL = `
 create function ledger.posting_has_journal() returns trigger language plpgsql as $$
 begin
-  if not exists (select from ledger.journal j where j.id = new.journal_id) then
+  if not exists (select from ledger.journal j where j.id operator(pg_catalog.=) new.journal_id) then
     raise exception 'a posting violates its foreign key: there is no journal %', new.journal_id
       using errcode = 'foreign_key_violation';
   end if;
@@ -67,7 +67,8 @@ create constraint trigger has_journal after insert on ledger.posting deferrable 
 `;
 
 const JOURNALS = `
-create or replace function ledger.journal_balances() returns trigger language plpgsql set enable_seqscan = off as $$
+create or replace function ledger.journal_balances() returns trigger language plpgsql
+set search_path = pg_catalog, pg_temp set enable_seqscan = off as $$
 declare bad bigint;
 begin
   select j.id into bad
