@@ -1,3 +1,4 @@
+import { setImmediate as breathe } from 'node:timers/promises';
 import type { ClientBase } from 'pg';
 import type { LogRecord } from '#libs/audit-events';
 import { BatchFold } from './batch-fold.js';
@@ -13,7 +14,7 @@ import {
   workOf,
   type GenerationRow,
 } from './load-batch.js';
-import { lockTree } from './seal-leaves.js';
+import { lockTree, seal } from './seal-leaves.js';
 import type { SettleContext } from './settle-work.js';
 import { StatementQueue } from './statement-queue.js';
 import { writeBatch, type Learnt } from './write-batch.js';
@@ -64,14 +65,16 @@ export class PostingTransaction {
       if (fresh.length === 0) return NOTHING;
       await settling.loadPrices(priceBooksOf(fresh, generations.values()));
       const { size } = tree;
+      await this.#ensurePartitions(queue, size + BigInt(fresh.length));
+      // What needs no fold is on its way while the rest is folded.
+      const sealed = Promise.all([seal(queue, tree, fresh), moveFences(queue, ends)]);
+      // Listened to below; until then the fold may fail first.
+      sealed.catch(() => undefined);
+      await breathe();
       const batch = new BatchFold({ size, writers, generations, leases, books }, settling);
       for (const record of fresh)
         batch.take(sources.get(placeOf(record.topic, record.partition))!, record);
-      await this.#ensurePartitions(queue, batch.size);
-      // Every record taken is the next leaf.
-      const entries = batch.leaves.map(({ index }, i) => ({ index, value: fresh[i]!.value }));
-      const learnt = await writeBatch(queue, batch, { tree, entries }, this.#known);
-      await moveFences(queue, ends);
+      const [learnt] = await Promise.all([writeBatch(queue, batch, this.#known), sealed]);
       return { ...summary(batch, fresh.length), learnt };
     });
   }
@@ -85,10 +88,10 @@ export class PostingTransaction {
         [priceBook, max],
       );
       await settling.loadPrices(new Set([priceBook]));
-      const tree = await lockTree(queue);
+      const { size } = await lockTree(queue);
       const batch = new BatchFold(
         {
-          size: tree.size,
+          size,
           writers: new Map(),
           generations: new Map(),
           leases: new Map(),
@@ -97,7 +100,7 @@ export class PostingTransaction {
         settling,
       );
       for (const row of rows) batch.settleLate(workOf(row));
-      const learnt = await writeBatch(queue, batch, { tree, entries: [] }, this.#known);
+      const learnt = await writeBatch(queue, batch, this.#known);
       await queue.query(
         `update ledger.quarantine set resolved_at = clock_timestamp()
          where code = 'price_book_unknown' and generation_id = any($1::text[]) and resolved_at is null`,

@@ -1,9 +1,9 @@
 import { DomainError } from '#libs/kernel';
 import { CompactRange, MAX_ENTRY_BYTES } from '#libs/transparency';
 import type { Column } from './binary-columns.js';
-import { copyRows, type CopyQueue } from './copy-in.js';
+import { copyRows } from './copy-in.js';
 import type { LedgerStoreErrorCode } from './errors.js';
-import type { Statements } from './statement-queue.js';
+import type { StatementQueue, Statements } from './statement-queue.js';
 
 /** Binary levels in one level of tiles: 2^8 = 256. */
 const TILE_HEIGHT = 8;
@@ -56,10 +56,24 @@ const ENTRY: readonly Column<Entry>[] = [
   { name: 'bytes', type: 'bytea', of: (e) => e.value },
 ];
 
-/** Keeps the exact bytes of new leaves. */
-export async function copyEntries(queue: CopyQueue, entries: readonly Entry[]): Promise<void> {
+/**
+ * Keeps the exact bytes of the next leaves, one for each record, and moves the locked tree on. All of it has been said when this
+ * returns, and resolves when it is done.
+ */
+export async function seal(
+  queue: StatementQueue,
+  tree: CompactRange,
+  records: readonly { readonly value: Uint8Array; readonly leafHash: Buffer }[],
+): Promise<void> {
+  const { size } = tree;
+  const entries = records.map(({ value }, i) => ({ index: size + BigInt(i), value }));
   refuseTooLarge(entries);
-  await copyRows(queue, 'ledger.entry', ENTRY, entries);
+  const kept = copyRows(queue, 'ledger.entry', ENTRY, entries);
+  const complete = extend(
+    tree,
+    records.map(({ leafHash: hash }) => ({ hash })),
+  );
+  await Promise.all([kept, insertSubtrees(queue, complete), moveTree(queue, size, tree)]);
 }
 
 /** Keeps the exact bytes of leaves, some of which may be there already: those stay as they are. */

@@ -1,11 +1,9 @@
 import { setImmediate as breathe } from 'node:timers/promises';
-import type { CompactRange } from '#libs/transparency';
 import type { BatchFold } from './batch-fold.js';
 import type { Column } from './binary-columns.js';
 import { copyRows } from './copy-in.js';
 import { writeRetention } from './retention-work.js';
 import type { JournalRow, LeafRow } from './rows.js';
-import { copyEntries, extend, insertSubtrees, moveTree, type Entry } from './seal-leaves.js';
 import { writeGivenUp } from './signed-heads.js';
 import type { StatementQueue } from './statement-queue.js';
 import { writeBooks } from './write-books.js';
@@ -28,29 +26,19 @@ export interface Learnt {
   readonly balances: readonly string[];
 }
 
-/** The tree as it was before the batch, and the exact bytes of the batch's leaves. */
-export interface Sealing {
-  readonly tree: CompactRange;
-  readonly entries: readonly Entry[];
-}
-
 /**
  * Writes what a batch changed, in a fixed number of statements. Each is said as soon as it is made, so that the database works while the
- * next is being made; balances, for which others wait, come last. Moves the tree on.
+ * next is being made; balances, for which others wait, come last.
  */
 export async function writeBatch(
   queue: StatementQueue,
   batch: BatchFold,
-  { tree, entries }: Sealing,
   known: Known,
 ): Promise<Learnt> {
-  const size = tree.size;
   const said = new Answers();
   said.add(copyRows(queue, 'ledger.leaf', LEAF, batch.leaves));
   said.add(insertQuarantine(queue, batch));
   said.add(upsertWriters(queue, batch));
-  await breathe();
-  said.add(copyEntries(queue, entries));
   await breathe();
   const accounts = await insertAccounts(queue, batch, known.accounts);
   said.add(insertJournals(queue, batch, known.accounts, accounts));
@@ -60,8 +48,6 @@ export async function writeBatch(
   await writeGivenUp(queue, batch.givenUp);
   said.add(...(await writeGenerations(queue, batch)));
   await breathe();
-  said.add(insertSubtrees(queue, extend(tree, batch.leaves)));
-  if (tree.size > size) said.add(moveTree(queue, size, tree));
   const balances = await writeLimits(queue, batch, known.balances);
   await said.all();
   return { accounts, balances };
