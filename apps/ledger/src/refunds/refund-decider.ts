@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AppendLog, EventAppender } from '#libs/audit-log';
-import type { Clock } from '#libs/kernel';
+import { DomainError, type Clock } from '#libs/kernel';
 import type { Refunds, RefundVerdict } from '#libs/ledger-store';
 import { describeError, type Logger } from '#libs/platform';
 import type { LedgerConsumer } from '../consume/ledger-consumer.js';
@@ -13,9 +13,11 @@ const APPEND_DEADLINE_MS = 5_000;
 const PAGE = 100;
 /**
  * Credit that is held or leased comes back when requests end and gateways give idle leases back: some ten times what that
- * takes. Then a person is to know that it did not.
+ * takes. Then a person is to know that it did not. Counted from the first look, so that a backlog or an outage takes none of it.
  */
 const PATIENCE_MS = 10 * 60_000;
+/** Longer ago than any asking. */
+const FOR_NOW_MS = 100 * 365 * 86_400_000;
 
 export interface RefundDeciderOptions {
   readonly consumer: Pick<LedgerConsumer, 'role' | 'caughtUp'>;
@@ -41,6 +43,8 @@ export class RefundDecider {
   readonly #said = new Set<string>();
   /** Of those the ones that were complained of. */
   readonly #unheard = new Set<string>();
+  /** When those were first looked at whose credit was in use, monotonic ms. */
+  readonly #firstLook = new Map<string, number>();
   #running: Promise<void> | undefined;
 
   constructor(private readonly options: RefundDeciderOptions) {}
@@ -95,14 +99,28 @@ export class RefundDecider {
     const { refunds, clock, logger, patienceMs = PATIENCE_MS } = this.options;
     let verdict: RefundVerdict | undefined;
     try {
-      verdict = await refunds.judge(refundId, clock.nowMs(), patienceMs);
+      const lookMs = clock.monotonicMs();
+      const waitedMs = lookMs - (this.#firstLook.get(refundId) ?? lookMs);
+      verdict = await refunds.judge(
+        refundId,
+        clock.nowMs(),
+        waitedMs < patienceMs ? FOR_NOW_MS : 0,
+      );
+      if (verdict !== undefined) this.#firstLook.delete(refundId);
+      else if (!this.#firstLook.has(refundId)) this.#firstLook.set(refundId, lookMs);
     } catch (error) {
       // The others are not to wait for this one.
       logger.error('ledger.refund_failed', { refund: refundId, ...describeError(error) });
       return false;
     }
     if (verdict === undefined) return false;
-    await this.#say(verdict);
+    try {
+      await this.#say(verdict);
+    } catch (error) {
+      if (!(error instanceof DomainError) || error.code !== 'log_unavailable') throw error;
+      // It stays in line and goes out when the log answers again. Saying it anew would make one more of it, each time.
+      logger.warn('ledger.refund_unacknowledged', { refund: refundId });
+    }
     this.#said.add(refundId);
     logger.info('ledger.refund_decided', { refund: refundId, granted: verdict.decision.granted });
     return true;

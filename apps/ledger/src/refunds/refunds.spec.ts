@@ -5,6 +5,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import pg from 'pg';
 import { TOPICS, type RefundOf } from '#libs/audit-events';
 import type { AuditWriter, EventAppender } from '#libs/audit-log';
+import { DomainError } from '#libs/kernel';
 import { ledgerMigrations, Refunds } from '#libs/ledger-store';
 import { Logger, runMigrations } from '#libs/platform';
 import { LedgerStage } from '../ledger-stage.spec-support.js';
@@ -220,6 +221,41 @@ describe('a refund that two persons asked for', () => {
     ]);
     expect(told).toBe(1);
     expect((await credit()).held).toBe(RESERVED.held);
+  }, 120_000);
+
+  it('is said once where the log does not answer: it stays in line', async () => {
+    let told = 0;
+    const silent = failing(() => {
+      told++;
+      return Promise.reject(new DomainError('log_unavailable', 'not acknowledged in time'));
+    });
+    const one = decider(silent);
+    expect([await one.decideDue(), await one.decideDue()]).toEqual([1, 0]);
+    expect(told).toBe(1);
+  }, 120_000);
+
+  it('waits ten minutes for credit in use from its first look on, whatever kept it from looking', async () => {
+    const asked: boolean[] = [];
+    let monotonicMs = 5_000;
+    const waiting = new RefundDecider({
+      consumer: { role: 'leader', caughtUp: async () => true },
+      refunds: {
+        undecided: async (after: string) => (after === '' ? ['refund-1'] : []),
+        judge: async (_id: string, _nowMs: number, patienceMs: number) => {
+          asked.push(patienceMs > 0);
+          return undefined;
+        },
+      } as unknown as Refunds,
+      log: stage.log,
+      voice,
+      clock: { nowMs: () => Date.now(), monotonicMs: () => monotonicMs },
+      logger: new Logger({ app: 'spec', level: 'error', write: () => undefined }),
+    });
+    for (const passMs of [0, 599_000, 1_000]) {
+      monotonicMs += passMs;
+      await waiting.decideDue();
+    }
+    expect(asked).toEqual([true, true, false]);
   }, 120_000);
 
   it('is said by the leader alone, and only once everything is in the books', async () => {

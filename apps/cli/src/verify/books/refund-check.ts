@@ -60,8 +60,14 @@ export class RefundCheck {
     }
   }
 
+  /** It may be said behind these leaves: books that are made again read the ledger's own words first. */
   #missing(leaf: number, whole: boolean, message: string): void {
-    if (whole) this.#fault(leaf, message);
+    if (whole)
+      this.findings.fault(
+        'incomplete',
+        { leafIndex: leaf.toString() },
+        `${message} in the leaves at hand`,
+      );
     else
       this.findings.notCovered(
         'refunds: what they stand on may have been said before these leaves',
