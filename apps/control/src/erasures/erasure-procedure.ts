@@ -37,6 +37,7 @@ export const erasureRecord = (change: Extract<ErasureChange, { kind: 'erasure.ap
 });
 
 type DemandNoHold = (of: {
+  readonly organisationId: string;
   readonly ledgerId: string;
   readonly subjectKeyId: string;
 }) => Promise<StillSo | void>;

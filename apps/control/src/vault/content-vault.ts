@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { DataSource, In, type EntityManager } from 'typeorm';
+import { DataSource, In } from 'typeorm';
 import type { EventAppender } from '#libs/audit-log';
 import { MAIN_LEDGER } from '#libs/audit-log';
 import { DomainError } from '#libs/kernel';
@@ -8,10 +8,21 @@ import { CONTROL_OPTIONS, type ControlOptions } from '../control-options.js';
 import type { ControlErrorCode } from '../errors.js';
 import type { StillSo } from '../dual-control/procedure.js';
 import { LegalHoldEntity } from '../holds/legal-hold.entity.js';
+import { hasUnreadableTimes, holdsInForce, placeable } from './known-holds.js';
+
+/** What control knows. */
+interface SettledHolds {
+  readonly known: readonly HoldInForce[];
+  /** Of these, the ones that the vault has lifted, and takes no more. */
+  readonly lost: readonly HoldInForce[];
+}
 
 /** The deployment's vault, where it has one, and what control knows that bears on it. */
 @Injectable()
 export class ContentVault {
+  /** Said once in this process's life, as it is looked at every few seconds. */
+  readonly #told = new Set<string>();
+
   constructor(
     @Inject(CONTROL_OPTIONS) private readonly options: ControlOptions,
     @Inject(DataSource) private readonly database: DataSource,
@@ -58,41 +69,80 @@ export class ContentVault {
 
   /**
    * Puts a hold into the vault, where the deployment has one. Before the hold is decided: from then on nothing under it is
-   * destroyed, and nobody is told that it is in force while the vault does not know. Throws `vault_unavailable`. Where
-   * nothing comes of the decision the hold keeps what it covers until it is withdrawn.
+   * destroyed, and nobody is told that it is in force while the vault does not know. Throws `vault_unavailable`; and `conflict`
+   * where the vault has lifted it already, so that it would keep nothing. Where nothing comes of the decision the hold keeps
+   * what it covers until it is withdrawn.
    */
   async place({ id, ledgerId, scope }: LegalHoldEntity): Promise<void> {
-    await this.options.vault?.holds.place([{ id, ledgerId, ...scope }]);
+    const holds = this.options.vault?.holds;
+    if (holds === undefined) return;
+    await holds.place([{ id, ledgerId, ...scope }]);
+    if (!(await holds.inForce()).includes(id))
+      throw new DomainError<ControlErrorCode>(
+        'conflict',
+        'The vault knows this hold as lifted: propose another one.',
+      );
   }
 
   /** Holds that the vault lacks are placed, those that are over are lifted there. */
-  async settleHolds(): Promise<readonly HoldInForce[]> {
+  async settleHolds(): Promise<SettledHolds> {
     const { holds } = this.keeper;
     const known = await holdsInForce(this.database.manager);
-    await holds.place(known);
+    for (const hold of known)
+      if (hasUnreadableTimes(hold)) this.#tell('control.hold_times_unreadable', hold.id);
+    await holds.place(known.map(placeable));
     const ids = new Set(known.map((h) => h.id));
-    const others = (await holds.inForce()).filter((id) => !ids.has(id));
+    const inForce = await holds.inForce();
+    const others = inForce.filter((id) => !ids.has(id));
     // A status from which there is no way back: whatever else stands there stays.
     const over = await this.database
       .getRepository(LegalHoldEntity)
       .findBy({ id: In(others), status: In(['lifted', 'withdrawn']) });
     await holds.lift(over.map((h) => h.id));
-    return known;
+    return { known, lost: await this.#lost(known, inForce) };
+  }
+
+  /** Control was put back to before they were lifted, or the vault is not its own: where neither is so nothing is in here. */
+  async #lost(
+    known: readonly HoldInForce[],
+    inForce: readonly string[],
+  ): Promise<readonly HoldInForce[]> {
+    const there = new Set(inForce);
+    if (known.every((h) => there.has(h.id))) return [];
+    // Another process may just have lifted one: over here first, over there then.
+    const lost = (await holdsInForce(this.database.manager)).filter(
+      (h) => !there.has(h.id) && known.some((k) => k.id === h.id),
+    );
+    for (const hold of lost) this.#tell('control.hold_lifted_in_vault', hold.id);
+    return lost;
+  }
+
+  #tell(event: string, holdId: string): void {
+    const key = `${event} ${holdId}`;
+    if (this.#told.has(key)) return;
+    this.#told.add(key);
+    this.options.logger.error(event, { holdId });
   }
 
   /**
-   * Throws `legal_hold` where a hold in force keeps what this key opens, or what is on its way to it. What it answers throws
-   * `conflict` where another hold came since: the vault is asked anew then.
+   * Throws `legal_hold` where a hold in force keeps what this key opens, or what is on its way to it; or may keep it, where the
+   * vault takes it for lifted. What it answers throws `conflict` where another hold came since: the vault is asked anew then.
    */
   async demandNoHold({
+    organisationId,
     ledgerId,
     subjectKeyId,
   }: {
+    readonly organisationId: string;
     readonly ledgerId: string;
     readonly subjectKeyId: string;
   }): Promise<StillSo> {
-    const seen = new Set((await this.settleHolds()).map((h) => h.id));
-    const holdId = await this.keeper.holds.over(subjectKeyId, ledgerId);
+    const { known, lost } = await this.settleHolds();
+    const seen = new Set(known.map((h) => h.id));
+    const mayBe = lost.find(
+      (h) => h.ledgerId === ledgerId && (h.organisationId ?? organisationId) === organisationId,
+    );
+    const holdId = mayBe?.id ?? (await this.keeper.holds.over(subjectKeyId, ledgerId));
     if (holdId !== undefined)
       throw new DomainError<ControlErrorCode>('legal_hold', 'A legal hold keeps it.', { holdId });
     return async (manager) => {
@@ -107,17 +157,3 @@ export class ContentVault {
 
 export const erased = (): DomainError =>
   new DomainError<ControlErrorCode>('content_erased', 'It was erased.');
-
-/** A hold that somebody proposes to lift is one; and so is one that is decided and whose record is on its way to the log. */
-async function holdsInForce(manager: EntityManager): Promise<readonly HoldInForce[]> {
-  const decided = await manager.query<{ change: HoldSet }[]>(
-    `select change from control.outbox where applied_at is null and change ->> 'kind' = 'hold.set'`,
-  );
-  const holds = await manager.findBy(LegalHoldEntity, { status: In(['in-force', 'lifting']) });
-  const all = [...decided.map((row) => row.change), ...holds];
-  return [
-    ...new Map(all.map(({ id, ledgerId, scope }) => [id, { id, ledgerId, ...scope }])).values(),
-  ];
-}
-
-type HoldSet = Pick<LegalHoldEntity, 'id' | 'ledgerId' | 'scope'>;

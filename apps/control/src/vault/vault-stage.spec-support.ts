@@ -62,6 +62,8 @@ export interface Answer {
 /** Control with a vault, and the data plane's side of it, on one database. */
 export class VaultStage {
   readonly log = new KeepingLog();
+  /** Lines of errors. */
+  readonly logged: string[] = [];
   readonly keyBytes = randomBytes(32);
   /** Of the next start; the data plane's side keeps the first one. */
   key = new MasterKey(this.keyBytes);
@@ -97,7 +99,8 @@ export class VaultStage {
   /** Another life of the process. */
   async start(withVault = true): Promise<void> {
     const { ownerUrl, appUrl, auditUrl } = this.database;
-    const logger = new Logger({ app: 'test', level: 'error', write: () => undefined });
+    const write = (line: string): unknown => this.logged.push(line);
+    const logger = new Logger({ app: 'test', level: 'error', write });
     const vault = new VaultKeeper({
       url: appUrl,
       migrationUrl: ownerUrl,
