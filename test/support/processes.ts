@@ -16,6 +16,7 @@ const OUTPUT_LINES_MAX = 200;
 /** As the README tells an operator to start it. */
 const NODE_FLAGS: { readonly [N in ProcessName]?: readonly string[] } = {
   ingress: ['--max-semi-space-size=16'],
+  ledger: ['--max-semi-space-size=64'],
 };
 
 /** In the order in which they need one another. */

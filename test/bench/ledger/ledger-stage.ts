@@ -97,6 +97,9 @@ export class LedgerStage {
   }
 }
 
+/** As the README tells an operator to start it. */
+const NODE_FLAGS = ['--max-semi-space-size=64'];
+
 /** The ledger's process. */
 export class RunningLedger {
   readonly #child;
@@ -105,7 +108,8 @@ export class RunningLedger {
 
   constructor(order: ChildOrder) {
     const program = join(import.meta.dirname, 'ledger-child.js');
-    const [command, ...args] = [...onBothCores(), process.execPath, program, JSON.stringify(order)];
+    const node = [process.execPath, ...NODE_FLAGS, program, JSON.stringify(order)];
+    const [command, ...args] = [...onBothCores(), ...node];
     this.#child = spawn(command!, args, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
     this.#ended = once(this.#child, 'exit').then(() => {
       throw new Error('the ledger’s process ended');
