@@ -69,7 +69,10 @@ function sums(day: Day) {
   return { exact, size: String(day.leaves.length), root: `sha256:${range.root().toString('hex')}` };
 }
 
-async function verified(change: (honest: Invoice) => Partial<Invoice>) {
+async function verified(
+  change: (honest: Invoice) => Partial<Invoice>,
+  again?: (honest: Invoice) => Partial<Invoice>,
+) {
   const day = month();
   const { exact, size, root } = sums(day);
   const honest: Invoice = {
@@ -84,7 +87,8 @@ async function verified(change: (honest: Invoice) => Partial<Invoice>) {
     size,
     root,
   };
-  day.say('ledger-1', 'custos.ledger.invoice_issued.v1', 'org-1', { ...honest, ...change(honest) });
+  for (const said of again ? [change, again] : [change])
+    day.say('ledger-1', 'custos.ledger.invoice_issued.v1', 'org-1', { ...honest, ...said(honest) });
   for (const writer of ['w-1', 'control-1', 'ledger-1']) day.stop(writer);
   const folder = mkdtempSync(join(stage, 'case-'));
   stageExport(folder, { key, leaves: day.leaves, priceBooks: BOOKS });
@@ -129,6 +133,50 @@ describe('custos verify ledger over an invoice', () => {
     const report = await verified(change);
     expect(report).toMatchObject({ code: 1, reason: 'altered' });
     expect(report.faults.map((f) => f.message).join('\n')).toMatch(message);
+  });
+
+  it.each<[string, (honest: Invoice) => Partial<Invoice>]>([
+    [
+      'rounds by more than its lines can',
+      (i) => ({ payablePicoUsd: String(BigInt(i.payablePicoUsd) + 100n * CENT) }),
+    ],
+    [
+      'asks for a part of a cent',
+      (i) => ({ payablePicoUsd: String(BigInt(i.payablePicoUsd) + 1n) }),
+    ],
+  ])('that %s: altered, though the books do not take it', async (_what, change) => {
+    const report = await verified(change);
+    expect(report).toMatchObject({ code: 1, reason: 'altered' });
+    expect(report.faults.map((f) => f.message).join()).toMatch(
+      /invoice 2026-11-000001 asks for \d+ pico-USD, which the books do not take/,
+    );
+  });
+
+  it('that is the second one for its month, and asks for something else: altered', async () => {
+    const report = await verified(
+      () => ({}),
+      (i) => ({
+        number: '2026-11-000002',
+        payablePicoUsd: String(BigInt(i.payablePicoUsd) + CENT),
+      }),
+    );
+    expect(report).toMatchObject({ code: 1, reason: 'altered', faultCount: 1 });
+    expect(report.faults[0]?.message).toMatch(
+      /invoice 2026-11-000002 asks for \d+ pico-USD, and 2026-11-000001 had asked for \d+/,
+    );
+  });
+
+  it('that says again what was said, under another number: a note', async () => {
+    const report = await verified(
+      () => ({}),
+      () => ({ number: '2026-11-000002' }),
+    );
+    expect(report).toMatchObject({
+      code: 0,
+      notes: [
+        expect.stringContaining('invoice 2026-11-000002 says again what 2026-11-000001 had said'),
+      ],
+    });
   });
 
   it('that cites another tree: its exact sum is judged, its rounding is said not to be', async () => {

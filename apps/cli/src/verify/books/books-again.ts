@@ -28,8 +28,11 @@ export interface Caused {
   readonly journals: readonly Journal[];
   /** What each of the journals is about; absent for those that are about no generation. */
   readonly contextOf?: (journal: Journal) => JournalContext;
-  /** The invoice that the books took. */
-  readonly invoice?: InvoiceIssued;
+  readonly invoice?: {
+    readonly said: InvoiceIssued;
+    /** False for one that has no effect: a second one of its month, or one that nothing can be posted for. */
+    readonly taken: boolean;
+  };
   /** A purchase or a refund that the books took, or what was asked for. */
   readonly credit?: CreditEvent;
 }
@@ -132,7 +135,9 @@ export class BooksAgain implements BooksSoFar {
     const ofCredit = asCreditEvent(event, booking.effect);
     return {
       journals: [credit?.journal, refund?.journal, invoice?.journal].filter((j) => j !== undefined),
-      ...(invoice !== undefined && { invoice: invoice.said }),
+      ...(event.type === 'custos.ledger.invoice_issued.v1' && {
+        invoice: { said: event.data, taken: invoice !== undefined },
+      }),
       ...(ofCredit !== undefined && { credit: ofCredit }),
     };
   }

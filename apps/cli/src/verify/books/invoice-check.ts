@@ -35,6 +35,8 @@ const CORRECTIONS_MAX = 5_000;
 export class InvoiceCheck {
   readonly #open = new Map<string, StatementBuilder>();
   readonly #issued: Issued[] = [];
+  /** The one of each organisation and month. */
+  readonly #taken = new Map<string, InvoiceIssued>();
   #checked = 0;
 
   constructor(
@@ -79,6 +81,7 @@ export class InvoiceCheck {
     const key = nameOf(organisationId, period);
     const builder = this.#open.get(key) ?? new StatementBuilder(organisationId, period);
     this.#open.delete(key);
+    this.#taken.set(key, said);
     if (!wholeMonth) {
       this.findings.notCovered('invoices: journals of their months may stand before these leaves');
       return;
@@ -92,6 +95,24 @@ export class InvoiceCheck {
       );
     const { roundedLines: lines, payablePicoUsd } = totals;
     this.#issued.push({ leaf, said, lines, payablePicoUsd, corrections: corrections.length });
+  }
+
+  /** One without effect on the books: its customer was asked all the same. */
+  notTaken(leaf: number, said: InvoiceIssued): void {
+    const { number, organisationId, period, exactPicoUsd, payablePicoUsd } = said;
+    const asks = `invoice ${number} asks for ${payablePicoUsd} pico-USD`;
+    const first = this.#taken.get(nameOf(organisationId, period));
+    if (first === undefined)
+      this.#fault(
+        leaf,
+        `${asks}, which the books do not take: no whole cents, or rounded by more than half a cent a line`,
+      );
+    else if (first.payablePicoUsd !== payablePicoUsd || first.exactPicoUsd !== exactPicoUsd)
+      this.#fault(leaf, `${asks}, and ${first.number} had asked for ${first.payablePicoUsd}`);
+    else
+      this.findings.note(
+        `leaf ${leaf}: invoice ${number} says again what ${first.number} had said`,
+      );
   }
 
   /** `size`: of the tree whose tiles were proved. */

@@ -93,7 +93,8 @@ class LedgerAudit {
       if (!this.#match.expect(journal)) this.#contexts.delete(journal.id);
     }
     if (credit) this.#refunds.take(leaf, credit);
-    if (invoice) this.#invoices.issued(leaf, invoice, this.#firstLeaf === 0);
+    if (invoice?.taken) this.#invoices.issued(leaf, invoice.said, this.#firstLeaf === 0);
+    else if (invoice) this.#invoices.notTaken(leaf, invoice.said);
   }
 
   async finish(walked: WalkedLog): Promise<void> {
