@@ -242,6 +242,25 @@ describe('a master key', () => {
     for (const s of [before, ahead]) expect(await reads(alone, s)).toBe(true);
   }, 120_000);
 
+  it('that gateways alone were given, and that was dropped for another, is left by nothing that it wrapped', async () => {
+    const [before] = (await some(1)) as [Stored];
+    const dropped = randomBytes(32);
+    const gateway = stage.storeWith(new MasterKey(dropped, [oldBytes]));
+    const under = await stage.stored(stage.aSubject(), {}, gateway);
+    // Without it nothing can be done about it, and it is not said that nothing is left.
+    const lacking = await stage.keeperWith(newKey);
+    await lacking.rotation.begin();
+    while (await lacking.rotation.step(100));
+    expect(await lacking.rotation.left()).toBe(1);
+    expect(await lacking.rotation.isDue()).toBe(true);
+    const having = await stage.keeperWith(new MasterKey(newBytes, [oldBytes, dropped]));
+    while (await having.rotation.step(100));
+    expect(await having.rotation.left()).toBe(0);
+    expect(await having.rotation.isDue()).toBe(false);
+    const alone = await stage.keeperWith(new MasterKey(newBytes));
+    for (const s of [before, under]) expect(await reads(alone, s)).toBe(true);
+  }, 120_000);
+
   it('that this process lacks leaves what is under it as it is, for when it is given', async () => {
     const kept = await some(2);
     await keeper.rotation.begin();

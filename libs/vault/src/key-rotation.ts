@@ -30,11 +30,14 @@ interface WrapRow {
 }
 
 /**
- * Under a master key that was rotated away from, or unnamed (`''`). One that is neither this nor known is a later one: of a
- * gateway that was started with it before control was.
+ * Under a master key that was rotated away from, or unnamed (`''`). One that is neither this nor known was given to gateways
+ * before control: what they wrapped before the rotation to this key began is behind it, and else it is the next one. Below and
+ * above instead of unequal: an index answers it, which has nothing but this key most of the time.
  */
-const BEHIND = `wrapped is not null and vault.wrapped_under(wrapped)
-  = any (array(select key_id from vault.rotation where key_id <> $1) || array[''])`;
+const BEHIND = `wrapped is not null
+  and (vault.wrapped_under(wrapped) < $1 or vault.wrapped_under(wrapped) > $1)
+  and (vault.wrapped_under(wrapped) = any (array(select key_id from vault.rotation where key_id <> $1) || array[''])
+    or created_at < (select began_at from vault.rotation where key_id = $1))`;
 
 /**
  * Brings everything under the master key that wraps now, a page at a time. The vault itself says what is left, so that any
