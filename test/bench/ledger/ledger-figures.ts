@@ -58,7 +58,7 @@ export async function ledgerFigures(
     const barePerSecond = await bareRowsPerSecond(stage.superuser);
     say('ledger: verifying');
     const real = leavesPerSecond(exported, run.verifierKey);
-    const receipt = await receiptMs(receipts, run.verifierKey, exported);
+    const receipt = receiptMs(receipts, run.verifierKey, exported);
     rmSync(exported, { recursive: true });
     const plainDir = join(dataDir, 'plain');
     const tiles = generations >= 1_000_000 ? PLAIN_TILES : PLAIN_TILES_QUICK;
