@@ -2,13 +2,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { TOPICS } from '#libs/audit-events';
+import { decodeEvent, TOPICS } from '#libs/audit-events';
 import { stageExport } from '../../../../test/support/export-stage.js';
 import { at, newGenerationId } from '../../../../test/support/ledger-events.js';
 import { newLogKey } from '../../../../test/support/memory-log.js';
-import type { Report } from './report.js';
+import { Findings, type Report } from './report.js';
 import { Day, honestDay } from './verify-stage.spec-support.js';
 import { runVerify } from './verify.js';
+import { WriterChains } from './writers/writer-chains.js';
 
 const key = newLogKey();
 const MINUTE_MS = 60_000;
@@ -124,6 +125,69 @@ describe('custos verify writers', () => {
     day.say('w-2', 'custos.writer.retired.v1', 'w-1', retired);
     day.beat('w-1');
     expect(await verifyWriters(day.leaves)).toMatchObject({ code: 0, faultCount: 0 });
+  });
+
+  it('names what a retired writer said after its retirement and the log does not have', async () => {
+    const day = new Day();
+    day.start('w-1');
+    day.beat('w-1');
+    day.start('w-2');
+    day.say('w-2', 'custos.writer.retired.v1', 'w-1', retired);
+    for (const fate of ['lose', 'say', 'lose', 'lose', 'say'] as const)
+      day[fate]('w-1', 'custos.writer.heartbeat.v1', 'w-1', { app: 'ingress', at: at(0) });
+    expect(await verifyWriters(day.leaves)).toMatchObject({
+      code: 0,
+      checked: {
+        saidAfterRetirement: 'w-1 (wseq 2 to 6)',
+        missingAfterRetirement: 'w-1 (wseq 2 to 2), w-1 (wseq 4 to 5)',
+      },
+    });
+  });
+
+  it('names what the log had of a retired writer and does not have any more', async () => {
+    const day = beating(3);
+    day.leaves.splice(2);
+    day.start('w-2');
+    day.say('w-2', 'custos.writer.retired.v1', 'w-1', { ...retired, lastWseq: 3 });
+    expect(await verifyWriters(day.leaves)).toMatchObject({
+      code: 1,
+      reason: 'removed',
+      faultCount: 1,
+      place: { writer: 'w-1', wseq: 2, leafIndex: '3' },
+    });
+    // Not one record of it.
+    day.leaves.splice(0, 2);
+    expect(await verifyWriters(day.leaves)).toMatchObject({
+      code: 1,
+      reason: 'removed',
+      place: { writer: 'w-1', wseq: 0, leafIndex: '1' },
+    });
+    // Of a part nobody knows what stands before it.
+    const part = await verifyWriters([...beating(600).leaves, ...day.leaves], {
+      firstLeaf: 602,
+      endLeaf: 604,
+    });
+    expect(part).toMatchObject({ code: 0 });
+    expect(part.notCovered).toContain('chains of writers before leaf 602');
+  });
+
+  it('is not kept busy by thousands of holes that are filled one by one', () => {
+    const findings = new Findings();
+    const chains = new WriterChains(findings, 0);
+    const { leaves } = beating(4_000);
+    const take = (at: number): void => {
+      const bytes = leaves[at]!;
+      chains.take(at, bytes, decodeEvent(bytes));
+    };
+    take(0);
+    take(leaves.length - 1);
+    // Each second one: a hole is left on both sides of it.
+    for (let at = 2; at < leaves.length - 1; at += 2) take(at);
+    chains.finish(0);
+    const { faults, faultCount } = findings.report('writers');
+    expect(faults[0]).toMatchObject({ reason: 'reordered', place: { wseq: 2 } });
+    // Two thousand holes; a thousand are remembered.
+    expect(faultCount).toBeLessThan(2_000 + 1_001);
   });
 
   it('names a writer that went on after it had been retired, whichever is read first', async () => {

@@ -7,34 +7,32 @@ import {
 } from '#libs/audit-events';
 import { createHash } from 'node:crypto';
 import type { Findings } from '../report.js';
+import { Ghosts } from './ghosts.js';
+import { MissingRuns, type Run } from './missing-runs.js';
 
 /**
  * Last events of a living writer that a repeated one is compared with: a writer repeats what it had no answer for, which
  * is at most one batch of the log.
  */
 const REMEMBERED = 1_024;
-/** Runs of missing numbers remembered per writer; beyond these a chain is no chain. */
-const RUNS_MAX = 1_000;
-
-/** Writers named that went on after they had been retired; all are counted. */
-const GHOSTS_NAMED = 20;
-
-interface Run {
-  readonly from: number;
-  readonly to: number;
+/** What the log held of a writer then, as the leaf says that retired it. */
+interface Retirement {
+  readonly lastWseq: number | undefined;
   readonly leaf: number;
 }
 
 interface WriterState {
   head: ChainHead;
   closed: boolean;
+  /** What it said first stands before these leaves. */
+  begunLate: boolean;
   /** Of a retired writer: what the log held of it then. */
   retiredAfter?: number;
   /** First and last number said beyond that. */
   ghost?: { readonly from: number; to: number };
   lastSeenMs: number;
-  missing: Run[];
-  recent: Map<number, string>;
+  readonly missing: MissingRuns;
+  readonly recent: Map<number, string>;
 }
 
 /**
@@ -43,8 +41,8 @@ interface WriterState {
  */
 export class WriterChains {
   readonly #writers = new Map<string, WriterState>();
-  /** Retired before (or without) a record of theirs among these leaves. */
-  readonly #retired = new Map<string, number | undefined>();
+  readonly #retired = new Map<string, Retirement>();
+  readonly #ghosts = new Ghosts();
   #endMs = -Infinity;
   #events = 0;
   #repeats = 0;
@@ -67,20 +65,18 @@ export class WriterChains {
     if (atMs > this.#endMs) this.#endMs = atMs;
     const state = this.#follow(leaf, bytes, said);
     state.lastSeenMs = Math.max(state.lastSeenMs, atMs);
-    if (read.ok) this.#lifeOf(read.event, state);
+    if (read.ok) this.#lifeOf(leaf, read.event, state);
   }
 
   finish(silenceMs: number): void {
     let [open, closed] = [0, 0];
     for (const [writer, state] of this.#writers) {
-      if (this.#retired.has(writer)) this.#close(state, this.#retired.get(writer));
-      for (const { from, to, leaf } of state.missing) {
-        // What a retired writer never got into the log is no loss: nobody ever had an answer for it.
-        if (state.retiredAfter !== undefined && from > state.retiredAfter) continue;
-        const message =
-          from === to ? `wseq ${from} is missing` : `wseq ${from} to ${to} are missing`;
-        this.#fault('removed', leaf, writer, from, message);
-      }
+      // Retired before a record of it was read.
+      const retirement = this.#retired.get(writer);
+      if (retirement && state.retiredAfter === undefined) this.#close(state, retirement.lastWseq);
+      const { ghost } = state;
+      if (ghost) this.#ghosts.said(writer, ghost.from, ghost.to);
+      for (const run of state.missing.all) this.#reportMissing(writer, run, state.retiredAfter);
       if (state.closed) closed += 1;
       else if (this.#endMs - state.lastSeenMs <= silenceMs) open += 1;
       else
@@ -90,7 +86,8 @@ export class WriterChains {
           `silent from ${new Date(state.lastSeenMs).toISOString()} on, neither stopped nor retired`,
         );
     }
-    this.#nameGhosts();
+    for (const [writer, retirement] of this.#retired) this.#checkEnd(writer, retirement);
+    this.#ghosts.report(this.findings);
     Object.assign(this.findings.checked, {
       writers: this.#writers.size,
       closedChains: closed,
@@ -108,8 +105,9 @@ export class WriterChains {
       state = {
         head: { wseq: -1, hash: '' },
         closed: false,
+        begunLate: false,
         lastSeenMs: -Infinity,
-        missing: [],
+        missing: new MissingRuns(),
         recent: new Map(),
       };
       this.#writers.set(writer, state);
@@ -130,7 +128,7 @@ export class WriterChains {
         this.#advance(state, own);
         break;
       case 'gap':
-        this.#miss(state, { from: state.head.wseq + 1, to: wseq - 1, leaf });
+        state.missing.add({ from: state.head.wseq + 1, to: wseq - 1, leaf });
         this.#advance(state, own);
         break;
       case 'fork':
@@ -145,23 +143,19 @@ export class WriterChains {
 
   /** The first record here is not the writer's first. */
   #beginLate(leaf: number, { wseq, wprev }: EventEnvelope, state: WriterState): void {
-    if (this.firstLeaf === 0) this.#miss(state, { from: 0, to: wseq - 1, leaf });
-    else this.findings.notCovered(`chains of writers before leaf ${this.firstLeaf}`);
+    if (this.firstLeaf === 0) state.missing.add({ from: 0, to: wseq - 1, leaf });
+    else {
+      this.#beginsBefore();
+      state.begunLate = true;
+    }
     state.head = { wseq: wseq - 1, hash: wprev };
   }
 
   #repeat(leaf: number, state: WriterState, writer: string, own: ChainHead): void {
     const { wseq } = own;
-    const run = state.missing.find((r) => r.from <= wseq && wseq <= r.to);
-    if (run !== undefined) {
+    if (state.missing.fill(wseq)) {
       this.#fault('reordered', leaf, writer, wseq, 'it comes after later ones');
-      const parts = [
-        { ...run, to: wseq - 1 },
-        { ...run, from: wseq + 1 },
-      ];
-      const rest = parts.filter((r) => r.from <= r.to);
-      state.missing = [...state.missing.filter((r) => r !== run), ...rest];
-      state.recent.set(wseq, own.hash);
+      this.#remember(state, own);
       return;
     }
     this.#repeats += 1;
@@ -172,28 +166,32 @@ export class WriterChains {
       this.#fault('equivocated', leaf, writer, wseq, 'said twice in different bytes');
   }
 
-  #miss(state: WriterState, run: Run): void {
-    if (state.missing.length < RUNS_MAX) state.missing.push(run);
+  #beginsBefore(): void {
+    this.findings.notCovered(`chains of writers before leaf ${this.firstLeaf}`);
   }
 
   #advance(state: WriterState, head: ChainHead): void {
     state.head = head;
     this.#heed(state);
-    state.recent.set(head.wseq, head.hash);
-    if (state.recent.size > REMEMBERED)
-      for (const oldest of state.recent.keys()) {
-        state.recent.delete(oldest);
-        break;
-      }
+    this.#remember(state, head);
   }
 
-  #lifeOf(event: CustosEvent, state: WriterState): void {
+  #remember({ recent }: WriterState, { wseq, hash }: ChainHead): void {
+    recent.set(wseq, hash);
+    const [oldest] = recent.size > REMEMBERED ? recent.keys() : [];
+    if (oldest !== undefined) recent.delete(oldest);
+  }
+
+  #lifeOf(leaf: number, event: CustosEvent, state: WriterState): void {
     if (event.type === 'custos.writer.stopped.v1') state.closed = true;
     if (event.type !== 'custos.writer.retired.v1') return;
     const { retiredWriter, lastWseq } = event.data;
+    // Said once; of more than one that counts which says that more was there.
+    const before = this.#retired.get(retiredWriter);
+    if (before !== undefined && (lastWseq ?? -1) <= (before.lastWseq ?? -1)) return;
+    this.#retired.set(retiredWriter, { lastWseq, leaf });
     const retired = this.#writers.get(retiredWriter);
     if (retired) this.#close(retired, lastWseq);
-    else this.#retired.set(retiredWriter, lastWseq);
   }
 
   #close(state: WriterState, lastWseq: number | undefined): void {
@@ -210,14 +208,22 @@ export class WriterChains {
     state.ghost.to = head.wseq;
   }
 
-  /** No fault of the log: each is in its chain, and nothing left the gateway unrecorded. But somebody must know. */
-  #nameGhosts(): void {
-    const ghosts = [...this.#writers].flatMap(([writer, { ghost }]) =>
-      ghost === undefined ? [] : [`${writer} (wseq ${ghost.from} to ${ghost.to})`],
-    );
-    if (ghosts.length === 0) return;
-    const more = ghosts.length > GHOSTS_NAMED ? ` and ${ghosts.length - GHOSTS_NAMED} more` : '';
-    this.findings.checked['saidAfterRetirement'] = ghosts.slice(0, GHOSTS_NAMED).join(', ') + more;
+  /** What a retired writer never got into the log is no loss, nobody ever had an answer for it. But it is named. */
+  #reportMissing(writer: string, { from, to, leaf }: Run, retiredAfter = Infinity): void {
+    if (from > retiredAfter) this.#ghosts.missing(writer, from, to);
+    else this.#fault('removed', leaf, writer, from, missing(from, to));
+  }
+
+  /** The log held it up to here when it was retired: that is read before the retirement is said, and must be here. */
+  #checkEnd(writer: string, { lastWseq = -1, leaf }: Retirement): void {
+    const state = this.#writers.get(writer);
+    const from = (state?.head.wseq ?? -1) + 1;
+    if (from > lastWseq) return;
+    if (this.firstLeaf > 0 && (state?.begunLate ?? true)) this.#beginsBefore();
+    else {
+      const message = `${missing(from, lastWseq)}, which the log had when the writer was retired`;
+      this.#fault('removed', leaf, writer, from, message);
+    }
   }
 
   #fault(
@@ -230,3 +236,6 @@ export class WriterChains {
     this.findings.fault(reason, { leafIndex: leaf.toString(), writer, wseq }, message);
   }
 }
+
+const missing = (from: number, to: number): string =>
+  from === to ? `wseq ${from} is missing` : `wseq ${from} to ${to} are missing`;
