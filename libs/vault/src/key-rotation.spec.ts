@@ -97,16 +97,25 @@ describe('a rotation of the master key', () => {
     await stage.superuser.query('select from vault.subject_key where id = $1 for update', [
       kept.at(-1)!.of.subjectKeyId,
     ]);
-    const amid = expect(keeper.rotation.step(100)).rejects.toMatchObject({
-      code: 'vault_unavailable',
-    });
+    // Its statement has ten seconds: on a machine that takes longer to look, it is asked again.
+    let amid: Promise<void> | undefined;
+    const failures: unknown[] = [];
+    const ask = (): void => {
+      amid = keeper.rotation.step(100).then(
+        () => void failures.push('none'),
+        (error: unknown) => void failures.push(error),
+      );
+      void amid.finally(() => (amid = undefined));
+    };
+    ask();
     const watch = new pg.Client({ connectionString: stage.database.superuserUrl });
     await watch.connect();
     const killed = `select pg_terminate_backend(pid) from pg_stat_activity
-      where wait_event_type = 'Lock' and query like '%vault.rewrap_keys(%'`;
-    while ((await watch.query(killed)).rowCount === 0);
+      where datname = current_database() and wait_event_type = 'Lock' and query like '%vault.rewrap_keys(%'`;
+    while ((await watch.query(killed)).rowCount === 0) if (amid === undefined) ask();
     await watch.end();
     await amid;
+    for (const failure of failures) expect(failure).toMatchObject({ code: 'vault_unavailable' });
     await stage.superuser.query('rollback');
     expect(await keeper.rotation.left()).toBe(3);
     for (const s of kept) expect(await reads(keeper, s)).toBe(true);

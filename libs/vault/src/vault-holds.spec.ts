@@ -48,11 +48,23 @@ describe('legal hold', () => {
 
 describe('a hold that comes while something is destroyed', () => {
   let blocker: pg.Client;
+  /** Control’s role, with all the time there is: a statement of the keeper’s has ten seconds, whatever its machine does meanwhile. */
+  let eraser: pg.Client;
+  let placer: pg.Client;
   beforeAll(async () => {
-    blocker = new pg.Client({ connectionString: stage.database.superuserUrl });
-    await blocker.connect();
+    const { superuserUrl, appUrl } = stage.database;
+    blocker = new pg.Client({ connectionString: superuserUrl });
+    eraser = new pg.Client({ connectionString: appUrl });
+    placer = new pg.Client({ connectionString: appUrl });
+    for (const client of [blocker, eraser, placer]) await client.connect();
   }, 60_000);
-  afterAll(() => blocker.end(), 60_000);
+  afterAll(async () => {
+    for (const client of [blocker, eraser, placer]) await client.end();
+  }, 60_000);
+  const erased = async (keyId: string): Promise<unknown> => {
+    const erase = `select outcome, hold_id as "holdId" from vault.erase_key($1, 'erasure-1', 'main')`;
+    return (await eraser.query(erase, [keyId])).rows[0];
+  };
 
   /** Nobody changes that row until the transaction of `blocker` ends. */
   async function blocked(sql: string, values: unknown[]): Promise<void> {
@@ -63,13 +75,15 @@ describe('a hold that comes while something is destroyed', () => {
   it('is placed before or after an erasure, never between its question and its deed', async () => {
     const { of } = await stage.stored(stage.aSubject());
     await blocked('select from vault.subject_key where id = $1 for update', [of.subjectKeyId]);
-    const erasing = stage.keeper.eraseKey(of.subjectKeyId, 'erasure-1', 'main');
+    const erasing = erased(of.subjectKeyId);
     await stage.untilWaiting('vault.erase_key(');
-    const placing = stage.placed({ workspaceId: 'ws-1' });
+    const hold = { id: 'hold-late', ledgerId: 'main', workspaceId: 'ws-1' };
+    const placing = placer.query('select vault.place_holds($1)', [JSON.stringify([hold])]);
     await stage.untilWaiting('vault.place_holds(');
     await blocker.query('commit');
-    expect(await erasing).toEqual({ outcome: 'erased' });
-    await stage.keeper.holds.lift([await placing]);
+    expect(await erasing).toEqual({ outcome: 'erased', holdId: null });
+    await placing;
+    await stage.keeper.holds.lift([hold.id]);
   }, 120_000);
 
   it('keeps an item that was being stored when the erasure asked', async () => {
@@ -82,7 +96,7 @@ describe('a hold that comes while something is destroyed', () => {
     await gateway.query('select from vault.subject_key where id = $1 for share', [
       s.of.subjectKeyId,
     ]);
-    const erasing = stage.keeper.eraseKey(s.of.subjectKeyId, 'erasure-1', 'main');
+    const erasing = erased(s.of.subjectKeyId);
     await stage.untilWaiting('vault.erase_key(');
     const [request] = s.items;
     await gateway.query(

@@ -115,7 +115,7 @@ export class VaultStage {
   readonly untilWaiting = async (statement: string): Promise<void> => {
     for (;;) {
       const { rowCount } = await this.superuser.query(
-        `select from pg_stat_activity where wait_event_type = 'Lock' and query like $1`,
+        `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query like $1`,
         [`%${statement}%`],
       );
       if (rowCount !== 0) return;
