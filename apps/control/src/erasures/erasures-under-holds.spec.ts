@@ -53,26 +53,25 @@ describe('a hold', () => {
       `select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and granted
          and database = (select oid from pg_database where datname = current_database())`,
     );
-    const approved = approveHold(hold).then((answer) => answer.status === 200);
-    let isInForce = false;
-    while (!isInForce) {
-      isInForce = (await statusOf('legal_hold', hold)) === 'in-force';
-      if (
-        await count(
-          `select from pg_stat_activity where wait_event_type = 'Lock' and query like '%place_holds%'`,
-        )
-      )
-        break;
-    }
-    const isKept = isInForce && (await stage.keyIsThere(subjectKeyId));
+    let isThereWhenSaid: boolean | undefined;
+    stage.log.before = async (type) => {
+      if (type === 'custos.legal_hold.set.v1')
+        isThereWhenSaid = await stage.keyIsThere(subjectKeyId);
+    };
+    let answered: number | undefined;
+    const asked = approveHold(hold).then(({ status }) => (answered = status));
+    const placing = `select from pg_stat_activity
+      where datname = current_database() and wait_event_type = 'Lock' and query like '%place_holds%'`;
+    while (answered === undefined && (await count(placing)) === 0);
     await blocker.query('commit');
-    await Promise.all([erased, approved]);
-    expect({ isKept, isThere: isKept && (await stage.keyIsThere(subjectKeyId)) }).toEqual({
-      isKept,
-      isThere: isKept,
-    });
-    if (await approved) await stage.lift(hold);
-    else await stage.admin('DELETE', `/legal-holds/${hold}`);
+    await Promise.all([erased, asked]);
+    // On a machine that stalls for longer than a statement has, it is asked again.
+    while ((await statusOf('legal_hold', hold)) !== 'in-force') await approveHold(hold);
+    stage.log.before = async () => undefined;
+    // Said while the erasure was under way it was there, and is not: placing waits for the erasure, or keeps what it covers.
+    expect(isThereWhenSaid).toBeDefined();
+    expect(await stage.keyIsThere(subjectKeyId)).toBe(isThereWhenSaid);
+    await stage.lift(hold);
   }, 180_000);
 
   it('is not said to be in force while the vault does not know of it', async () => {

@@ -210,7 +210,7 @@ export class VaultStage {
   async untilWaiting(statement: string): Promise<void> {
     for (;;) {
       const { rowCount } = await this.superuser.query(
-        `select from pg_stat_activity where wait_event_type = 'Lock' and query like $1`,
+        `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query like $1`,
         [`%${statement}%`],
       );
       if (rowCount !== 0) return;
