@@ -112,7 +112,10 @@ describe('custos verify on the whole product', () => {
   it('reads the running log', async () => {
     const url = `${stage.gateway.baseUrl}/log`;
     const auditor = ['--auditor-key', keys().auditorKey];
-    expect(await verify('log', url, ...auditor)).toMatchObject({ holds: true, notCovered: [] });
+    expect(await verify('log', url, ...auditor)).toMatchObject({
+      holds: true,
+      notCovered: ['time stamps: a URL cannot be listed'],
+    });
     const kept = join(directory, 'checkpoint');
     await writeFile(kept, await (await ask('/log/checkpoint')).text());
     answers.push(await complete(stage.caller));
