@@ -46,6 +46,37 @@ describe('legal hold', () => {
   });
 });
 
+describe('holds that do not keep a subject of many items', () => {
+  it('are not each looked for through all of them', async () => {
+    const { of } = await stage.stored(stage.aSubject());
+    await stage.superuser.query(
+      `insert into vault.item (generation_id, part, organisation_id, workspace_id, key_id, ledger_id, subject_key_id,
+         received_at, expires_at, bytes, digest, sealed)
+       select 'gen-many-' || i, 'request', 'org-1', 'ws-1', 'key-' || i % 3, 'main', $1, now() - interval '1 s' * i,
+         now() + interval '1 day', 1, sha256('x'), 'x' from generate_series(1, 5000) i`,
+      [of.subjectKeyId],
+    );
+    await stage.superuser.query('analyze vault.item');
+    const holds: string[] = [];
+    while (holds.length < 20)
+      holds.push(
+        await stage.placed({ from: '2020-01-01T00:00:00.000Z', to: '2020-02-01T00:00:00.000Z' }),
+      );
+    const read = `select seq_tup_read + idx_tup_fetch as n from pg_stat_xact_user_tables where relid = 'vault.item'::regclass`;
+    await stage.superuser.query('begin');
+    const { rows } = await stage.superuser.query(`select vault.hold_over($1, 'main') as hold`, [
+      of.subjectKeyId,
+    ]);
+    const [{ n }] = (await stage.superuser.query(read)).rows as [{ n: string }];
+    await stage.superuser.query('rollback');
+    expect(rows).toEqual([{ hold: null }]);
+    expect(Number(n)).toBeLessThan(5_000);
+    const late = await stage.placed({ keyId: 'key-2', to: new Date().toISOString() });
+    expect(await stage.keeper.holds.over(of.subjectKeyId, 'main')).toBe(late);
+    await stage.keeper.holds.lift([...holds, late]);
+  });
+});
+
 describe('a hold that comes while something is destroyed', () => {
   let blocker: pg.Client;
   /** Control’s role, with all the time there is: a statement of the keeper’s has ten seconds, whatever its machine does meanwhile. */
