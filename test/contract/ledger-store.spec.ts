@@ -411,6 +411,15 @@ describe('holds and leases', () => {
     expect(await balances.usageOf('key', 'key-1')).toMatchObject({ leasedPicoUsd: 3n * COST });
     const own = new Tape(1);
     own.open('ingress-2', newGenerationId());
+    // One gateway's word for the end of another has no effect.
+    const rival = new Tape(3);
+    rival.say('ingress-1', 'custos.writer.retired.v1', 'ingress-2', {
+      retiredWriter: 'ingress-2',
+      reason: 'silent',
+      at: at(2),
+    });
+    await posting.applyBatch(rival.records);
+    expect(await balances.usageOf('key', 'key-1')).toMatchObject({ leasedPicoUsd: 3n * COST });
     const sweeper = new Tape(2);
     sweeper.say('ledger-1', 'custos.writer.retired.v1', 'ingress-2', {
       retiredWriter: 'ingress-2',

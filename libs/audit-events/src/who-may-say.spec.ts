@@ -15,6 +15,7 @@ describe('who may say what', () => {
     ['a granted one by the ledger', 'custos.ledger.refund_granted.v1', 'ledger-1', TOPICS.ledger],
     ['traffic by the ingress', 'custos.generation.opened.v1', INGRESS, TOPICS.audit],
     ['the sweeper’s close', 'custos.generation.closed.v1', 'ledger-1', TOPICS.audit],
+    ['a retirement by the sweeper', 'custos.writer.retired.v1', 'ledger-1', TOPICS.audit],
     ['a heartbeat at home', 'custos.writer.heartbeat.v1', CONTROL, TOPICS.control],
     ['an app that is not ours', 'custos.writer.heartbeat.v1', 'constructor-1', TOPICS.ledger],
   ])('%s is heard', (_, type, writer, topic) => {
@@ -32,6 +33,7 @@ describe('who may say what', () => {
     ['an invoice by control', 'custos.ledger.invoice_issued.v1', CONTROL, TOPICS.ledger],
     ['a month in control’s topic', 'custos.ledger.period_closed.v1', 'ledger-1', TOPICS.control],
     ['usage in control’s topic', 'custos.generation.closed.v1', CONTROL, TOPICS.control],
+    ['a retirement of one ingress by another', 'custos.writer.retired.v1', INGRESS, TOPICS.audit],
     ['a hold by an ingress', 'custos.legal_hold.lifted.v1', INGRESS, TOPICS.audit],
   ])('%s is not', (_, type, writer, topic) => {
     expect(isStranger(by(writer, type), topic)).toBe(true);

@@ -8,6 +8,8 @@ interface Place {
 }
 
 const traffic: Place = { topic: TOPICS.audit };
+/** The sweeper's: who is retired leases nothing any more, and gives back what it had. */
+const swept: Place = { topic: TOPICS.audit, app: 'ledger' };
 const decided: Place = { topic: TOPICS.control, app: 'control' };
 const ledgers: Place = { topic: TOPICS.ledger, app: 'ledger' };
 
@@ -21,6 +23,7 @@ const PLACES: Partial<Readonly<Record<EventType, Place>>> = {
   'custos.attempt.dispatched.v1': traffic,
   'custos.generation.progress.v1': traffic,
   'custos.generation.closed.v1': traffic,
+  'custos.writer.retired.v1': swept,
   'custos.ledger.correction.v1': decided,
   'custos.ledger.credit.v1': decided,
   'custos.ledger.refund.v1': decided,

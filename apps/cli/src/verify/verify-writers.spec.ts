@@ -97,19 +97,32 @@ describe('custos verify writers', () => {
     expect(await verifyWriters(change(beating().leaves))).toMatchObject({ code: 1, reason, place });
   });
 
-  it('names a writer that fell silent long before the records end', async () => {
+  it('does not take one gateway’s word for the end of another', async () => {
     const day = beating(2);
     day.leaves.pop();
-    day.start('w-2');
-    expect(await verifyWriters(day.leaves)).toMatchObject({ code: 0, checked: { openChains: 2 } });
+    day.start('ingress-2');
     day.pass(11 * MINUTE_MS);
-    day.beat('w-2');
+    day.say('ingress-2', 'custos.writer.retired.v1', 'w-1', retired);
     expect(await verifyWriters(day.leaves)).toMatchObject({
       code: 1,
       reason: 'incomplete',
       place: { writer: 'w-1', wseq: 2 },
     });
-    day.say('w-2', 'custos.writer.retired.v1', 'w-1', retired);
+  });
+
+  it('names a writer that fell silent long before the records end', async () => {
+    const day = beating(2);
+    day.leaves.pop();
+    day.start('ledger-2');
+    expect(await verifyWriters(day.leaves)).toMatchObject({ code: 0, checked: { openChains: 2 } });
+    day.pass(11 * MINUTE_MS);
+    day.beat('ledger-2');
+    expect(await verifyWriters(day.leaves)).toMatchObject({
+      code: 1,
+      reason: 'incomplete',
+      place: { writer: 'w-1', wseq: 2 },
+    });
+    day.say('ledger-2', 'custos.writer.retired.v1', 'w-1', retired);
     expect(await verifyWriters(day.leaves)).toMatchObject({
       code: 0,
       checked: { openChains: 1, closedChains: 1 },
@@ -121,8 +134,8 @@ describe('custos verify writers', () => {
     day.start('w-1');
     day.beat('w-1');
     day.lose('w-1', 'custos.writer.heartbeat.v1', 'w-1', { app: 'ingress', at: at(0) });
-    day.start('w-2');
-    day.say('w-2', 'custos.writer.retired.v1', 'w-1', retired);
+    day.start('ledger-2');
+    day.say('ledger-2', 'custos.writer.retired.v1', 'w-1', retired);
     day.beat('w-1');
     expect(await verifyWriters(day.leaves)).toMatchObject({ code: 0, faultCount: 0 });
   });
@@ -131,8 +144,8 @@ describe('custos verify writers', () => {
     const day = new Day();
     day.start('w-1');
     day.beat('w-1');
-    day.start('w-2');
-    day.say('w-2', 'custos.writer.retired.v1', 'w-1', retired);
+    day.start('ledger-2');
+    day.say('ledger-2', 'custos.writer.retired.v1', 'w-1', retired);
     for (const fate of ['lose', 'say', 'lose', 'lose', 'say'] as const)
       day[fate]('w-1', 'custos.writer.heartbeat.v1', 'w-1', { app: 'ingress', at: at(0) });
     expect(await verifyWriters(day.leaves)).toMatchObject({
@@ -147,8 +160,8 @@ describe('custos verify writers', () => {
   it('names what the log had of a retired writer and does not have any more', async () => {
     const day = beating(3);
     day.leaves.splice(2);
-    day.start('w-2');
-    day.say('w-2', 'custos.writer.retired.v1', 'w-1', { ...retired, lastWseq: 3 });
+    day.start('ledger-2');
+    day.say('ledger-2', 'custos.writer.retired.v1', 'w-1', { ...retired, lastWseq: 3 });
     expect(await verifyWriters(day.leaves)).toMatchObject({
       code: 1,
       reason: 'removed',
@@ -192,10 +205,10 @@ describe('custos verify writers', () => {
 
   it('names a writer that went on after it had been retired, whichever is read first', async () => {
     const day = beating(3);
-    day.start('w-2');
+    day.start('ledger-2');
     expect((await verifyWriters(day.leaves)).checked).not.toHaveProperty('saidAfterRetirement');
     const own = day.leaves.slice(0, 4);
-    day.say('w-2', 'custos.writer.retired.v1', 'w-1', retired);
+    day.say('ledger-2', 'custos.writer.retired.v1', 'w-1', retired);
     const [start, retirement] = day.leaves.slice(-2);
     for (const leaves of [
       [...own, start!, retirement!],

@@ -1,4 +1,5 @@
 import {
+  isStranger,
   verifyChain,
   type ChainHead,
   type CustosEvent,
@@ -184,7 +185,7 @@ export class WriterChains {
 
   #lifeOf(leaf: number, event: CustosEvent, state: WriterState): void {
     if (event.type === 'custos.writer.stopped.v1') state.closed = true;
-    if (event.type !== 'custos.writer.retired.v1') return;
+    if (event.type !== 'custos.writer.retired.v1' || isStranger(event)) return;
     const { retiredWriter, lastWseq } = event.data;
     // Said once; of more than one that counts which says that more was there.
     const before = this.#retired.get(retiredWriter);
