@@ -251,7 +251,7 @@ function sideBySide(kafka: (() => Promise<KafkaCluster>) | undefined): void {
           ledger,
           `select count(*)::int as n from ledger.leaf l join ledger.entry e using (leaf_index)
            where l.type = 'custos.control.changed.v1'
-             and convert_from(e.bytes, 'utf8')::json->'data'->'values'->>'ledgerId' = 'bank'`,
+             and convert_from(e.bytes, 'utf8')::json->'data'->>'subject' = '${bankId}'`,
         )
       ).n;
     expect(await count('bank')).toBe(1);

@@ -14,7 +14,7 @@ import {
   workOf,
   type GenerationRow,
 } from './load-batch.js';
-import { lockTree, seal } from './seal-leaves.js';
+import { lockTree, seal, treeOf } from './seal-leaves.js';
 import type { SettleContext } from './settle-work.js';
 import { StatementQueue } from './statement-queue.js';
 import { writeBatch, type Learnt } from './write-batch.js';
@@ -53,7 +53,7 @@ export class PostingTransaction {
   async applyBatch(records: readonly (LogRecord | DecodedRecord)[]): Promise<Applied> {
     const read = records.map((r) => ('read' in r ? r : decodeRecord(r)));
     return this.#inTransaction(async (queue, settling) => {
-      const [sources, tree, generations, writers, leases, books] = await Promise.all([
+      const [sources, locked, generations, writers, leases, books] = await Promise.all([
         lockFences(queue, this.logId, read),
         lockTree(queue),
         loadGenerations(queue, read),
@@ -63,6 +63,7 @@ export class PostingTransaction {
       ]);
       const { fresh, ends } = beyondFences(read, sources);
       if (fresh.length === 0) return NOTHING;
+      const tree = treeOf(locked);
       await settling.loadPrices(priceBooksOf(fresh, generations.values()));
       const { size } = tree;
       await this.#ensurePartitions(queue, size + BigInt(fresh.length));
@@ -88,7 +89,7 @@ export class PostingTransaction {
         [priceBook, max],
       );
       await settling.loadPrices(new Set([priceBook]));
-      const { size } = await lockTree(queue);
+      const { size } = treeOf(await lockTree(queue));
       const batch = new BatchFold(
         {
           size,

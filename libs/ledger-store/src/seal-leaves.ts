@@ -21,13 +21,23 @@ export interface SubtreeHash {
   readonly hash: Buffer;
 }
 
-/** The tree's frontier, its row locked until the transaction ends. Throws `tree_mismatch` where it does not fit the size. */
-export async function lockTree(client: Statements): Promise<CompactRange> {
-  const { rows } = await client.query<{ size: string; frontier: Buffer[] }>({
+/** The tree's row. */
+interface TreeState {
+  readonly size: string;
+  readonly frontier: readonly Buffer[];
+}
+
+/** The tree's row, locked until the transaction ends. */
+export async function lockTree(client: Statements): Promise<TreeState> {
+  const { rows } = await client.query<TreeState>({
     name: 'ledger.lock_tree',
     text: `select size, frontier from ledger.tree_state where ledger_id = ledger.id() for update`,
   });
-  const { size, frontier } = rows[0]!;
+  return rows[0]!;
+}
+
+/** Throws `tree_mismatch` where the frontier does not fit the size. */
+export function treeOf({ size, frontier }: TreeState): CompactRange {
   try {
     return new CompactRange(BigInt(size), frontier);
   } catch (cause) {
