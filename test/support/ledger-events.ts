@@ -16,9 +16,18 @@ import {
 } from '#libs/audit-events';
 import type { LogRecord } from '#libs/audit-events';
 import type { Price } from '#libs/catalog';
-import { mintGenerationId, writerId } from '#libs/kernel';
+import { mintGenerationId, SystemClock, writerId } from '#libs/kernel';
 
 const START_MS = Date.parse('2026-11-21T10:00:00.000Z');
+
+/** Runs, and began a minute after these events did: their day is its day on whichever day a spec runs. */
+export class EventsClock extends SystemClock {
+  readonly #behindMs = super.nowMs() - START_MS - 60_000;
+
+  override nowMs(): number {
+    return super.nowMs() - this.#behindMs;
+  }
+}
 
 export const PRICE_BOOK = `sha256:${'b'.repeat(64)}`;
 export const PRICE: Price = { inputPicoUsdPerToken: 1_000_000n, outputPicoUsdPerToken: 4_000_000n };

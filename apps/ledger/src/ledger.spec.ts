@@ -9,6 +9,7 @@ import { Lifecycle, Logger } from '#libs/platform';
 import {
   closedData,
   COST,
+  EventsClock,
   holdOf,
   openedData,
   refusedData,
@@ -27,7 +28,7 @@ let stage: LedgerStage;
 const ledgers: Ledger[] = [];
 
 beforeEach(async () => {
-  stage = await LedgerStage.open(undefined, undefined, 10n * COST);
+  stage = await LedgerStage.open(undefined, new EventsClock(), 10n * COST);
 });
 
 afterEach(async () => {
@@ -93,7 +94,7 @@ describe('over HTTP', () => {
       ingress,
       'custos.generation.opened.v1',
       id,
-      openedData(id, { versions: versionsOf(), receivedAt: new Date().toISOString() }),
+      openedData(id, { versions: versionsOf() }),
     );
     await say(ingress, 'custos.generation.closed.v1', id, closedData(id));
     await settled(ledger, id);
@@ -233,7 +234,12 @@ describe('after a crash', () => {
       [
         'custos.generation.progress.v1',
         streamed,
-        { generationId: streamed, at: new Date().toISOString(), attempt: 1, outputTokens: 7 },
+        {
+          generationId: streamed,
+          at: new Date(stage.clock.nowMs()).toISOString(),
+          attempt: 1,
+          outputTokens: 7,
+        },
       ],
     );
     expect(await settled(ledger, streamed)).toMatchObject({
@@ -269,6 +275,7 @@ describe('after a crash', () => {
   it('retires writers of an earlier boot at once when told so', async () => {
     const id = newId();
     await crashed(['custos.generation.opened.v1', id, openedData(id, { versions: versionsOf() })]);
+    // The log's time of arrival is the database's.
     const bootMs = Date.now() + 1;
     await sleep(5);
     // Nobody is silent for long enough: only who is told so retires a writer.
