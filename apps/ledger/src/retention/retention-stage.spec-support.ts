@@ -83,10 +83,11 @@ class TimedLog extends AppendLog {
   }
 }
 
-/** The 15th of the month so many months ago, noon. */
+/** The 15th of the month so many months ago, noon; of this month nothing that is still to come, which the database would not believe. */
 export function monthsAgo(n: number): Date {
   const now = new Date();
-  return new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - n, 15, 12));
+  const noon = Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - n, 15, 12);
+  return new Date(Math.min(noon, now.getTime()));
 }
 
 export const policyText = (changes: object = {}): Buffer =>
