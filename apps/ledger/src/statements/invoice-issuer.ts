@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AppendLog, EventAppender } from '#libs/audit-log';
-import type { Clock } from '#libs/kernel';
+import { DomainError, type Clock } from '#libs/kernel';
 import { statementDigest } from '#libs/ledger';
 import { describeError, type Logger } from '#libs/platform';
 import type { LedgerConsumer } from '../consume/ledger-consumer.js';
@@ -24,12 +24,16 @@ export interface InvoiceIssuerOptions {
 /**
  * Issues the invoices of closed months, one record each. Only the leader does, and only when all that the log holds is
  * in the books: so whatever crashes in between, an invoice that was said is seen and not said again. Were it said twice
- * all the same, the second record has no effect.
+ * all the same, the second record has no effect. A number belongs to an organisation, whoever says it: both follow from the books.
  */
 export class InvoiceIssuer {
   readonly #stopping = new AbortController();
   /** Months of which every organisation has its invoice: nothing is added to a closed one. */
   readonly #done = new Set<string>();
+  /** Numbers said by us. While the log is silent they stay in line; queued anew they would be one more each time. */
+  readonly #said = new Set<string>();
+  /** Of those the ones that were complained of. */
+  readonly #unheard = new Set<string>();
   #running: Promise<void> | undefined;
 
   constructor(private readonly options: InvoiceIssuerOptions) {}
@@ -69,12 +73,24 @@ export class InvoiceIssuer {
       for (const [i, organisation] of organisations.entries()) {
         if (this.#stopping.signal.aborted) return numbers;
         const number = `${period}-${String(issued + i + 1).padStart(6, '0')}`;
+        if (this.#said.has(number)) {
+          this.#complain(number);
+          continue;
+        }
         await this.#issue({ organisation, period, number, size, root });
+        this.#said.add(number);
         numbers.push(number);
       }
       if (organisations.length === 0) this.#done.add(period);
     }
     return numbers;
+  }
+
+  /** All that the log holds was read, and this was not among it. */
+  #complain(number: string): void {
+    if (this.#unheard.has(number)) return;
+    this.#unheard.add(number);
+    this.options.logger.error('ledger.invoice_unheard', { number });
   }
 
   async #maySpeak(): Promise<boolean> {
@@ -97,7 +113,7 @@ export class InvoiceIssuer {
     // Before the record that cites it.
     await statements.invoices.keepDocument(digest, statementText(statement));
     const { totals } = statement;
-    await voice.append(
+    const said = voice.append(
       'custos.ledger.invoice_issued.v1',
       organisation,
       {
@@ -114,6 +130,12 @@ export class InvoiceIssuer {
       },
       { admission: false, deadlineMs: APPEND_DEADLINE_MS },
     );
+    try {
+      await said;
+    } catch (error) {
+      if (!(error instanceof DomainError) || error.code !== 'log_unavailable') throw error;
+      logger.warn('ledger.invoice_unacknowledged', { number });
+    }
     logger.info('ledger.invoice_issued', { number });
   }
 }
