@@ -186,7 +186,12 @@ function samplesOf(run: LedgerRun, barePerSecond: number): Samples {
   add('bytes of records per generation', bytes / generations);
   add('CPU µs/generation, Node', run.cpuMicros / generations);
   add('CPU µs/generation, PostgreSQL', run.postgresCpuMicros / generations);
-  add('WAL bytes/generation', run.walBytes / generations);
+  const { walBytes, fullPages, checkpoints, autovacuums, autoanalyzes } = run.counted;
+  add('WAL bytes/generation', walBytes / generations);
+  add('pages written whole/generation', fullPages / generations);
+  add('checkpoints of PostgreSQL', checkpoints);
+  add('tables vacuumed meanwhile', autovacuums);
+  add('tables analysed meanwhile', autoanalyzes);
   add('disk bytes/generation, without the log', run.diskBytes / generations);
   samples.add('bare rows', 'records/s', barePerSecond);
   return samples;

@@ -11,6 +11,7 @@ import { cpuMicrosOfTree, usedBetween } from '../accounting.js';
 import { onBothCores } from '../pinning.js';
 import type { ChildOrder, ChildReport, HandOver } from './child-messages.js';
 import { fillLog, type Filled } from './fill-log.js';
+import { countedBetween, serverCounters, type ServerCounters } from './server-counters.js';
 
 /** A tenth of the run at the rate that is asked for. */
 const MARK_EVERY_MS = 500;
@@ -18,7 +19,7 @@ const MARK_EVERY_MS = 500;
 export interface LedgerRun extends ChildReport {
   readonly filled: Filled;
   readonly postgresCpuMicros: number;
-  readonly walBytes: number;
+  readonly counted: ServerCounters;
   /** Of the ledger's tables with their indexes, at the end. */
   readonly diskBytes: number;
 }
@@ -56,7 +57,7 @@ export class LedgerStage {
     // What filling left to be written must not be charged to the ledger.
     await this.superuser.query('vacuum analyze log.record');
     await this.superuser.query('checkpoint');
-    const lsn = await this.#lsn();
+    const countersBefore = await serverCounters(this.superuser);
     const before = cpuMicrosOfTree(server.pid);
     const ledger = new RunningLedger({
       appUrl: server.appUrl,
@@ -66,8 +67,8 @@ export class LedgerStage {
     try {
       const report = await ledger.report();
       const postgresCpuMicros = usedBetween(before, cpuMicrosOfTree(server.pid));
-      const walBytes = (await this.#lsn()) - lsn;
-      const run = { ...report, filled, postgresCpuMicros, walBytes, diskBytes: await this.#disk() };
+      const counted = countedBetween(countersBefore, await serverCounters(this.superuser));
+      const run = { ...report, filled, postgresCpuMicros, counted, diskBytes: await this.#disk() };
       await then(ledger);
       return run;
     } finally {
@@ -78,13 +79,6 @@ export class LedgerStage {
   async close(): Promise<void> {
     await this.superuser.end();
     await this.server.stop();
-  }
-
-  async #lsn(): Promise<number> {
-    const { rows } = await this.superuser.query<{ at: string }>(
-      `select pg_current_wal_insert_lsn() - '0/0' as at`,
-    );
-    return Number(rows[0]!.at);
   }
 
   async #disk(): Promise<number> {
