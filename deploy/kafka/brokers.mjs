@@ -1,7 +1,7 @@
 // Development brokers: one or three real Apache Kafka 4.3.1 (KRaft, loopback only) from jars of Maven Central.
 // Used by `custos kafka up|down` and by the specs. Each broker is detached; its pid file is how it is found again.
 import { spawn, spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { createHash, randomInt } from 'node:crypto';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readdirSync } from 'node:fs';
 import { renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
@@ -154,7 +154,7 @@ export function openCluster(dir) {
 
 async function createCluster(dir, count) {
   if (count !== 1 && count !== 3) throw new Error('a development cluster has 1 or 3 brokers');
-  const ports = await freePorts(count * 2);
+  const ports = await portsToKeep(count * 2);
   const nodes = Array.from({ length: count }, (_, index) => ({
     id: index + 1,
     port: ports[index * 2],
@@ -269,20 +269,26 @@ function accepts(port) {
   });
 }
 
-/** Held open together, so that none is given twice. */
-async function freePorts(count) {
-  const servers = await Promise.all(
-    Array.from({ length: count }, () => {
-      const server = createServer();
-      return new Promise((done, reject) => {
-        server.once('error', reject);
-        server.listen(0, '127.0.0.1', () => done(server));
-      });
-    }),
-  );
-  const ports = servers.map((server) => server.address().port);
-  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
-  return ports;
+/**
+ * For a broker to come back to: below the ports that systems give to outgoing connections (Linux from 32768), one of which may be
+ * anybody's when it does.
+ */
+async function portsToKeep(count) {
+  const ports = new Set();
+  for (let tries = 0; ports.size < count; tries++) {
+    if (tries === 1_000) throw new Error(`no ${count} free ports from 10240 to 32767`);
+    const port = randomInt(10_240, 32_768);
+    if (!ports.has(port) && (await isFree(port))) ports.add(port);
+  }
+  return [...ports];
+}
+
+function isFree(port) {
+  return new Promise((done) => {
+    const server = createServer();
+    server.once('error', () => done(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => done(true)));
+  });
 }
 
 function pause(ms) {

@@ -2,10 +2,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { packageRoot } from '#libs/platform';
+import { packageRoot, portsToKeep } from '#libs/platform';
 import type { LoadGenerator } from './children.js';
 import { onBothCores } from './pinning.js';
 import { underRatedLoad } from './rated-load.js';
@@ -79,7 +78,7 @@ async function startAndWait(
   what: readonly string[],
   dataDir: string,
 ): Promise<Started & { child: ChildProcess }> {
-  const port = await freePort();
+  const port = (await portsToKeep(1))[0]!;
   const [command, ...args] = [...onBothCores(), ...what];
   const startedMs = performance.now();
   const child = spawn(command!, args, {
@@ -105,14 +104,4 @@ async function startAndWait(
     await pause(LOOK_EVERY_MS);
   }
   return { child, baseUrl, readyMs: performance.now() - startedMs, output: () => output, stop };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

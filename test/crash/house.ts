@@ -5,7 +5,8 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AppProcess, freePorts } from '../support/app-process.js';
+import { portsToKeep } from '#libs/platform';
+import { AppProcess } from '../support/app-process.js';
 import { eventually, type Bootstrap, type SimulatedRequest } from '../support/gateway.js';
 import { runDirectory } from '../support/postgres.js';
 import { startSimulator, type SimulatorProcess } from '../support/simulator.js';
@@ -150,7 +151,7 @@ export class House {
   }
 
   async #start(): Promise<void> {
-    const ports = await freePorts(NAMES.length);
+    const ports = await portsToKeep(NAMES.length);
     const portOf = new Map(NAMES.map((name, i) => [name, ports[i]!]));
     const at = (name: string): string => `http://127.0.0.1:${portOf.get(name)}`;
     const everyone = {

@@ -3,7 +3,8 @@ import { mkdtempSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { openCheckpoint, parsePolicy } from '#libs/transparency';
-import { AppProcess, freePorts } from '../support/app-process.js';
+import { portsToKeep } from '#libs/platform';
+import { AppProcess } from '../support/app-process.js';
 import { MemoryLog, newLogKey } from '../support/memory-log.js';
 import { runDirectory } from '../support/postgres.js';
 
@@ -20,7 +21,7 @@ describe('a witness that is killed', () => {
 
   beforeAll(async () => {
     stateDir = mkdtempSync(join(runDirectory(), 'witness-'));
-    const [port] = await freePorts(1);
+    const [port] = await portsToKeep(1);
     witness = AppProcess.launch('witness', port!, {
       CUSTOS_WITNESS_STATE_DIR: stateDir,
       CUSTOS_WITNESS_NAME: 'witness.example/killed',

@@ -4,7 +4,8 @@ import { mkdtempSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { AppProcess, freePorts } from '../support/app-process.js';
+import { portsToKeep } from '#libs/platform';
+import { AppProcess } from '../support/app-process.js';
 import { eventually } from '../support/gateway.js';
 import { freshDatabase, runDirectory, type FreshDatabase } from '../support/postgres.js';
 import { Tap } from './tap.js';
@@ -43,7 +44,7 @@ describe('a start while PostgreSQL is away', () => {
     apps: readonly string[],
     more: Readonly<Record<string, string>>,
   ): Promise<readonly AppProcess[]> => {
-    const ports = await freePorts(apps.length);
+    const ports = await portsToKeep(apps.length);
     const at = (app: string): string => `http://127.0.0.1:${ports[apps.indexOf(app)] ?? 9}`;
     const environment = {
       CUSTOS_INTERNAL_TOKEN: randomBytes(32).toString('hex'),
@@ -85,7 +86,7 @@ describe('a start while PostgreSQL is away', () => {
       await first!.ready();
       await first!.stop();
 
-      const [nobody] = await freePorts(1);
+      const [nobody] = await portsToKeep(1);
       port = nobody!;
       // Its own bound must not be reached on a machine that others use as well.
       const apps = await launch(APPS, { CUSTOS_START_WAIT: '10m' });

@@ -4,7 +4,8 @@ import { mkdtempSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { AppProcess, freePorts } from '../support/app-process.js';
+import { portsToKeep } from '#libs/platform';
+import { AppProcess } from '../support/app-process.js';
 import { completeOrNothing, type Asked, type Caller } from '../support/completions.js';
 import { eventually, type Bootstrap } from '../support/gateway.js';
 import { freshDatabase, runDirectory, type FreshDatabase } from '../support/postgres.js';
@@ -91,7 +92,7 @@ describe('content stays out', () => {
   beforeAll(async () => {
     database = await freshDatabase();
     dataDir = mkdtempSync(join(runDirectory(), 'canaries-'));
-    const [port] = await freePorts(1);
+    const [port] = await portsToKeep(1);
     gateway = AppProcess.launch('standalone', port!, {
       ...onDatabase(database),
       CUSTOS_DATA_DIR: dataDir,

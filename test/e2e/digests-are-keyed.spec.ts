@@ -4,7 +4,8 @@ import { mkdtempSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { AppProcess, freePorts } from '../support/app-process.js';
+import { portsToKeep } from '#libs/platform';
+import { AppProcess } from '../support/app-process.js';
 import { type Bootstrap } from '../support/gateway.js';
 import { freshDatabase, runDirectory, type FreshDatabase } from '../support/postgres.js';
 import { onDatabase } from '../support/stage.js';
@@ -33,7 +34,7 @@ const deployments: Deployment[] = [];
 async function deploy(): Promise<Deployment> {
   const database = await freshDatabase();
   const dataDir = mkdtempSync(join(runDirectory(), 'digests-'));
-  const [port] = await freePorts(1);
+  const [port] = await portsToKeep(1);
   const gateway = AppProcess.launch('standalone', port!, {
     ...onDatabase(database),
     CUSTOS_DATA_DIR: dataDir,

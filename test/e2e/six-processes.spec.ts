@@ -5,7 +5,8 @@ import { mkdtempSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { AppProcess, freePorts } from '../support/app-process.js';
+import { portsToKeep } from '#libs/platform';
+import { AppProcess } from '../support/app-process.js';
 import {
   complete,
   completeOrNothing,
@@ -39,7 +40,7 @@ describe('six processes', () => {
   beforeAll(async () => {
     [database, simulator] = await Promise.all([freshDatabase(), startSimulator()]);
     const dataDir = mkdtempSync(join(runDirectory(), 'six-'));
-    const ports = await freePorts(5);
+    const ports = await portsToKeep(5);
     const [control, policy, routing, ledger, ingress] = ports as [
       number,
       number,

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { openCheckpoint, parsePolicy } from '#libs/transparency';
-import { AppProcess, freePorts } from '../support/app-process.js';
+import { portsToKeep } from '#libs/platform';
+import { AppProcess } from '../support/app-process.js';
 import { complete, type Caller } from '../support/completions.js';
 import { eventually, isPosted, type Bootstrap, type Trail } from '../support/gateway.js';
 import {
@@ -51,7 +52,7 @@ function sideBySide(kafka: (() => Promise<KafkaCluster>) | undefined): void {
     simulator = await startSimulator();
     for (const name of LEDGERS) databases.set(name, await freshDatabase());
     const dataDir = mkdtempSync(join(runDirectory(), 'two-ledgers-'));
-    const [control, policy, routing, main, bank, ingress] = (await freePorts(6)) as [
+    const [control, policy, routing, main, bank, ingress] = (await portsToKeep(6)) as [
       number,
       number,
       number,

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { readVaultKey } from '#libs/vault';
-import { AppProcess, freePorts } from '../support/app-process.js';
+import { portsToKeep } from '#libs/platform';
+import { AppProcess } from '../support/app-process.js';
 import { complete } from '../support/completions.js';
 import { eventually, type Bootstrap } from '../support/gateway.js';
 import { freshDatabase, runDirectory, type FreshDatabase } from '../support/postgres.js';
@@ -34,7 +35,7 @@ describe('a rotation of the vault’s master key', () => {
   beforeAll(async () => {
     database = await freshDatabase();
     dataDir = mkdtempSync(join(runDirectory(), 'vault-keys-'));
-    [port] = (await freePorts(1)) as [number];
+    [port] = (await portsToKeep(1)) as [number];
     pool = new pg.Pool({ connectionString: database.superuserUrl, max: 3 });
     pool.on('error', () => undefined);
   }, 120_000);

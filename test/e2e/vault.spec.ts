@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { openItem, readVaultKey } from '#libs/vault';
-import { AppProcess, freePorts } from '../support/app-process.js';
+import { portsToKeep } from '#libs/platform';
+import { AppProcess } from '../support/app-process.js';
 import { complete, type Answered, type Asked } from '../support/completions.js';
 import { eventually, type Bootstrap } from '../support/gateway.js';
 import { freshDatabase, runDirectory, type FreshDatabase } from '../support/postgres.js';
@@ -41,7 +42,7 @@ describe('the content vault', () => {
   beforeAll(async () => {
     database = await freshDatabase();
     dataDir = mkdtempSync(join(runDirectory(), 'vault-'));
-    const [port] = await freePorts(1);
+    const [port] = await portsToKeep(1);
     gateway = AppProcess.launch('standalone', port!, {
       ...onDatabase(database),
       CUSTOS_DATA_DIR: dataDir,

@@ -1,6 +1,5 @@
 // One built app as a process of its own, with everything it ever said kept for searching.
 import { spawn, type ChildProcess } from 'node:child_process';
-import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { eventually } from './gateway.js';
@@ -125,20 +124,4 @@ export class AppProcess {
   #tail(): string {
     return this.#output.slice(-TAIL_CHARS);
   }
-}
-
-/** Free at this moment; taken by another in between, the start says so. */
-export async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(
-    servers.map((server) => new Promise<void>((closed) => server.close(() => closed()))),
-  );
-  return ports;
 }

@@ -2,9 +2,9 @@
 // the run's folder, so that whatever a killed gateway leaves behind is swept with the run.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { portsToKeep } from '#libs/platform';
 import { runDirectory } from './postgres.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -74,7 +74,7 @@ export class Gateway {
     if (!existsSync(MAIN))
       throw new Error('there is no build: run `npm run build` before these specs');
     const gateway = new Gateway(mkdtempSync(join(runDirectory(), 'gateway-')), {
-      PORT: String(await freePort()),
+      PORT: String((await portsToKeep(1))[0]),
       CUSTOS_METRICS_PORT: '0',
       CUSTOS_PROVIDERS: 'simulated',
       ...environment,
@@ -275,12 +275,3 @@ const exitOf = (child: ChildProcess): Promise<number | null> =>
   child.exitCode !== null || child.signalCode !== null
     ? Promise.resolve(child.exitCode)
     : new Promise((resolve) => child.once('exit', (code) => resolve(code)));
-
-/** Kept over restarts, so it is chosen here; taken by another in between, the start says so. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
-  const { port } = server.address() as AddressInfo;
-  await new Promise<void>((closed) => server.close(() => closed()));
-  return port;
-}

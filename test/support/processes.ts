@@ -1,11 +1,11 @@
 // The product as an operator splits it: ingress, policy, routing, control, ledger (and the simulator) each in a
-// process of its own, on ports of the system's choosing, with one internal token. From the build in `dist`.
+// process of its own, each on a port that it keeps, with one internal token. From the build in `dist`.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { packageRoot, startEmbeddedPostgres } from '#libs/platform';
+import { packageRoot, portsToKeep, startEmbeddedPostgres } from '#libs/platform';
 
 const ROOT = packageRoot(import.meta.dirname);
 /** Six Node processes start on two cores that others use as well. */
@@ -71,6 +71,7 @@ export class Processes {
 
   private constructor(
     private readonly options: ProcessesOptions,
+    private readonly ports: ReadonlyMap<ProcessName, number>,
     readonly databases: Roles,
     /** The embedded server's, where there is one. */
     readonly databasePid: number | undefined,
@@ -81,12 +82,14 @@ export class Processes {
   static async start(options: ProcessesOptions): Promise<Processes> {
     if (!existsSync(join(ROOT, 'dist/apps/ingress/src/main.js')))
       throw new Error('there is no build: run `npm run build` first');
+    const free = await portsToKeep(PROCESS_NAMES.length);
+    const ports = new Map(PROCESS_NAMES.map((name, i) => [name, free[i]!]));
     const server = options.databases
       ? undefined
       : await startEmbeddedPostgres({ dataDir: join(options.dataDir, 'postgres') });
     const databases = options.databases ?? server!;
     const stop = (): Promise<void> => server?.stop() ?? Promise.resolve();
-    const all = new Processes(options, databases, server?.pid, stop);
+    const all = new Processes(options, ports, databases, server?.pid, stop);
     try {
       if (options.simulator ?? true) await all.startOne('simulator');
       await all.startOne('control');
@@ -156,7 +159,7 @@ export class Processes {
   #spawn(name: ProcessName): ChildProcess {
     const main = join(ROOT, `dist/apps/${name}/src/main.js`);
     const { prefix, nodeFlags } = this.options;
-    const port = this.#urls.has(name) ? new URL(this.url(name)).port : '0';
+    const port = String(this.ports.get(name));
     const [command, ...args] = [
       ...(prefix?.[name] ?? []),
       process.execPath,

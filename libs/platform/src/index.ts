@@ -26,6 +26,7 @@ export { HotCounter, HotHistogram, HotMetrics } from './hot-metrics.js';
 export type { HotInstrument } from './hot-metrics.js';
 export { startTelemetry } from './telemetry.js';
 export type { Telemetry, TelemetryOptions } from './telemetry.js';
+export { portsToKeep } from './kept-ports.js';
 export { knownAppUrl } from './embedded-postgres/access.js';
 export { lockDirectory } from './embedded-postgres/directory-lock.js';
 export type { DirectoryLock } from './embedded-postgres/directory-lock.js';

@@ -1,9 +1,9 @@
 // What clients need to log in: made once, kept in a file that only the owner of the data directory may read.
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { DomainError } from '#libs/kernel';
+import { isFree, portsToKeep } from '../kept-ports.js';
 import { writeDurably } from './durable-file.js';
 import type { EmbeddedPostgresErrorCode } from './errors.js';
 
@@ -27,10 +27,8 @@ const PASSWORD_BYTES = 24;
 export async function readOrCreateAccess(directory: string): Promise<Access> {
   const known = await readAccess(directory);
   if (known !== undefined && (await isFree(known.port))) return known;
-  const access: Access = {
-    port: await freePort(),
-    passwords: known?.passwords ?? newPasswords(),
-  };
+  const [port] = await portsToKeep(1);
+  const access: Access = { port: port!, passwords: known?.passwords ?? newPasswords() };
   // Loss of this file would lock everybody out of the data.
   await writeDurably(join(directory, fileName), `${JSON.stringify(access, null, 2)}\n`);
   return access;
@@ -68,24 +66,4 @@ function newPasswords(): Record<Role, string> {
     custos_app: password(),
     custos_audit: password(),
   };
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-  });
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      const port = typeof address === 'object' && address !== null ? address.port : 0;
-      server.close(() => resolve(port));
-    });
-  });
 }
