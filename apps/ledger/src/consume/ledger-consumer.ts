@@ -55,7 +55,6 @@ export class LedgerConsumer {
   readonly #stopping = new AbortController();
   #role: LedgerRole = 'starting';
   #haltReason = '';
-  #leaderSinceMs = 0;
   #running: Promise<void> | undefined;
   #posting: PostingTransaction | undefined;
   #lock: SequencerLock | undefined;
@@ -75,11 +74,6 @@ export class LedgerConsumer {
   /** Why it halted; empty otherwise. */
   get haltReason(): string {
     return this.#haltReason;
-  }
-
-  /** Monotonic ms since when this process is the leader; only meaningful while it is. */
-  get leaderSinceMs(): number {
-    return this.#leaderSinceMs;
   }
 
   start(): void {
@@ -176,7 +170,7 @@ export class LedgerConsumer {
 
   /** One term as leader: until the lock is lost, the log cannot be read on, or the process stops. */
   async #lead(): Promise<void> {
-    const { databaseUrl, log, clock, logger } = this.options;
+    const { databaseUrl, log, logger } = this.options;
     const lock = await SequencerLock.tryTake(databaseUrl);
     if (lock === undefined) {
       if (this.#role !== 'standby') logger.info('ledger.standby');
@@ -191,7 +185,6 @@ export class LedgerConsumer {
       await this.options.prepare(lock.client, AbortSignal.any([this.#stopping.signal, lock.lost]));
       this.#lock = lock;
       this.#posting = new PostingTransaction(lock.client, log.id, () => this.#settling());
-      this.#leaderSinceMs = clock.monotonicMs();
       this.#role = 'leader';
       logger.info('ledger.leading', { log: log.id, partitions: from.length });
       await this.settleLate();

@@ -5,6 +5,7 @@ import type { SweepQueries, WriterSeen } from '#libs/ledger-store';
 import { describeError, type Logger } from '#libs/platform';
 import type { LedgerConsumer } from '../consume/ledger-consumer.js';
 import { recoveredClose } from './recovered-close.js';
+import { SilenceWatch } from './silence-watch.js';
 
 /** Closes per append: some 500 B each, well below a batch's bytes. */
 const CLOSES_PER_APPEND = 200;
@@ -22,7 +23,7 @@ export interface SweeperOptions {
   readonly audit: EventAppender;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Silence after which a writer counts as dead, ms, by the log's own time. Many heartbeats long. */
+  /** Silence after which a writer counts as dead, ms of our own monotonic clock. Many heartbeats long. */
   readonly writerSilentMs: number;
 }
 
@@ -43,11 +44,11 @@ export class Sweeper {
   #sweeping: Promise<void> | undefined;
   #stopped = false;
   #knownDead: KnownDead | undefined;
-  #lastLogTimeMs: number | undefined;
-  /** Monotonic ms since when the log is known to have been writable. */
-  #healthySinceMs = 0;
+  readonly #silence: SilenceWatch;
 
-  constructor(private readonly options: SweeperOptions) {}
+  constructor(private readonly options: SweeperOptions) {
+    this.#silence = new SilenceWatch(options.writerSilentMs);
+  }
 
   start(): void {
     const tickMs = Math.min(TICK_MAX_MS, Math.max(200, this.options.writerSilentMs / 3));
@@ -77,7 +78,7 @@ export class Sweeper {
   sweep(): Promise<void> {
     this.#sweeping ??= this.#sweep()
       .catch((error: unknown) => {
-        this.#healthySinceMs = this.options.clock.monotonicMs();
+        this.#silence.failed(this.options.clock.monotonicMs());
         this.options.logger.warn('ledger.sweep_failed', describeError(error));
       })
       .finally(() => (this.#sweeping = undefined));
@@ -87,7 +88,7 @@ export class Sweeper {
   async #sweep(): Promise<void> {
     const { consumer, queries, log, clock } = this.options;
     if (consumer.role !== 'leader') {
-      this.#lastLogTimeMs = undefined;
+      this.#silence.forget();
       return;
     }
     await consumer.settleLate();
@@ -105,20 +106,13 @@ export class Sweeper {
     known: KnownDead | undefined,
     monotonicMs: number,
   ): readonly WriterSeen[] {
-    const { writerSilentMs, audit, consumer } = this.options;
-    // Only the log's clock is compared with itself: another machine's may differ by any amount.
-    const logTimeMs = Math.max(0, ...living.map((w) => w.lastSeenAtMs));
-    const previous = this.#lastLogTimeMs;
-    this.#lastLogTimeMs = logTimeMs;
-    if (previous === undefined) this.#healthySinceMs = consumer.leaderSinceMs;
-    // Nobody could write for a while: whoever is silent may only be waiting for its turn.
-    else if (logTimeMs - previous > writerSilentMs / 2) this.#healthySinceMs = monotonicMs;
-    const judging = monotonicMs - this.#healthySinceMs >= writerSilentMs;
+    const { audit } = this.options;
+    const silent = new Set(this.#silence.look(living, monotonicMs));
     return living.filter((w) => {
       if (w.writer === audit.writerId) return false;
       if (known !== undefined && !known.except.includes(w.writer))
         if (w.lastSeenAtMs < known.seenBeforeMs) return true;
-      return judging && w.lastSeenAtMs < logTimeMs - writerSilentMs;
+      return silent.has(w);
     });
   }
 
