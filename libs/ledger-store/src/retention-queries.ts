@@ -37,8 +37,11 @@ export class RetentionQueries {
     private readonly databaseUrl: string,
   ) {}
 
-  /** The first month whose beginning the newest leaf has passed and at which the entries are not cut yet. */
-  async monthToCut(): Promise<string | undefined> {
+  /**
+   * The first month whose beginning the newest leaf has passed, and `nowMs` as well, and at which the entries are not cut yet: after
+   * a single leaf from years ahead no month until then would be cut.
+   */
+  async monthToCut(nowMs: number): Promise<string | undefined> {
     const { rows } = await this.pool.query<{
       cut: string | null;
       first: Date | null;
@@ -51,7 +54,8 @@ export class RetentionQueries {
     const { cut, first, newest } = rows[0]!;
     if (first === null || newest === null) return undefined;
     const next = monthAfter(cut ?? monthOf(first.toISOString()));
-    return next <= monthOf(newest.toISOString()) ? next : undefined;
+    const turnedMs = Math.min(newest.getTime(), nowMs);
+    return next <= monthOf(new Date(turnedMs).toISOString()) ? next : undefined;
   }
 
   /**

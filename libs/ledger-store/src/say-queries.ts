@@ -43,10 +43,13 @@ export class SayQueries {
     return rows[0]?.waits ?? false;
   }
 
-  /** The newest time that the log gave a record, Unix ms. */
+  /**
+   * The newest time that the log gave a record of a writer that has not ended, Unix ms: a wrong one is gone with its writer's next
+   * record, where that of an ended one stays.
+   */
   async logTimeMs(): Promise<number> {
     const { rows } = await this.pool.query<{ at: Date | null }>(
-      'select max(last_seen_at) as at from ledger.writer_high_water',
+      'select max(last_seen_at) as at from ledger.writer_high_water where not stopped and not retired',
     );
     return rows[0]?.at?.getTime() ?? 0;
   }

@@ -1,4 +1,5 @@
 import type { AppendLog } from '#libs/audit-log';
+import type { Clock } from '#libs/kernel';
 import type { RetentionQueries } from '#libs/ledger-store';
 import type { Logger } from '#libs/platform';
 import type { LedgerConsumer } from '../consume/ledger-consumer.js';
@@ -9,11 +10,12 @@ export interface EntryCutterOptions {
   readonly consumer: Pick<LedgerConsumer, 'role' | 'caughtUp' | 'asLeader'>;
   readonly queries: Pick<RetentionQueries, 'monthToCut' | 'stageCut' | 'finishCut'>;
   readonly log: Pick<AppendLog, 'endOffsets'>;
+  readonly clock: Pick<Clock, 'nowMs'>;
   readonly logger: Logger;
 }
 
 /**
- * Cuts the entries at the turn of a month, by the log's clock: so each month is whole partitions, whether or not there is
+ * Cuts the entries at the turn of a month, by the log's clock and ours: so each month is whole partitions, whether or not there is
  * a policy yet that will let them go. Only with everything that the log holds in the books, so that no record of the
  * month before comes after the cut.
  */
@@ -32,9 +34,9 @@ export class EntryCutter {
   }
 
   async #cutDue(): Promise<boolean> {
-    const { consumer, queries, log, logger } = this.options;
+    const { consumer, queries, log, clock, logger } = this.options;
     if (consumer.role !== 'leader') return false;
-    const month = await queries.monthToCut();
+    const month = await queries.monthToCut(clock.nowMs());
     if (month === undefined) return false;
     if (!(await consumer.caughtUp(await log.endOffsets(), CATCH_UP_MS))) return false;
     if (this.#staged !== month) await queries.stageCut(month);

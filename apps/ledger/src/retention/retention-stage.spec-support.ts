@@ -176,7 +176,11 @@ export async function openRetentionStage(
       await dateLog();
       // It waits two seconds for the books to catch up, which a busy machine may take more than once.
       const { kept, retention } = stage.ledger;
-      for (let tries = 0; tries < CUTS_TRIED && (await kept.monthToCut()) !== undefined; tries++)
+      for (
+        let tries = 0;
+        tries < CUTS_TRIED && (await kept.monthToCut(clock.nowMs())) !== undefined;
+        tries++
+      )
         await retention.cutter.cutDue();
       return ids;
     },

@@ -205,6 +205,31 @@ describe('a month', () => {
     expect(await announceAll()).toBe(0);
   }, 60_000);
 
+  it.each([
+    ['a writer that has ended', 'stopped'],
+    ['every writer, ended or not', 'true'],
+  ])(
+    'does not close the years until the stamp that the log once gave %s',
+    async (_, whose) => {
+      const writer = await open(TOPICS.audit, 'ingress', new ThenClock(100 * DAY_MS));
+      await stage.complete(writer);
+      const ended = await stage.writer('ingress-ended');
+      await ended.stop();
+      await caughtUp();
+      const owner = new pg.Client({ connectionString: stage.database.superuserUrl });
+      await owner.connect();
+      const { rowCount } = await owner.query(
+        `update ledger.writer_high_water set last_seen_at = now() + interval '10 years' where ${whose}`,
+      );
+      await owner.end();
+      expect(rowCount).toBeGreaterThan(0);
+      await announceAll();
+      const closed = (await said(TYPE)).map((d) => String(d['period']));
+      expect(closed.filter((month) => graceEndsMs(month) > Date.now())).toEqual([]);
+    },
+    60_000,
+  );
+
   it('waits for what has no price yet', async () => {
     const writer = await open(TOPICS.audit, 'ingress', new ThenClock(100 * DAY_MS));
     await stage.complete(writer);

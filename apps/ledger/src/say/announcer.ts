@@ -87,11 +87,15 @@ export class Announcer {
     return unsaid.length;
   }
 
-  /** A month closes when the log's own clock has passed its grace time and nothing in it waits for a price. */
+  /**
+   * A month closes when the log's clock and ours have both passed its grace time and nothing in it waits for a price. For what is
+   * closed stays closed: one clock that is wrong for a moment must not do that to the years until then.
+   */
   async #closeMonth(): Promise<number> {
     const { queries, positions, log, voice, clock, logger } = this.options;
     const period = await queries.monthToClose();
-    if (period === undefined || (await queries.logTimeMs()) < graceEndsMs(period)) return 0;
+    if (period === undefined) return 0;
+    if (Math.min(await queries.logTimeMs(), clock.nowMs()) < graceEndsMs(period)) return 0;
     if (await queries.unratedBefore(new Date(`${monthAfter(period)}-01T00:00:00.000Z`))) {
       logger.warn('ledger.month_waits', { period, reason: 'a price book is missing' });
       return 0;
