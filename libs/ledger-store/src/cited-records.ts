@@ -1,3 +1,5 @@
+import { ENVELOPE_BYTES } from '#libs/audit-events';
+
 // Records that others cite by digest name it as their subject. Its place in the bytes of an event is fixed by the event
 // contract: `{"specversion":"1.0","id":…,"source":…,"type":…,"subject":"sha256:…","time":…`.
 
@@ -6,8 +8,6 @@ const BEFORE_SUBJECT = `'","subject":"sha256:'::bytea`;
 const NAME_BYTES = `","subject":"`.length;
 const DIGEST_BYTES = 'sha256:'.length + 64;
 /** Writer's id (twice) and type fit before it; what comes after is data and is not searched. */
-const ENVELOPE_BYTES = 400;
-
 const PLACE = `position(${BEFORE_SUBJECT} in substring(bytes from 1 for ${ENVELOPE_BYTES}))`;
 
 /** SQL, word for word as in the index: true of an entry whose subject is a digest. */

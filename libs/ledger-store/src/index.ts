@@ -4,6 +4,7 @@ export { Balances } from './balances.js';
 export { Checkpoints } from './checkpoints.js';
 export type { CheckpointBody, PublishedCheckpoint } from './checkpoints.js';
 export type { LeaseOutcome, LeaseRequest, PeriodUsage, ScopeUsage } from './balances.js';
+export { CitedQueries } from './cited-queries.js';
 export { Credits } from './credits.js';
 export type { CreditAccount } from './credits.js';
 export { decodeRecords } from './decode-records.js';

@@ -84,10 +84,15 @@ export class LogQueries {
 
   /** The same, one query after the other: all that a single connection can do. */
   readerInTurn(size: bigint): HashReader {
+    const partial = new Map<string, Promise<Buffer>>();
     let turn: Promise<unknown> = Promise.resolve();
     return readerOfTiles(size, (tile) => {
+      const path = tilePath(tile);
+      const known = partial.get(path);
+      if (known !== undefined) return known;
       const fetched = turn.then(() => this.#demand(tile));
       turn = fetched.catch(() => undefined);
+      if (tile.width < TILE_WIDTH) partial.set(path, fetched);
       return fetched;
     });
   }
