@@ -17,6 +17,7 @@ import {
   TILE_WIDTH,
   type Tile,
 } from '#libs/transparency';
+import { citedFile } from './cited-file.js';
 import type { LogKey } from './memory-log.js';
 
 export interface ExportToStage {
@@ -94,6 +95,8 @@ export function stageExport(folder: string, staged: ExportToStage): void {
   const checkpoint = checkpointOf(leaves, key);
   put('checkpoint', checkpoint);
   put('policy', `log ${key.verifierKey}\nquorum none\n`);
+  const before = firstLeaf > 0 ? citedFile(leaves, { firstLeaf, endLeaf }, checkpoint) : undefined;
+  if (before) put('cited.jsonl', before.content);
   const notes = history.map((n) => ({ size: String(n), note: checkpointOf(leaves, key, n) }));
   put('checkpoints.jsonl', lines([...notes, { size: size.toString(), note: checkpoint }]));
   const books = priceBooks.map(({ version }) => ({ version, sha256: version.slice(7) }));
@@ -117,6 +120,7 @@ export function stageExport(folder: string, staged: ExportToStage): void {
       endLeaf: String(endLeaf),
       priceBooks: books,
       books: { journals: inRange.length },
+      ...(before && { cited: before.cited }),
       notCovered: [],
     }),
   );

@@ -12,8 +12,9 @@ import {
 } from '#libs/transparency';
 import type { TransparencyLog } from '../checkpoint/transparency-log.js';
 import { stampedBytes } from '../time-stamp/time-stamper.js';
+import { citedBefore, citedFile } from './cited-before.js';
 import { exportReadme } from './export-readme.js';
-import { notCovered, unsettled, type ExportManifest } from './manifest.js';
+import { absentCited, notCovered, unsettled, type ExportManifest } from './manifest.js';
 import type { TarFile } from './tar.js';
 
 const WIDTH = BigInt(TILE_WIDTH);
@@ -47,6 +48,9 @@ export async function* exportFiles(
   const last = gone.at(-1);
   const range = last === undefined ? wanted : { first: min(last.end, wanted.end), end: wanted.end };
   const priceBooks = await snapshot.priceBooks(range);
+  // From the first leaf on, what is cited is in the range itself.
+  const cited = range.first > 0n ? await citedBefore(snapshot, range) : undefined;
+  const citedRecords = cited && (await citedFile(cited, snapshot, checkpoint));
   const manifest: ExportManifest = {
     format: 'custos-export-v1',
     ...tree.identity,
@@ -57,13 +61,26 @@ export async function* exportFiles(
     endLeaf: range.end.toString(),
     priceBooks,
     books: { journals: await snapshot.journalCount(range) },
-    notCovered: [...notCovered(range, size, gone), ...unsettled(await snapshot.owedPriceBooks())],
+    ...(cited &&
+      citedRecords && {
+        cited: {
+          records: cited.records.length,
+          absent: cited.absent.length,
+          sha256: citedRecords.sha256,
+        },
+      }),
+    notCovered: [
+      ...notCovered(range, size, gone),
+      ...absentCited(cited?.absent ?? [], range),
+      ...unsettled(await snapshot.owedPriceBooks()),
+    ],
   };
   yield text('README.md', exportReadme(manifest));
   yield text('manifest.json', `${JSON.stringify(manifest, null, 2)}\n`);
   yield text('checkpoint', checkpoint.note);
   yield text('policy', tree.policy.text);
   yield text('checkpoints.jsonl', await history(tree, range, size));
+  if (citedRecords) yield citedRecords;
   yield* hashTiles(snapshot, size);
   yield* entryBundles(snapshot, range, size);
   for (const { version, sha256 } of priceBooks) {

@@ -33,7 +33,7 @@ The formats are open: RFC 6962 (hashes), C2SP tlog-tiles, signed-note, tlog-chec
 | \`checkpoints.jsonl\` | earlier signed heads of the range, oldest first |
 | \`tile/<level>/<n>\` | hashes of the whole tree, 256 a file; \`.p/<width>\` where a file is not full yet |
 | \`tile/entries/<n>\` | the records themselves, 256 a file, each after its length (two bytes, big-endian) |
-| \`price-books/<sha256>.book\` | the exact bytes of every price book that the range cites |
+${m.cited === undefined ? '' : CITED_ROW}| \`price-books/<sha256>.book\` | the exact bytes of every price book that the range cites |
 | \`ledger/journals.jsonl\` | every journal whose record lies in the range; postings in integer pico-USD (10^-12 USD), sum zero |
 | \`ledger/opening-balances.jsonl\` | what every account had before the range |
 | \`ledger/closing-balances.jsonl\` | what it had after it |
@@ -42,8 +42,20 @@ The formats are open: RFC 6962 (hashes), C2SP tlog-tiles, signed-note, tlog-chec
 | \`manifest.json\` | this page for machines |
 
 A record is one JSON text; its leaf hash is SHA-256 of a zero byte and its exact bytes.
-
+${m.cited === undefined ? '' : CITED}
 ## What this export does not cover
 
 ${m.notCovered.length === 0 ? 'It covers the log from its first record to the checkpoint.' : m.notCovered.map((line) => `- ${line}`).join('\n')}
+`;
+
+const CITED_ROW = `| \`cited.jsonl\` | verdicts and slices of health that the range cites by digest and that were said before it, each with its proof |
+`;
+
+const CITED = `
+A generation cites the verdict on it (\`data.decision.digest\`) and the slice of health that its plan read
+(\`data.versions.health\`) by digest. What no record of the range says is a line of \`cited.jsonl\`, by leaf: \`leafIndex\`,
+\`type\`, \`digest\`, \`bytes\` (base64 of the record's exact bytes) and \`proof\`, a C2SP tlog-proof under the checkpoint of
+this export. The digest is SHA-256 over the canonical JSON (RFC 8785) of the record's \`data\` without its \`digest\`; of a
+slice of health, of \`{"rows":<endpoints>,"scope":<scope>}\`. A line of \`type\` and \`digest\` alone is of what the ledger does
+not have any more. \`manifest.json\` has the number of both and the file's SHA-256.
 `;
