@@ -30,6 +30,7 @@ import { LEDGER } from './books/verify-ledger.js';
 import { RECEIPT } from './receipt/verify-receipt.js';
 import type { Mode } from './mode.js';
 import type { VerifyOptions } from './verify-options.js';
+import { citedStage } from './cited-stage.spec-support.js';
 import { BOOKS, honestDay } from './verify-stage.spec-support.js';
 import { WRITERS } from './writers/verify-writers.js';
 
@@ -46,15 +47,22 @@ const newId = (): string =>
   `gen-${(minted++).toString(16).padStart(8, '0')}-0000-7000-8000-${'0'.repeat(12)}`;
 /** More than a tile. */
 const { leaves, ids } = honestDay(125, newId);
+/** What is cited in a part of a log and was said before it. */
+const part = citedStage(newId);
 const POLICY = `log ${key.verifierKey}\nwitness w ${witness.verifierKey}\nquorum w\n`;
 
+export type StageName = 'whole' | 'part';
+
 export interface Staged {
+  readonly folder: string;
   readonly files: FileSet;
 }
 
 export interface ModeUnderAttack {
   readonly name: string;
   readonly mode: Mode;
+  /** An export of the whole log, or of a part of it. */
+  readonly of: StageName;
   /** Files that it looks at. */
   readonly reads: RegExp;
   /** Mutations that make a campaign. */
@@ -70,6 +78,7 @@ export const MODES: readonly ModeUnderAttack[] = [
   {
     name: 'log',
     mode: LOG,
+    of: 'whole',
     reads: /^(checkpoint|checkpoints\.jsonl|manifest\.json|tile\/.*|time-stamps\/.*)$/,
     atLeast: 300,
     options: (folder) => ({ inputs: [folder], whole: true }),
@@ -77,6 +86,7 @@ export const MODES: readonly ModeUnderAttack[] = [
   {
     name: 'writers',
     mode: WRITERS,
+    of: 'whole',
     reads: LOG_FILES,
     atLeast: 250,
     options: (folder) => ({ inputs: [folder], whole: true }),
@@ -84,6 +94,7 @@ export const MODES: readonly ModeUnderAttack[] = [
   {
     name: 'ledger',
     mode: LEDGER,
+    of: 'whole',
     reads: /^(checkpoint|manifest\.json|tile\/.*|price-books\/.*|ledger\/.*)$/,
     atLeast: 300,
     options: (folder) => ({ inputs: [folder], whole: true }),
@@ -91,6 +102,7 @@ export const MODES: readonly ModeUnderAttack[] = [
   {
     name: 'witness',
     mode: WITNESS,
+    of: 'whole',
     reads: /^checkpoint$/,
     atLeast: 40,
     options: (folder) => ({ inputs: [folder], policy: join(folder, 'my.policy') }),
@@ -98,6 +110,7 @@ export const MODES: readonly ModeUnderAttack[] = [
   {
     name: 'witness by its own policy',
     mode: WITNESS,
+    of: 'whole',
     reads: /^(checkpoint|policy)$/,
     atLeast: 60,
     options: (folder) => ({ inputs: [folder] }),
@@ -105,6 +118,7 @@ export const MODES: readonly ModeUnderAttack[] = [
   {
     name: 'consistency',
     mode: CONSISTENCY,
+    of: 'whole',
     reads: /^(checkpoint|old-checkpoint|tile\/\d.*)$/,
     atLeast: 60,
     options: (folder) => ({ inputs: [join(folder, 'old-checkpoint'), folder] }),
@@ -112,6 +126,7 @@ export const MODES: readonly ModeUnderAttack[] = [
   {
     name: 'receipt with books',
     mode: RECEIPT,
+    of: 'whole',
     reads: new RegExp(`^(receipt\\.json|price-books/${BOOKS[0].version.slice(7)}\\.book)$`),
     atLeast: 150,
     options: (folder) => ({
@@ -123,13 +138,31 @@ export const MODES: readonly ModeUnderAttack[] = [
   {
     name: 'receipt',
     mode: RECEIPT,
+    of: 'whole',
     reads: /^receipt\.json$/,
     atLeast: 150,
     options: (folder) => ({ inputs: [join(folder, 'receipt.json')] }),
   },
+  {
+    name: 'log of a part',
+    mode: LOG,
+    of: 'part',
+    reads: /^(cited\.jsonl|manifest\.json|tile\/entries\/.*)$/,
+    atLeast: 100,
+    options: (folder) => ({ inputs: [folder] }),
+  },
 ];
 
-export async function stageEverything(folder: string): Promise<Staged> {
+/** Both, by name: each a folder of that name. */
+export async function stageEverything(
+  folder: string,
+): Promise<Readonly<Record<StageName, Staged>>> {
+  const at = (name: StageName): string => join(folder, name);
+  stageExport(at('part'), { key, leaves: part.leaves, range: part.range });
+  return { whole: await stageWhole(at('whole')), part: filesOf(at('part')) };
+}
+
+async function stageWhole(folder: string): Promise<Staged> {
   const put = (path: string, content: string | Buffer): void => {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     writeFileSync(join(folder, path), content);
@@ -149,10 +182,17 @@ export async function stageEverything(folder: string): Promise<Staged> {
     Buffer.concat([Buffer.alloc(9, 0x30), hash('sha256', stamped, 'buffer'), Buffer.alloc(9, 5)]),
   );
   put('receipt.json', JSON.stringify(await receiptOf(ids.adjusted, note)));
+  return filesOf(folder);
+}
+
+function filesOf(folder: string): Staged {
   const names = globSync('**/*', { cwd: folder, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1));
-  return { files: new Map(names.sort().map((name) => [name, readFileSync(join(folder, name))])) };
+  return {
+    folder,
+    files: new Map(names.sort().map((name) => [name, readFileSync(join(folder, name))])),
+  };
 }
 
 async function receiptOf(generationId: string, note: string): Promise<object> {
@@ -203,7 +243,9 @@ async function receiptOf(generationId: string, note: string): Promise<object> {
  */
 const ONLY_SAID: readonly (readonly [mode: RegExp, file: RegExp, member: RegExp])[] = [
   [/./, /^manifest\.json$/, /^(ledgerId|from|to|notCovered.*)$/],
-  [/^(log|writers)$/, /^manifest\.json$/, /^(books\.journals|priceBooks.*)$/],
+  [/^(log|writers)/, /^manifest\.json$/, /^(books\.journals|priceBooks.*)$/],
+  // Within a bundle: fewer records are looked at, and the report says how many.
+  [/^log of a part$/, /^manifest\.json$/, /^(firstLeaf|endLeaf)$/],
   [/./, /^ledger\/journals\.jsonl$/, /^\d+\.recordedAt$/],
   [
     /^receipt/,
@@ -220,7 +262,8 @@ export function isHarmless(mode: string, { file, files }: Mutation, honest: File
   const [before, after] = [honest.get(file)!, files.get(file)];
   // The names of a policy are its own, and a report by the log's own policy says whose word that is.
   if (file === 'policy') return true;
-  if (file === 'manifest.json' && after === undefined) return mode !== 'witness';
+  if (file === 'manifest.json' && after === undefined)
+    return mode !== 'witness' && mode !== 'log of a part';
   if (file === 'checkpoints.jsonl')
     return after === undefined || isSubset(linesOf(after), linesOf(before));
   // Which time stamps there were, and what else is in one, is openssl's to say.

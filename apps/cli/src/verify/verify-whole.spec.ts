@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { at } from '../../../../test/support/ledger-events.js';
 import { parseTilePath, TILE_WIDTH } from '#libs/transparency';
+import { citedFile } from '../../../../test/support/cited-file.js';
 import { checkpointOf, stageExport } from '../../../../test/support/export-stage.js';
 import { newLogKey } from '../../../../test/support/memory-log.js';
 import type { Report } from './report.js';
@@ -50,11 +51,15 @@ async function run(mode: string, ...more: string[]): Promise<Report & { code: nu
 const put = (path: string, content: string | Uint8Array): void =>
   writeFileSync(join(folder, path), content);
 
-/** An export of fewer records, as far as its manifest says. */
+/** An export of fewer records, as far as its manifest says; with what these cite of before. */
 function narrow(firstLeaf: number, endLeaf: number): void {
   const manifest = JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')) as object;
   const range = { firstLeaf: String(firstLeaf), endLeaf: String(endLeaf) };
-  put('manifest.json', JSON.stringify({ ...manifest, ...range }));
+  const note = readFileSync(join(folder, 'checkpoint'), 'utf8');
+  const before = firstLeaf > 0 ? citedFile(leaves, { firstLeaf, endLeaf }, note) : undefined;
+  if (before) put('cited.jsonl', before.content);
+  const cited = before && { cited: before.cited };
+  put('manifest.json', JSON.stringify({ ...manifest, ...range, ...cited }));
 }
 
 /** What a range does not have must not lie there either. */

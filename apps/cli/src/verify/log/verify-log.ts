@@ -2,11 +2,12 @@ import { decodeEvent, isStranger } from '#libs/audit-events';
 import { sourceOf, type Mode } from '../mode.js';
 import type { Findings } from '../report.js';
 import { fileText, type VerifyOptions } from '../verify-options.js';
+import { CitedRecords } from './cited-records.js';
 import { readHead } from './signed-head.js';
 import type { Statement } from './signed-history.js';
 import { walkLog } from './walk-log.js';
 
-/** The tree from its signed root down to every entry that is at hand. */
+/** The tree from its signed root down to every entry that is at hand, and what these cite of before. */
 export const LOG: Mode = {
   inputs: { min: 1, max: 1 },
   needsKey: true,
@@ -14,9 +15,22 @@ export const LOG: Mode = {
     const source = await sourceOf(options);
     const previous = previousOf(options, findings);
     const { key, whole } = options;
-    const take = (leaf: number, bytes: Buffer): void => noteGivenUp(leaf, bytes, findings);
-    const log = { source, key, findings, whole, take, allFiles: true };
-    await walkLog({ ...log, ...(previous && { previous }) });
+    const cited = new CitedRecords(source, key, findings);
+    let part = false;
+    const walked = await walkLog({
+      source,
+      key,
+      findings,
+      whole,
+      allFiles: true,
+      ...(previous && { previous }),
+      begin: ({ manifest, firstLeaf }) => (part = manifest !== undefined && firstLeaf > 0),
+      take: (leaf, bytes) => {
+        noteGivenUp(leaf, bytes, findings);
+        if (part) cited.take(leaf, bytes);
+      },
+    });
+    if (walked) await cited.finish(walked);
   },
 };
 

@@ -16,7 +16,17 @@ export interface Manifest {
   readonly priceBooks: readonly { readonly version: string; readonly sha256: string }[];
   /** Lines of the journals. */
   readonly journals: number;
+  /** Absent: no records from before the range are handed over. */
+  readonly cited?: CitedInManifest;
   readonly notCovered: readonly string[];
+}
+
+/** What is said of `cited.jsonl`. */
+export interface CitedInManifest {
+  readonly records: number;
+  readonly absent: number;
+  /** Hex, of the file. */
+  readonly sha256: string;
 }
 
 export type ManifestRead =
@@ -54,11 +64,28 @@ export async function readManifest(source: ExportSource): Promise<ManifestRead> 
   if (journals === undefined) return broken('counts no journals');
   if (!Array.isArray(notCovered) || !notCovered.every((said) => typeof said === 'string'))
     return broken('does not say what it does not cover');
+  const cited = citedOf(raw['cited']);
+  if (cited === undefined) return broken('does not count cited records');
+  if (cited !== null && firstLeaf === 0) return broken('has cited records from before the first');
   const manifest = { size, firstLeaf, endLeaf, priceBooks, journals, notCovered };
-  return { found: 'sound', manifest: { ...(raw as unknown as Names), ...manifest } };
+  const { from, to } = raw as unknown as Names;
+  const names = { ledgerId, origin, verifierKey, from, to } as Names;
+  return { found: 'sound', manifest: { ...names, ...manifest, ...(cited && { cited }) } };
 }
 
 type Names = Pick<Manifest, 'ledgerId' | 'origin' | 'verifierKey' | 'from' | 'to'>;
+
+/** Null where nothing is said of them, undefined where what is said is broken. */
+function citedOf(value: unknown): CitedInManifest | null | undefined {
+  if (value === undefined) return null;
+  if (!isRecord(value)) return undefined;
+  const { sha256 } = value;
+  const [records, absent] = [countOf(value['records']), countOf(value['absent'])];
+  if (records === undefined || absent === undefined) return undefined;
+  return typeof sha256 === 'string' && HEX_SHA256.test(sha256)
+    ? { records, absent, sha256 }
+    : undefined;
+}
 
 /** Null where no time was asked for. */
 const isTime = (value: unknown): boolean =>
