@@ -11,6 +11,7 @@ import {
   MODES,
   stageEverything,
   type Staged,
+  type StageName,
 } from '../../apps/cli/src/verify/every-byte.spec-support.js';
 import { UsageError } from '../../apps/cli/src/verify/verify-options.js';
 import { verify } from '../../apps/cli/src/verify/verify.js';
@@ -25,13 +26,17 @@ const TIMEOUT_MS = ASKED === '1' ? 600_000 : 24 * 3_600_000;
 const READ =
   /^(checkpoint|checkpoints\.jsonl|manifest\.json|tile\/.*|price-books\/.*|receipt\.json)$/;
 
+const READ_OF_A_PART = /^(cited\.jsonl|manifest\.json|tile\/entries\/.*)$/;
+/** Modes that look at what both look at. */
+const BOTH = /^(log|ledger|receipt|log of a part)$/;
+
 describeWithPython('two verifiers', () => {
   let folder: string;
-  let staged: Staged;
+  let stages: Readonly<Record<StageName, Staged>>;
   let second: RunningVerifier;
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'custos-two-verifiers-'));
-    staged = await stageEverything(folder);
+    stages = await stageEverything(folder);
     second = new RunningVerifier();
   });
   afterAll(async () => {
@@ -39,59 +44,65 @@ describeWithPython('two verifiers', () => {
     rmSync(folder, { recursive: true });
   });
 
-  const put = (file: string, content: Buffer | undefined): void => {
-    const path = join(folder, file);
+  const put = (of: StageName, file: string, content: Buffer | undefined): void => {
+    const path = join(stages[of].folder, file);
     if (content === undefined) return rmSync(path);
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, content);
   };
 
   /** The modes that look at what the second verifier looks at, as far as they read that file. */
-  async function first(file: string): Promise<boolean> {
-    for (const { name, mode, options, reads } of MODES) {
-      if (!['log', 'ledger', 'receipt'].includes(name) || !reads.test(file)) continue;
+  async function first(of: StageName, file: string): Promise<boolean> {
+    const { folder: at } = stages[of];
+    for (const { name, mode, of: theirs, options, reads } of MODES) {
+      if (theirs !== of || !BOTH.test(name) || !reads.test(file)) continue;
       const verifier = parseVerifierKey(key.verifierKey);
-      const all = { ...options(folder), json: true, key: verifier, silenceMs: 0 };
+      const all = { ...options(at), json: true, key: verifier, silenceMs: 0 };
       if (!(await verify(name, mode, all)).holds) return false;
     }
     return true;
   }
 
-  const accepts = async (file: string): Promise<boolean> => {
-    const receipt = file === 'receipt.json' ? ['--receipt', join(folder, file)] : [];
-    const said = await second.ask([folder, key.verifierKey, ...receipt]);
+  const accepts = async (of: StageName, file: string): Promise<boolean> => {
+    const { folder: at } = stages[of];
+    const receipt = file === 'receipt.json' ? ['--receipt', join(at, file)] : [];
+    const said = await second.ask([at, key.verifierKey, ...receipt]);
     if (!/^(accepted|rejected): /.test(said)) throw new Error(said);
     return said.startsWith('accepted: ');
   };
 
-  test(
-    'agree on every change of what both look at',
-    async () => {
-      const files = new Map([...staged.files].filter(([file]) => READ.test(file)));
+  test.each([
+    ['whole', READ, 500],
+    ['part', READ_OF_A_PART, 100],
+  ] as const)(
+    'agree on every change of what both look at: %s',
+    async (of, read, atLeast) => {
+      const staged = stages[of];
+      const files = new Map([...staged.files].filter(([file]) => read.test(file)));
       for (const file of files.keys())
-        expect([file, await first(file), await accepts(file)]).toEqual([file, true, true]);
+        expect([file, await first(of, file), await accepts(of, file)]).toEqual([file, true, true]);
       const disagreements: string[] = [];
       let tried = 0;
       for (const make of [byteMutations, fileMutations])
         for (const mutation of make(files, campaign)) {
-          for (const [file, content] of mutation.files) put(file, content);
+          for (const [file, content] of mutation.files) put(of, file, content);
           const [ours, theirs] = [
-            await first(mutation.file).catch((error: unknown) => {
+            await first(of, mutation.file).catch((error: unknown) => {
               if (error instanceof UsageError) return false;
               throw error;
             }),
-            await accepts(mutation.file),
+            await accepts(of, mutation.file),
           ];
           // What the first refuses may be in what the second does not look at; the other way round there is no excuse.
           if (ours !== theirs && (ours || !isForTheFirst(mutation, staged)))
             disagreements.push(
               `${mutation.file}: ${mutation.what}: ${ours ? 'ours' : 'theirs'} accepts`,
             );
-          for (const file of mutation.files.keys()) put(file, staged.files.get(file));
+          for (const file of mutation.files.keys()) put(of, file, staged.files.get(file));
           tried += 1;
         }
       expect(disagreements).toEqual([]);
-      expect(tried).toBeGreaterThan(500);
+      expect(tried).toBeGreaterThan(atLeast);
     },
     TIMEOUT_MS,
   );
@@ -100,7 +111,7 @@ describeWithPython('two verifiers', () => {
 /** What the second verifier reads of each; the rest is for the first, and may be refused by it alone. */
 const FOR_BOTH: Readonly<Record<string, readonly string[]>> = {
   'receipt.json': ['format', 'origin', 'checkpoint', 'events'],
-  'manifest.json': ['format', 'origin', 'verifierKey', 'size', 'priceBooks'],
+  'manifest.json': ['format', 'origin', 'verifierKey', 'size', 'priceBooks', 'cited'],
 };
 const OF_AN_EVENT = ['leafIndex', 'bytes', 'proof'];
 

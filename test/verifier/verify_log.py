@@ -18,9 +18,12 @@ import stat
 import sys
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
-from merkle import WIDTH, Tree, entries_of, leaf_hash, root_of_path, tile_name, tiles_of
+from cited import FILE as CITED_FILE
+from cited import Cited
+from merkle import WIDTH, Tree, entries_of, leaf_hash, tile_name, tiles_of
 from signed_note import Checkpoint, Key, Policy, decimal, open_checkpoint, parse_vkey, unbase64
 from strict_json import list_of, parse_json, text_of
+from tlog_proof import check_path, read_proof
 from verdict import Rejected
 
 
@@ -59,6 +62,8 @@ class Export:
         self.policy = policy
         self.checkpoint = self.open(self.read("checkpoint"))
         self.tiles: Dict[str, Tuple[int, int, int]] = {}
+        self.cited = Cited()
+        self.proved_under: Optional[Tuple[str, Checkpoint]] = None
         self.tree = self.rebuild()
 
     def read(self, path: str) -> bytes:
@@ -116,7 +121,30 @@ class Export:
             if hashes != expected:
                 self.refuse_bundle(path, hashes, expected)
             checked += width
+            for at, entry in enumerate(entries_of(bundle)[:width] if first > 0 else []):
+                if first <= start + at < end:
+                    self.cited.take(entry)
         return checked
+
+    def check_cited(self, first: int) -> int:
+        """What the range cites of before it. A log's own folder has no such file, nor has an export from the first leaf."""
+        if not self.has("manifest.json"):
+            return 0
+        claimed = parse_json(self.read("manifest.json")).get("cited")
+        if claimed is not None and first == 0:
+            raise Rejected("inconsistent", "the manifest has records from before the first")
+        file = self.read(CITED_FILE) if self.has(CITED_FILE) else None
+        return self.cited.check(claimed, file, lines_of(file or b""), first, self.prove_cited)
+
+    def prove_cited(self, leaf: int, entry: bytes, proof: str) -> None:
+        index, path, note = read_proof(proof)
+        # All are under one note: it is opened once.
+        if self.proved_under is None or self.proved_under[0] != note:
+            self.proved_under = (note, self.open(note.encode()))
+        under = self.proved_under[1]
+        if index != leaf or (under.size, under.root) != (self.checkpoint.size, self.checkpoint.root):
+            raise Rejected("unproven", "the proof of leaf %d is of another leaf or checkpoint" % leaf)
+        check_path(leaf_hash(entry), leaf, under, path)
 
     @staticmethod
     def refuse_bundle(path: str, hashes: List[bytes], expected: List[bytes]) -> None:
@@ -233,26 +261,14 @@ class Export:
     def check_event(self, event: Any, checkpoint: str) -> None:
         index = decimal(text_of(event, "leafIndex"))
         leaf = leaf_hash(unbase64(text_of(event, "bytes")))
-        text = text_of(event, "proof")
-        top, _, note = text.partition("\n\n")
-        lines = top.split("\n")
-        if lines.pop(0) != "c2sp.org/tlog-proof@v1" or not lines:
-            raise Rejected("malformed", "not a tlog-proof")
-        if lines[0].startswith("extra "):
-            unbase64(lines.pop(0)[len("extra ") :])
-        if not lines or not lines[0].startswith("index "):
-            raise Rejected("malformed", "a tlog-proof has an index")
-        if decimal(lines.pop(0)[len("index ") :]) != index:
+        proved, path, note = read_proof(text_of(event, "proof"))
+        if proved != index:
             raise Rejected("unproven", "the proof is of another leaf than the receipt names")
         under = self.open(note.encode())
         # With its cosignatures: of another note nobody could say that the same witnesses were shown it.
         if note != checkpoint:
             raise Rejected("unproven", "the proof is under another checkpoint than the receipt's")
-        path = [unbase64(line) for line in lines]
-        if index >= under.size or len(path) > 63 or any(len(hash_) != 32 for hash_ in path):
-            raise Rejected("unproven", "the proof cannot be one of this tree")
-        if root_of_path(leaf, index, under.size, path) != under.root:
-            raise Rejected("unproven", "leaf %d is not in the tree" % index)
+        check_path(leaf, index, under, path)
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
@@ -270,6 +286,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
         first, end = export.check_manifest()
         entries = export.check_entries(first, end)
         export.check_files(first, end)
+        cited = export.check_cited(first)
         earlier = export.check_history()
         events = sum(export.check_receipt(path) for path in options.receipt)
     except Rejected as reason:
@@ -278,8 +295,8 @@ def main(arguments: Optional[List[str]] = None) -> int:
         print("rejected: %s: %s" % (reason.word, text.encode("ascii", "replace").decode()))
         return reason.exit_code
     print(
-        "accepted: %d leaves, %d entries, %d earlier checkpoints, %d receipts of %d events"
-        % (export.tree.size, entries, earlier, len(options.receipt), events)
+        "accepted: %d leaves, %d entries, %d earlier checkpoints, %d receipts of %d events%s"
+        % (export.tree.size, entries, earlier, len(options.receipt), events, ", %d cited records" % cited if first else "")
     )
     return 0
 
