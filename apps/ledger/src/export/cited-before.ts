@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { citationsIn, type Citation } from '#libs/audit-events';
 import type { ExportSnapshot, LeafRange, PublishedCheckpoint } from '#libs/ledger-store';
 import { formatTlogProof, inclusionProof } from '#libs/transparency';
+import { rememberingReader } from './remembering-reader.js';
 import type { TarFile } from './tar.js';
 
 export const CITED_FILE = 'cited.jsonl';
@@ -88,7 +89,7 @@ export async function citedFile(
   checkpoint: PublishedCheckpoint,
 ): Promise<CitedFile> {
   const lines = async function* (): AsyncGenerator<Buffer> {
-    const read = snapshot.log.readerInTurn(checkpoint.size);
+    const read = rememberingReader(snapshot.log.readerInTurn(checkpoint.size));
     for (const { leafIndex, type, digest } of records) {
       const [bytes] = (await snapshot.log.entries(leafIndex, 1)) ?? [];
       if (bytes === undefined) throw new RangeError(`the entry of leaf ${leafIndex} has gone`);
