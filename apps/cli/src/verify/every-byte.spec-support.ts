@@ -67,11 +67,14 @@ export interface ModeUnderAttack {
   readonly reads: RegExp;
   /** Mutations that make a campaign. */
   readonly atLeast: number;
+  /** What else whoever changes it would change, so that it fits. */
+  readonly fit?: (mutation: Mutation, honest: FileSet) => Mutation;
   readonly options: (
     folder: string,
   ) => Partial<VerifyOptions> & { readonly inputs: readonly string[] };
 }
 
+const FITTED = 'log of a part, whose manifest fits';
 const LOG_FILES = /^(checkpoint|checkpoints\.jsonl|manifest\.json|tile\/.*)$/;
 
 export const MODES: readonly ModeUnderAttack[] = [
@@ -151,7 +154,26 @@ export const MODES: readonly ModeUnderAttack[] = [
     atLeast: 100,
     options: (folder) => ({ inputs: [folder] }),
   },
+  {
+    name: FITTED,
+    mode: LOG,
+    of: 'part',
+    reads: /^cited\.jsonl$/,
+    atLeast: 80,
+    fit: withItsDigest,
+    options: (folder) => ({ inputs: [folder] }),
+  },
 ];
+
+/** The manifest is signed by nobody: it has the digest of the file as it is now. */
+function withItsDigest(mutation: Mutation, honest: FileSet): Mutation {
+  const changed = mutation.files.get('cited.jsonl');
+  if (changed === undefined) return mutation;
+  const digest = (bytes: Buffer): string => hash('sha256', bytes, 'hex');
+  const manifest = honest.get('manifest.json')!.toString();
+  const fits = manifest.replace(digest(honest.get('cited.jsonl')!), digest(changed));
+  return { ...mutation, files: new Map(mutation.files).set('manifest.json', Buffer.from(fits)) };
+}
 
 /** Both, by name: each a folder of that name. */
 export async function stageEverything(
@@ -258,7 +280,8 @@ const ONLY_SAID: readonly (readonly [mode: RegExp, file: RegExp, member: RegExp]
 /** Whether what was changed says the same as before, or is one of the words that nothing speaks for. */
 export function isHarmless(mode: string, { file, files }: Mutation, honest: FileSet): boolean {
   // Which of the two is the older, their sizes say.
-  if (files.size > 1) return mode === 'consistency' && files.has('old-checkpoint');
+  if (files.size > 1 && mode !== FITTED)
+    return mode === 'consistency' && files.has('old-checkpoint');
   const [before, after] = [honest.get(file)!, files.get(file)];
   // The names of a policy are its own, and a report by the log's own policy says whose word that is.
   if (file === 'policy') return true;

@@ -84,7 +84,8 @@ describe.each(MODES)('$name: what is changed is found', (mode) => {
       const objections: string[] = [];
       let tried = 0;
       for (const make of [byteMutations, fileMutations])
-        for (const mutation of make(files, campaign)) {
+        for (const made of make(files, campaign)) {
+          const mutation = mode.fit?.(made, staged.files) ?? made;
           for (const [file, content] of mutation.files) put(mode.of, file, content);
           const found = await run(mode).then(
             (report) => objection(mode, mutation, report),

@@ -78,7 +78,7 @@ export class CitedRecords {
       findings.fault('altered', { file: CITED_FILE }, `${MANIFEST} lists no such file`);
     }
     if (firstLeaf === 0) return;
-    if (whole) this.#findMissing(cited !== undefined && lines !== undefined);
+    if (whole) this.#findMissing(cited !== undefined);
     else findings.notCovered('whether every record that is cited is here: not all of the range is');
     findings.checked['citedRecords'] = this.#proved;
   }
