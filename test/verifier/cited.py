@@ -112,8 +112,6 @@ class Cited:
         self.listed.add(citation)
         if not any(name in row for name in ("leafIndex", "bytes", "proof")):
             self.counts["absent"] += 1
-            if citation in self.said:
-                raise Rejected("inconsistent", "%s is said to be gone, and is in the range" % citation[1])
             return
         self.counts["records"] += 1
         leaf, entry = decimal(row.get("leafIndex")), unbase64(row.get("bytes"))

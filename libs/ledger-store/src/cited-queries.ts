@@ -6,7 +6,7 @@ import type { Queryable } from './log-queries.js';
 /** Records in memory at once, each of 16 KB at most. */
 const DIGESTS_PER_QUERY = 200;
 /** Records that claim a digest and do not have it, after which nobody looks on: anybody may write such. */
-const FALSE_CLAIMS_MAX = 1_000;
+const FALSE_CLAIMS_MAX = 10_000;
 
 interface Wanted {
   readonly citation: Citation;
