@@ -16,6 +16,6 @@ export type { DecodeResult, EventEnvelope } from './decode-event.js';
 export { isEventTime, unreadableAs } from './unreadable-as.js';
 export { verifyChain } from './verify-chain.js';
 export type { ChainFault, ChainHead, ChainVerdict } from './verify-chain.js';
-export { CITED_TYPES, CITING_TYPES, citationsIn, ENVELOPE_BYTES, saidIn } from './citations.js';
+export { CITED_TYPES, citationsIn, ENVELOPE_BYTES, saidIn } from './citations.js';
 export type { Citation, CitedType } from './citations.js';
 export { appOf, isAbroad, isStranger, topicOf } from './who-may-say.js';

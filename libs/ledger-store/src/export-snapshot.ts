@@ -1,5 +1,4 @@
 import pg from 'pg';
-import { CITING_TYPES, ENVELOPE_BYTES } from '#libs/audit-events';
 import { CONNECT_TIMEOUT_MS } from '#libs/platform';
 import { CitedQueries } from './cited-queries.js';
 import {
@@ -22,11 +21,6 @@ const ROWS_PER_FETCH = 500;
 
 /** SQL: of a stored price book `b`, whether generations that cite it are still to be settled. */
 const OWED = `exists (select from ledger.unrated_generation u where u.price_book = b.version)`;
-
-/** SQL: of an entry, whether it may be a record that cites others. What it is shows when it is read. */
-const MAY_CITE = CITING_TYPES.map(
-  (type) => `position('${type}'::bytea in substring(bytes from 1 for ${ENVELOPE_BYTES})) > 0`,
-).join(' or ');
 
 export interface AccountBalance {
   readonly account: string;
@@ -81,17 +75,6 @@ export class ExportSnapshot {
 
   removed(): Promise<readonly RemovedEntries[]> {
     return removedEntries(this.client);
-  }
-
-  /** Bytes of the records that may cite others. Of the log before and after the range nothing is read. */
-  async *citing({ first, end }: LeafRange): AsyncGenerator<Buffer> {
-    const text = `select bytes from ledger.entry
-      where leaf_index >= $1 and leaf_index < $2 and (${MAY_CITE}) order by leaf_index`;
-    for await (const { bytes } of this.#stream<{ bytes: Buffer }>(text, [
-      first.toString(),
-      end.toString(),
-    ]))
-      yield bytes;
   }
 
   async journalCount({ first, end }: LeafRange): Promise<number> {

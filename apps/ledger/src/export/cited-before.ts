@@ -20,17 +20,8 @@ export interface CitedBefore {
   readonly absent: readonly Citation[];
 }
 
-/** One pass over the citing records of the range; in memory are digests. */
-export async function citedBefore(
-  snapshot: ExportSnapshot,
-  range: LeafRange,
-): Promise<CitedBefore> {
-  const search = new Search(snapshot, range);
-  for await (const bytes of snapshot.citing(range)) await search.take(citationsIn(bytes));
-  return search.finish();
-}
-
-class Search {
+/** Looks up what the records of a range cite, as they go by; in memory are digests. */
+export class CitedSearch {
   readonly #within = new Set<string>();
   readonly #before = new Map<string, Citation & { readonly leafIndex: bigint }>();
   readonly #absent = new Map<string, Citation>();
@@ -41,8 +32,9 @@ class Search {
     private readonly range: LeafRange,
   ) {}
 
-  async take(citations: readonly Citation[]): Promise<void> {
-    for (const citation of citations) {
+  /** The exact bytes of a record of the range, of whatever type. */
+  async take(record: Uint8Array): Promise<void> {
+    for (const citation of citationsIn(record)) {
       const key = keyOf(citation);
       if (this.#within.has(key) || this.#before.has(key) || this.#absent.has(key)) continue;
       this.#open.set(key, citation);

@@ -12,7 +12,7 @@ import {
 } from '#libs/transparency';
 import type { TransparencyLog } from '../checkpoint/transparency-log.js';
 import { stampedBytes } from '../time-stamp/time-stamper.js';
-import { citedBefore, citedFile } from './cited-before.js';
+import { citedFile, CitedSearch } from './cited-before.js';
 import { exportReadme } from './export-readme.js';
 import { absentCited, notCovered, unsettled, type ExportManifest } from './manifest.js';
 import type { TarFile } from './tar.js';
@@ -47,10 +47,17 @@ export async function* exportFiles(
   );
   const last = gone.at(-1);
   const range = last === undefined ? wanted : { first: min(last.end, wanted.end), end: wanted.end };
-  const priceBooks = await snapshot.priceBooks(range);
-  // From the first leaf on, what is cited is in the range itself.
-  const cited = range.first > 0n ? await citedBefore(snapshot, range) : undefined;
+  yield text('checkpoint', checkpoint.note);
+  yield text('policy', tree.policy.text);
+  yield text('checkpoints.jsonl', await history(tree, range, size));
+  yield* hashTiles(snapshot, size);
+  // From the first leaf on, what is cited is in the range itself. What is not is known when the records have gone by.
+  const search = range.first > 0n ? new CitedSearch(snapshot, range) : undefined;
+  yield* entryBundles(snapshot, range, size, search);
+  const cited = await search?.finish();
   const citedRecords = cited && (await citedFile(cited, snapshot, checkpoint));
+  if (citedRecords) yield citedRecords;
+  const priceBooks = await snapshot.priceBooks(range);
   const manifest: ExportManifest = {
     format: 'custos-export-v1',
     ...tree.identity,
@@ -75,14 +82,8 @@ export async function* exportFiles(
       ...unsettled(await snapshot.owedPriceBooks()),
     ],
   };
-  yield text('README.md', exportReadme(manifest));
   yield text('manifest.json', `${JSON.stringify(manifest, null, 2)}\n`);
-  yield text('checkpoint', checkpoint.note);
-  yield text('policy', tree.policy.text);
-  yield text('checkpoints.jsonl', await history(tree, range, size));
-  if (citedRecords) yield citedRecords;
-  yield* hashTiles(snapshot, size);
-  yield* entryBundles(snapshot, range, size);
+  yield text('README.md', exportReadme(manifest));
   for (const { version, sha256 } of priceBooks) {
     const bytes = await snapshot.priceBook(version);
     if (bytes !== undefined) yield whole(`price-books/${sha256}.book`, bytes);
@@ -139,12 +140,18 @@ async function* entryBundles(
   snapshot: ExportSnapshot,
   { first, end }: LeafRange,
   size: bigint,
+  search: CitedSearch | undefined,
 ): AsyncGenerator<TarFile> {
   for (let index = first / WIDTH; index * WIDTH < end; index++) {
     const bundle = entryBundleAt(size, index)!;
     const entries = await snapshot.log.bundle(bundle);
     if (entries === undefined) throw new RangeError(`${entryBundlePath(bundle)} is not whole`);
     yield whole(entryBundlePath(bundle), encodeEntryBundle(entries));
+    if (search === undefined) continue;
+    for (const [i, entry] of entries.entries()) {
+      const leaf = index * WIDTH + BigInt(i);
+      if (leaf >= first && leaf < end) await search.take(entry);
+    }
   }
 }
 
