@@ -1,4 +1,5 @@
 import type { EventAppender } from '#libs/audit-log';
+import { SystemClock } from '#libs/kernel';
 import type { Logger } from '#libs/platform';
 import type { Rotation, VaultKeeper } from '#libs/vault';
 
@@ -15,7 +16,9 @@ const AUTHOR = 'system:vault';
  * before the first is wrapped anew, and again once nothing is left. An end between any two of these costs nothing.
  */
 export class KeyRotator {
-  #againMs = 0;
+  readonly #clock = new SystemClock();
+  /** Monotonic ms. */
+  #againMs = -Infinity;
   #isToldRetired = false;
 
   constructor(
@@ -25,7 +28,7 @@ export class KeyRotator {
   ) {}
 
   async round(signal: AbortSignal): Promise<void> {
-    if (Date.now() < this.#againMs) return;
+    if (this.#clock.monotonicMs() < this.#againMs) return;
     const rotation = await this.#atWork();
     if (rotation === undefined) return;
     if (!rotation.beganRecorded) {
@@ -36,7 +39,7 @@ export class KeyRotator {
       if (signal.aborted || step >= STEPS_MAX) return;
     const left = await this.keeper.rotation.left();
     if (left === 0) return this.#end();
-    this.#againMs = Date.now() + AGAIN_MS;
+    this.#againMs = this.#clock.monotonicMs() + AGAIN_MS;
     this.logger.warn('control.vault_keys_left', { left, toKey: rotation.toKey });
   }
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { DomainError } from '#libs/kernel';
+import { DomainError, SystemClock } from '#libs/kernel';
 import { describeError } from '#libs/platform';
 import type { KeptItem, VaultKeeper } from '#libs/vault';
 import { CONTROL_OPTIONS, type ControlOptions } from '../control-options.js';
@@ -27,7 +27,9 @@ export class VaultTender implements OnModuleInit, OnApplicationShutdown {
   readonly #stopping = new AbortController();
   #running: Promise<void> | undefined;
   #open = false;
-  #nextExpiryMs = 0;
+  readonly #clock = new SystemClock();
+  /** Monotonic ms: a wall clock that is set back must not let content outlive its time. */
+  #nextExpiryMs = -Infinity;
   #saidTo = '';
 
   constructor(
@@ -87,9 +89,9 @@ export class VaultTender implements OnModuleInit, OnApplicationShutdown {
   }
 
   async #expireWhenDue(keeper: VaultKeeper): Promise<void> {
-    if (Date.now() < this.#nextExpiryMs) return;
+    if (this.#clock.monotonicMs() < this.#nextExpiryMs) return;
     await this.#expire(keeper);
-    this.#nextExpiryMs = Date.now() + EXPIRE_EVERY_MS;
+    this.#nextExpiryMs = this.#clock.monotonicMs() + EXPIRE_EVERY_MS;
   }
 
   async #opened(keeper: VaultKeeper): Promise<void> {
@@ -142,32 +144,38 @@ export class VaultTender implements OnModuleInit, OnApplicationShutdown {
     return `${topic}/${partition}/${offset}`;
   }
 
-  /** What has passed its time and is under no hold, each organisation's in steps; in its log before. */
+  /**
+   * What has passed its time and is under no hold, each organisation's in steps; in its log before. The time is the vault's,
+   * asked anew for each: it deletes nothing before its own, and one that is away is noticed before anything is said.
+   */
   async #expire(keeper: VaultKeeper): Promise<void> {
     const { signal } = this.#stopping;
-    const before = new Date(Date.now() - 1).toISOString();
     await this.vault.settleHolds();
-    /** By ledger: content must not outlive its time because another organisation's ledger is out of reach. */
-    const failed = new Map<string, unknown>();
+    /** Content must not outlive its time because another organisation's ledger is out of reach. */
+    const outOfReach = new Set<string>();
+    let failure: Error | undefined;
     for (let after = '', isMore = true; isMore && !signal.aborted;) {
-      const due = await keeper.expiring(before, STEP, after);
+      const due = await keeper.expiring(await keeper.now(), STEP, after);
       for (const { organisationId, ledgerId } of due) {
-        if (failed.has(ledgerId)) continue;
+        if (outOfReach.has(ledgerId)) continue;
+        const before = await keeper.now();
         try {
           await this.#sayExpired(organisationId, ledgerId, before);
         } catch (error) {
-          failed.set(ledgerId, error);
+          outOfReach.add(ledgerId);
+          failure ??= error as Error;
           continue;
         }
-        await steps(signal, () => keeper.expireItems(organisationId, before, STEP));
+        await steps(signal, () => keeper.expireItems(organisationId, before, STEP)).catch(
+          (error: Error) => (failure ??= error),
+        );
       }
       isMore = due.length === STEP;
       after = due.at(-1)?.organisationId ?? after;
     }
     await steps(signal, () => keeper.expireKeys(STEP));
     // Asked again at the next look, not in an hour.
-    const [error] = failed.values();
-    if (failed.size > 0) throw error;
+    if (failure !== undefined) throw failure;
   }
 
   async #sayExpired(organisationId: string, ledgerId: string, before: string): Promise<void> {
