@@ -27,7 +27,7 @@ describe('ClientStream', () => {
 
   const port = (): number => (server.address() as AddressInfo).port;
   const streamOn = (res: ServerResponse): ClientStream =>
-    new ClientStream(res, () => drains++, Date.now());
+    new ClientStream(res, () => drains++, performance.now());
 
   const get = (): Promise<string> =>
     new Promise((resolve, reject) => {

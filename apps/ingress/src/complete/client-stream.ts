@@ -3,7 +3,8 @@ import { KEEP_ALIVE } from './answer-shape.js';
 
 /**
  * The client's side of a stream. The head waits for the first content or the first keep-alive; what is written
- * respects the socket's back-pressure; a reader that takes nothing for too long is let go.
+ * respects the socket's back-pressure; a reader that takes nothing for too long is let go. Only spans are measured here: all
+ * times are of the monotonic clock, ms.
  */
 export class ClientStream {
   #headSent = false;
@@ -16,9 +17,9 @@ export class ClientStream {
   constructor(
     private readonly res: ServerResponse,
     private readonly onDrain: () => void,
-    nowMs: number,
+    monotonicMs: number,
   ) {
-    this.#lastWriteMs = nowMs;
+    this.#lastWriteMs = monotonicMs;
   }
 
   get headSent(): boolean {
@@ -40,29 +41,29 @@ export class ClientStream {
    * `res.write` makes four pieces of each and holds them until the loop's turn is over, which costs as much as the
    * rest of an event's relay. False when the socket is full: pause upstream until `onDrain`.
    */
-  relay(latin1: string, nowMs: number): boolean {
+  relay(latin1: string, monotonicMs: number): boolean {
     const { socket } = this.res;
     if (!this.#relaying || socket === null || latin1 === '') {
-      const taken = this.write(latin1, 'latin1', nowMs);
+      const taken = this.write(latin1, 'latin1', monotonicMs);
       // Without a socket it is not yet this answer's turn; HTTP/1.0 knows no chunks.
       if (this.res.socket !== null && this.res.chunkedEncoding) this.#beginRelay();
       return taken;
     }
-    this.#lastWriteMs = nowMs;
+    this.#lastWriteMs = monotonicMs;
     if (socket.write(`${latin1.length.toString(16)}\r\n${latin1}\r\n`, 'latin1')) return true;
     if (this.#blockedSinceMs === undefined) {
-      this.#blockedSinceMs = nowMs;
+      this.#blockedSinceMs = monotonicMs;
       socket.once('drain', () => this.#drained());
     }
     return false;
   }
 
   /** False when the socket is full: pause upstream until `onDrain`. */
-  write(text: string, encoding: 'latin1' | 'utf8', nowMs: number): boolean {
-    this.#lastWriteMs = nowMs;
+  write(text: string, encoding: 'latin1' | 'utf8', monotonicMs: number): boolean {
+    this.#lastWriteMs = monotonicMs;
     if (this.res.write(text, encoding)) return true;
     if (this.#blockedSinceMs === undefined) {
-      this.#blockedSinceMs = nowMs;
+      this.#blockedSinceMs = monotonicMs;
       this.res.once('drain', () => this.#drained());
     }
     return false;
@@ -75,15 +76,16 @@ export class ClientStream {
   }
 
   /** Writes a keep-alive comment when nothing was written for `everyMs`. True when it did. */
-  keepAlive(nowMs: number, everyMs: number, headers: Record<string, string>): boolean {
-    if (nowMs - this.#lastWriteMs < everyMs || this.#blockedSinceMs !== undefined) return false;
+  keepAlive(monotonicMs: number, everyMs: number, headers: Record<string, string>): boolean {
+    if (monotonicMs - this.#lastWriteMs < everyMs || this.#blockedSinceMs !== undefined)
+      return false;
     if (!this.#headSent) this.sendHead(headers);
-    this.write(KEEP_ALIVE, 'latin1', nowMs);
+    this.write(KEEP_ALIVE, 'latin1', monotonicMs);
     return true;
   }
 
-  blockedForMs(nowMs: number): number {
-    return this.#blockedSinceMs === undefined ? 0 : nowMs - this.#blockedSinceMs;
+  blockedForMs(monotonicMs: number): number {
+    return this.#blockedSinceMs === undefined ? 0 : monotonicMs - this.#blockedSinceMs;
   }
 
   /** A silent stream is ended by the attempt's limits and the sweep's: the socket's timer need not be set at each event. */

@@ -67,6 +67,7 @@ export interface CompleteDeps {
 interface Ctx {
   readonly id: GenerationId;
   readonly receivedAtMs: number;
+  readonly receivedMonotonicMs: number;
   readonly principal: Principal;
   readonly lane: Lane;
   readonly ask: Ask;
@@ -88,6 +89,7 @@ export class Completions {
   async complete(req: IncomingMessage, res: ServerResponse, body: Buffer): Promise<void> {
     const { deps } = this;
     const receivedAtMs = deps.clock.nowMs();
+    const receivedMonotonicMs = deps.clock.monotonicMs();
     const who = deps.authenticator.authenticate(req.headers.authorization);
     if (!who.ok) return this.#turnAway(res, 'unauthenticated', who.refusal);
     const read = readAsk(req.headers, body, who.principal, deps.catalog, deps.limits.jsonDepthMax);
@@ -107,6 +109,7 @@ export class Completions {
     const ctx: Ctx = {
       id: mintGenerationId(receivedAtMs),
       receivedAtMs,
+      receivedMonotonicMs,
       principal: who.principal,
       lane,
       ask: read.ask,
@@ -299,6 +302,7 @@ export class Completions {
         },
         inputTokensEstimate: inputs.requirements.inputTokensEstimate,
         receivedAtMs: ctx.receivedAtMs,
+        receivedMonotonicMs: ctx.receivedMonotonicMs,
         ...captureOf(this.deps.vault, ctx, ctx.ask.request.bytes),
       },
       res,

@@ -28,7 +28,8 @@ import {
 import { refusal } from '../ingress.errors.js';
 import { OncePerWriter } from './once-per-writer.js';
 import { GenerationRun } from './generation-run.js';
-import type { PlannedCandidate } from './run-parts.js';
+import type { PlannedCandidate, RunView } from './run-parts.js';
+import { RunRegistry } from './run-registry.js';
 
 const END: AttemptEnd = {
   usage: { inputTokens: 10, outputTokens: 4 },
@@ -110,6 +111,14 @@ class FakeAudit implements EventAppender {
   }
 }
 
+/** A clock of a machine whose date is set while it runs. */
+class SetClock extends SystemClock {
+  dateMs: number | undefined;
+  override nowMs(): number {
+    return this.dateMs ?? super.nowMs();
+  }
+}
+
 const candidate = (provider: string): PlannedCandidate => {
   const endpoint = {
     id: endpointId(`${provider}:m`),
@@ -135,11 +144,13 @@ describe('GenerationRun', () => {
   let audit: FakeAudit;
   let run: GenerationRun;
   let stops: boolean | undefined;
+  let clock: SetClock;
 
   beforeEach(() => {
     dispatcher = new FakeDispatcher();
     audit = new FakeAudit();
     stops = true;
+    clock = new SetClock();
   });
   afterEach(() => {
     server.closeAllConnections();
@@ -155,7 +166,7 @@ describe('GenerationRun', () => {
       const serve = (res: ServerResponse): void => {
         run = new GenerationRun(
           {
-            clock: new SystemClock(),
+            clock,
             dispatcher,
             timeouts: { connectMs: 1, firstContentMs: 1, idleMs: 1, totalMs: 1 },
             retryAfterSeconds: 2,
@@ -172,7 +183,8 @@ describe('GenerationRun', () => {
             candidates: [candidate('alpha'), candidate('beta')],
             headers: { 'x-generation-id': id },
             inputTokensEstimate: 7,
-            receivedAtMs: Date.now(),
+            receivedAtMs: clock.nowMs(),
+            receivedMonotonicMs: clock.monotonicMs(),
           },
           res,
         );
@@ -409,7 +421,11 @@ describe('GenerationRun', () => {
   it('sends a keep-alive comment while the provider thinks; a later error is then in-band', async () => {
     const { answer } = await open(true);
     dispatcher.sent[0]!.observer.onDispatched(Date.now());
-    run.tend(Date.now() + 6_000, { keepAliveMs: 5_000, progressMs: 2_000, readerIdleMs: 60_000 });
+    run.tend(clock.monotonicMs() + 6_000, {
+      keepAliveMs: 5_000,
+      progressMs: 2_000,
+      readerIdleMs: 60_000,
+    });
     run.interrupt(refusal('shutting_down', 'This process is ending.'), 'failed');
     const { res, text } = await answer;
     expect(res.statusCode).toBe(200);
@@ -426,8 +442,8 @@ describe('GenerationRun', () => {
     observer.onDispatched(Date.now());
     observer.onEvents(event('hel'));
     const limits = { keepAliveMs: 60_000, progressMs: 2_000, readerIdleMs: 60_000 };
-    run.tend(Date.now() + 2_500, limits);
-    run.tend(Date.now() + 2_600, limits);
+    run.tend(clock.monotonicMs() + 2_500, limits);
+    run.tend(clock.monotonicMs() + 2_600, limits);
     const progress = audit.said.filter((s) => s.type === 'custos.generation.progress.v1');
     expect(progress.map((p) => p.data)).toMatchObject([{ attempt: 1, outputTokens: 1 }]);
     observer.onEnd(END);
@@ -446,6 +462,45 @@ describe('GenerationRun', () => {
     observer.onEnd(END);
   });
 
+  it('no progress of a stream was recorded for as long as the wall clock had been set back', async () => {
+    const limits = { keepAliveMs: 1, progressMs: 1, readerIdleMs: 60_000 };
+    const runs = new RunRegistry(clock, limits);
+    const { answer } = await open(true);
+    runs.add(run);
+    const { observer } = dispatcher.sent[0]!;
+    observer.onDispatched(clock.nowMs());
+    clock.dateMs = Date.parse('2020-01-01T00:00:00.000Z');
+    observer.onEvents(event('hel'));
+    while (audit.said.length === 0) await tick();
+    for (let i = 0; i < 256; i++) observer.onEvents(event('x'));
+    const at = '2020-01-01T00:00:00.000Z';
+    const of = audit.said.filter((s) => s.type === 'custos.generation.progress.v1');
+    expect(of[0]!.data).toMatchObject({ at, outputTokens: 1 });
+    expect(of.at(-1)!.data).toMatchObject({ at, outputTokens: 257 });
+    // The next sweep finds that nothing was written for a while.
+    run.tend(clock.monotonicMs() + 2, limits);
+    observer.onEnd(END);
+    runs.remove(run);
+    await runs.close(0);
+    expect((await answer).text).toContain(': CUSTOS PROCESSING');
+  });
+
+  it('every stream with a slow reader was ended as soon as the wall clock was set forward', async () => {
+    const runs = new RunRegistry(clock, { keepAliveMs: 1, progressMs: 1, readerIdleMs: 1 });
+    const beganMs = clock.monotonicMs();
+    clock.dateMs = Date.parse('2100-01-01T00:00:00.000Z');
+    let slow!: RunView;
+    const tendedAtMs = await new Promise<number>((resolve) => {
+      slow = { slot: -1, tend: resolve } as unknown as RunView;
+      runs.add(slow);
+    });
+    expect(tendedAtMs).toBeGreaterThanOrEqual(beganMs);
+    expect(tendedAtMs).toBeLessThanOrEqual(clock.monotonicMs());
+    const closing = runs.close(60_000);
+    runs.remove(slow);
+    await closing;
+  });
+
   it('progress of every stream piled up in memory while the log did not answer', async () => {
     await open(true);
     const { observer } = dispatcher.sent[0]!;
@@ -453,10 +508,10 @@ describe('GenerationRun', () => {
     observer.onEvents(event('hel'));
     const limits = { keepAliveMs: 60_000, progressMs: 2_000, readerIdleMs: 60_000 };
     audit.accepting = false;
-    run.tend(Date.now() + 2_500, limits);
+    run.tend(clock.monotonicMs() + 2_500, limits);
     expect(audit.said).toHaveLength(0);
     audit.accepting = true;
-    run.tend(Date.now() + 2_750, limits);
+    run.tend(clock.monotonicMs() + 2_750, limits);
     expect(audit.said).toHaveLength(1);
     observer.onEnd(END);
   });

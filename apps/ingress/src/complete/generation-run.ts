@@ -50,6 +50,7 @@ export class GenerationRun implements AttemptObserver, RunView {
   #clientGone = false;
   #ended = false;
   #underWay = false;
+  /** Monotonic ms, like all from which a span is measured here: the wall clock only dates records. */
   #progressAtMs: number;
   #progressTokens = 0;
 
@@ -59,9 +60,9 @@ export class GenerationRun implements AttemptObserver, RunView {
     private readonly res: ServerResponse,
   ) {
     this.#attempts = new AttemptLog(parts.id, parts.inputTokensEstimate);
-    this.#progressAtMs = parts.receivedAtMs;
+    this.#progressAtMs = parts.receivedMonotonicMs;
     if (parts.stream)
-      this.#stream = new ClientStream(res, () => this.#handle?.resume(), parts.receivedAtMs);
+      this.#stream = new ClientStream(res, () => this.#handle?.resume(), parts.receivedMonotonicMs);
     // Whoever left while a cold decision or a lease was awaited is told by no event any more.
     this.#clientGone = res.destroyed;
     res.once('close', () => {
@@ -117,14 +118,14 @@ export class GenerationRun implements AttemptObserver, RunView {
     this.#contentBytes += text.contentBytes;
     if (!this.#committed) this.#firstContent();
     if (this.#outputTokens - this.#progressTokens >= PROGRESS_TOKENS)
-      this.#noteProgress(this.ctx.clock.nowMs(), 0);
+      this.#noteProgress(this.ctx.clock.monotonicMs(), 0);
     if (this.#clientGone) return true; // draining: the provider bills the whole of it anyway
     const stream = this.#stream!;
     if (!stream.headSent) stream.sendHead(this.#headersWithEndpoint());
     this.#names ??= new NameSplice(this.parts.id, this.#current.model.id);
     const shown = this.#names.of(text);
     this.parts.capture?.sent(shown, 'latin1');
-    return stream.relay(shown, this.ctx.clock.nowMs());
+    return stream.relay(shown, this.ctx.clock.monotonicMs());
   }
 
   onEnd(end: AttemptEnd): void {
@@ -219,26 +220,26 @@ export class GenerationRun implements AttemptObserver, RunView {
   }
 
   /** Called by the sweep: keep-alive comments, progress records, the slow-reader limit. */
-  tend(nowMs: number, limits: TendLimits): void {
+  tend(monotonicMs: number, limits: TendLimits): void {
     if (this.#ended || !this.#stream) return;
-    this.#noteProgress(nowMs, limits.progressMs);
+    this.#noteProgress(monotonicMs, limits.progressMs);
     if (this.#clientGone) return;
-    if (this.#stream.blockedForMs(nowMs) > limits.readerIdleMs) {
+    if (this.#stream.blockedForMs(monotonicMs) > limits.readerIdleMs) {
       this.#clientLeft();
       this.res.destroy();
-    } else this.#stream.keepAlive(nowMs, limits.keepAliveMs, { ...this.parts.headers });
+    } else this.#stream.keepAlive(monotonicMs, limits.keepAliveMs, { ...this.parts.headers });
   }
 
   get #outputTokens(): number {
     return countedTokens(this.#contentDeltas, this.#contentBytes);
   }
 
-  #noteProgress(nowMs: number, everyMs: number): void {
+  #noteProgress(monotonicMs: number, everyMs: number): void {
     const outputTokens = this.#outputTokens;
-    if (nowMs - this.#progressAtMs < everyMs || outputTokens === this.#progressTokens) return;
+    if (monotonicMs - this.#progressAtMs < everyMs || outputTokens === this.#progressTokens) return;
     // While the log does not answer, every stream's progress would pile up in the writer's queue.
     if (!this.parts.lane.audit.accepting) return;
-    this.#progressAtMs = nowMs;
+    this.#progressAtMs = monotonicMs;
     this.#progressTokens = outputTokens;
     this.parts.lane.audit
       .append(
@@ -246,7 +247,7 @@ export class GenerationRun implements AttemptObserver, RunView {
         this.parts.id,
         {
           generationId: this.parts.id,
-          at: iso(nowMs),
+          at: iso(this.ctx.clock.nowMs()),
           attempt: this.#attempts.number,
           outputTokens,
         },

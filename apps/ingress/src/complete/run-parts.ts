@@ -39,6 +39,8 @@ export interface RunParts {
   readonly headers: Readonly<Record<string, string>>;
   readonly inputTokensEstimate: number;
   readonly receivedAtMs: number;
+  /** The same moment by the monotonic clock, ms. */
+  readonly receivedMonotonicMs: number;
   /** Where its organisation has content kept; absent: nothing of it outlives the run. */
   readonly capture?: Capture;
 }
@@ -59,6 +61,6 @@ export interface RunView {
   readonly usage: UsageData | undefined;
   /** From dispatch to the first content of the last attempt, ms. */
   readonly firstContentMs: number | undefined;
-  tend(nowMs: number, limits: TendLimits): void;
+  tend(monotonicMs: number, limits: TendLimits): void;
   interrupt(r: Refusal, status: GenerationOutcome): void;
 }

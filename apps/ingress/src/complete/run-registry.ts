@@ -53,8 +53,8 @@ export class RunRegistry {
   }
 
   #tend(): void {
-    const nowMs = this.clock.nowMs();
-    for (const run of this.#runs.slice()) run.tend(nowMs, this.limits);
+    const monotonicMs = this.clock.monotonicMs();
+    for (const run of this.#runs.slice()) run.tend(monotonicMs, this.limits);
   }
 
   /** Lets runs end by themselves until the deadline, then interrupts the rest: each is closed and recorded. */
