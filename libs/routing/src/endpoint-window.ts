@@ -66,6 +66,30 @@ export class EndpointWindow {
     return nowMs - this.#heardAtMs >= WINDOW_MS;
   }
 
+  /**
+   * The clock was set back: what was heard before counts as heard now. A cooldown that has begun thus ends after its time, and
+   * what is known lapses after a window, however far the step went.
+   */
+  notAfter(nowMs: number): void {
+    this.#heardAtMs = Math.min(this.#heardAtMs, nowMs);
+    this.#lastFailureAtMs = earlier(this.#lastFailureAtMs, nowMs);
+    this.#openedAtMs = earlier(this.#openedAtMs, nowMs);
+    this.#probeAtMs = earlier(this.#probeAtMs, nowMs);
+    this.#firstToken.notAfter(nowMs);
+    this.#speed.notAfter(nowMs);
+    let [successes, failures] = [0, 0];
+    for (let i = 0; i < BUCKETS; i++) {
+      if (this.#bucketAt[i]! <= Math.floor(nowMs / BUCKET_MS)) continue;
+      this.#bucketAt[i] = -1;
+      successes += this.#successes[i]!;
+      failures += this.#failures[i]!;
+    }
+    if (successes + failures === 0) return;
+    const slot = this.#slot(nowMs)!;
+    this.#successes[slot]! += successes;
+    this.#failures[slot]! += failures;
+  }
+
   health(nowMs: number): EndpointHealth {
     const oldest = Math.floor((nowMs - WINDOW_MS) / BUCKET_MS) + 1;
     const firstTokenMsP50 = this.#firstToken.median(nowMs - WINDOW_MS);
@@ -138,6 +162,9 @@ export class EndpointWindow {
   }
 }
 
+const earlier = (atMs: number | undefined, nowMs: number): number | undefined =>
+  atMs === undefined ? undefined : Math.min(atMs, nowMs);
+
 /** The last samples with their times. */
 class SampleRing {
   readonly #values: number[] = [];
@@ -148,6 +175,10 @@ class SampleRing {
     this.#values[this.#next] = value;
     this.#times[this.#next] = atMs;
     this.#next = (this.#next + 1) % SAMPLES_MAX;
+  }
+
+  notAfter(nowMs: number): void {
+    this.#times.forEach((atMs, i) => (this.#times[i] = Math.min(atMs, nowMs)));
   }
 
   /** Lower median of the samples after `sinceMs`, rounded to three decimals; undefined when there are none. */

@@ -99,6 +99,56 @@ describe('the breaker', () => {
   });
 });
 
+describe('a clock that is set back', () => {
+  const HOUR_MS = 3_600_000;
+
+  it('an open breaker stayed open for as long as the clock had been set back', () => {
+    const run = new Run().say('timeout', 5);
+    expect(run.row?.breaker).toBe('open');
+    run.after(-HOUR_MS);
+    expect(run.row?.breaker).toBe('open');
+    expect(run.after(30_000).row?.breaker).toBe('half-open');
+    expect(run.tracker.permit('e', run.nowMs)).toBe(true);
+    expect(run.say('timeout').row?.breaker).toBe('open');
+    expect(run.after(30_000).row?.breaker).toBe('half-open');
+  });
+
+  it('is noticed by a process that looked at nothing between the failures and the step', () => {
+    const run = new Run().say('timeout', 5).after(-HOUR_MS);
+    expect(run.row?.breaker).toBe('open');
+    expect(run.after(30_000).row?.breaker).toBe('half-open');
+  });
+
+  it('a lost probe is given up in its time', () => {
+    const run = new Run().say('timeout', 5).after(30_000);
+    expect(run.tracker.permit('e', run.nowMs)).toBe(true);
+    run.after(-HOUR_MS);
+    expect(run.row?.breaker).toBe('open');
+    expect(run.after(60_000).tracker.permit('e', run.nowMs)).toBe(true);
+  });
+
+  it('outcomes of afterwards count, those of before lapse with the window, and the endpoint is forgotten', () => {
+    const run = new Run().say('success', 3).say('reset');
+    expect(run.row).toMatchObject({ successes: 3, failures: 1 });
+    run.after(-HOUR_MS);
+    expect(run.row?.lastFailureAtMs).toBe(run.nowMs);
+    expect(run.say('success', 2, { firstTokenMs: 7 }).row).toMatchObject({ firstTokenMsP50: 7 });
+    expect(run.row).toMatchObject({ successes: 5, failures: 1 });
+    expect(run.after(150_000).say('success').row?.successes).toBe(6);
+    const lapsed = run.after(150_001).row;
+    expect(lapsed).toMatchObject({ successes: 1, failures: 0 });
+    expect(lapsed?.lastFailureAtMs).toBeUndefined();
+    expect(run.after(300_000).row).toBeUndefined();
+    expect(run.tracker.trackedEndpoints).toBe(0);
+  });
+
+  it('by a little changes nothing', () => {
+    const run = new Run().say('success', 3).say('reset');
+    const { row } = run;
+    expect(run.after(-300).row).toEqual(row);
+  });
+});
+
 describe('snapshots', () => {
   it('are one object until something changed and 250 ms have passed', () => {
     const run = new Run().say('success');

@@ -20,6 +20,8 @@ export class HealthTracker {
   readonly #changed = new Set<string>();
   #current: HealthSnapshot = NO_HEALTH;
   #reviewedAtMs = 0;
+  /** The latest time heard of: a clock that says less was set back. */
+  #latestMs = 0;
   #bucket = -1;
 
   record(outcome: Outcome): void {
@@ -30,6 +32,7 @@ export class HealthTracker {
       if (this.#windows.size > TRACKED_ENDPOINTS_MAX) this.#forgetOldest();
     }
     window.record(outcome);
+    this.#latestMs = Math.max(this.#latestMs, outcome.atMs);
     this.#changed.add(outcome.endpointId);
   }
 
@@ -40,11 +43,13 @@ export class HealthTracker {
 
   /** The same object until something changed and 250 ms have passed. */
   snapshot(nowMs: number): HealthSnapshot {
+    if (nowMs < this.#latestMs) this.#setBack(nowMs);
     const sinceMs = nowMs - this.#reviewedAtMs;
-    if (sinceMs >= 0 && sinceMs < SNAPSHOT_EVERY_MS) return this.#current;
+    if (sinceMs < SNAPSHOT_EVERY_MS) return this.#current;
     if (this.#changed.size === 0 && (sinceMs < REVIEW_EVERY_MS || this.#windows.size === 0))
       return this.#current;
     this.#reviewedAtMs = nowMs;
+    this.#latestMs = nowMs;
     if (this.#review(nowMs)) this.#current = healthSnapshot(nowMs, new Map(this.#rows));
     return this.#current;
   }
@@ -77,6 +82,15 @@ export class HealthTracker {
     }
     this.#changed.clear();
     return differs;
+  }
+
+  #setBack(nowMs: number): void {
+    for (const [id, window] of this.#windows) {
+      window.notAfter(nowMs);
+      this.#changed.add(id);
+    }
+    this.#latestMs = nowMs;
+    this.#reviewedAtMs = -Infinity;
   }
 
   #forgetOldest(): void {
