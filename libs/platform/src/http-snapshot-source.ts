@@ -21,11 +21,12 @@ export interface HttpSnapshotOptions<T> {
   /** Every failed poll, so that it is seen; must not throw. */
   readonly onFault: (fault: SnapshotFault) => void;
   readonly nowMs?: () => number;
+  readonly monotonicMs?: () => number;
 }
 
 /**
  * Polls the owner with ETag. A 200 is validated before the swap and a bad one never replaces a good one; 200 and
- * 304 renew `confirmedAtMs`, errors do not, so that the reader can tell an old snapshot from a confirmed one.
+ * 304 renew the confirmation, errors do not, so that the reader can tell an old snapshot from a confirmed one.
  */
 export class HttpSnapshotSource<T> extends SnapshotSource<T> {
   #current: Snapshot<T> | undefined;
@@ -79,7 +80,8 @@ export class HttpSnapshotSource<T> extends SnapshotSource<T> {
   }
 
   async #poll(): Promise<SnapshotFault | undefined> {
-    const askedAtMs = this.options.nowMs?.() ?? Date.now();
+    const { nowMs = Date.now, monotonicMs = () => performance.now() } = this.options;
+    const asked = { confirmedAtMs: nowMs(), confirmedMonotonicMs: monotonicMs() };
     let response: Response;
     let body: string;
     try {
@@ -100,7 +102,7 @@ export class HttpSnapshotSource<T> extends SnapshotSource<T> {
       return { kind: 'unreachable', reason: reasonOf(error) };
     }
     if (response.status === 304 && this.#current !== undefined) {
-      this.#current = { ...this.#current, confirmedAtMs: askedAtMs };
+      this.#current = { ...this.#current, ...asked };
       return undefined;
     }
     if (response.status !== 200) return { kind: 'status', status: response.status };
@@ -108,14 +110,14 @@ export class HttpSnapshotSource<T> extends SnapshotSource<T> {
     const version = /^"([^"]+)"$/.exec(etag ?? '')?.[1];
     if (etag === null || version === undefined)
       return { kind: 'invalid', reason: 'no strong ETag' };
-    return this.#swap(etag, version, body, askedAtMs);
+    return this.#swap(etag, version, body, asked);
   }
 
   async #swap(
     etag: string,
     version: string,
     body: string,
-    askedAtMs: number,
+    asked: Pick<Snapshot<T>, 'confirmedAtMs' | 'confirmedMonotonicMs'>,
   ): Promise<SnapshotFault | undefined> {
     let value: T;
     try {
@@ -123,7 +125,7 @@ export class HttpSnapshotSource<T> extends SnapshotSource<T> {
     } catch (error) {
       return { kind: 'invalid', reason: reasonOf(error) };
     }
-    const snapshot: Snapshot<T> = { version, value, confirmedAtMs: askedAtMs };
+    const snapshot: Snapshot<T> = { version, value, ...asked };
     this.#etag = etag;
     this.#current = snapshot;
     try {

@@ -17,6 +17,9 @@ export class InProcessSnapshotSource<T> extends SnapshotSource<T> {
       get confirmedAtMs(): number {
         return Date.now();
       },
+      get confirmedMonotonicMs(): number {
+        return performance.now();
+      },
     };
     this.#current = snapshot;
     this.#listeners.tell(snapshot);

@@ -41,12 +41,18 @@ export class MappedSnapshotSource<S, T> extends SnapshotSource<T> {
   #swap(from: Snapshot<S>): void {
     const value = this.derive(from.value);
     const { origin } = this;
+    const confirmed = (): Snapshot<S> => {
+      const now = origin.current();
+      return now?.version === from.version ? now : from;
+    };
     const snapshot: Snapshot<T> = {
       version: from.version,
       value,
       get confirmedAtMs(): number {
-        const now = origin.current();
-        return now?.version === from.version ? now.confirmedAtMs : from.confirmedAtMs;
+        return confirmed().confirmedAtMs;
+      },
+      get confirmedMonotonicMs(): number {
+        return confirmed().confirmedMonotonicMs;
       },
     };
     this.#current = snapshot;

@@ -44,6 +44,15 @@ export function firstSnapshot<T>(source: SnapshotSource<T>, signal: AbortSignal)
   });
 }
 
-/** The reader's judgement: older than the stated maximum age means fail closed. */
-export const isStale = (snapshot: Snapshot<unknown>, nowMs: number, maxAgeMs: number): boolean =>
-  nowMs - snapshot.confirmedAtMs > maxAgeMs;
+/**
+ * The reader's judgement: older than the stated maximum age means fail closed. By whichever clock says so first: the wall
+ * clock may be set back, and the monotonic clock of a machine that slept has slept with it.
+ */
+export const isStale = (
+  snapshot: Snapshot<unknown>,
+  nowMs: number,
+  maxAgeMs: number,
+  monotonicMs: number = performance.now(),
+): boolean =>
+  nowMs - snapshot.confirmedAtMs > maxAgeMs ||
+  monotonicMs - snapshot.confirmedMonotonicMs > maxAgeMs;

@@ -7,6 +7,8 @@ export interface Snapshot<T> {
   readonly value: T;
   /** Unix ms the owner last confirmed this version; older than the maximum age = stale. */
   readonly confirmedAtMs: number;
+  /** The same moment by this process's monotonic clock, ms. */
+  readonly confirmedMonotonicMs: number;
 }
 
 export abstract class SnapshotSource<T> {

@@ -22,13 +22,14 @@ async function owner(listener: RequestListener) {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as { port: number };
   const faults: SnapshotFault[] = [];
-  const clock = { nowMs: 1_000 };
+  const clock = { nowMs: 1_000, monotonicMs: 10 };
   const source = new HttpSnapshotSource<{ n: number }>({
     url: `http://127.0.0.1:${port}/s`,
     token: 'the-token',
     pollMs: 5,
     timeoutMs: 100,
     nowMs: () => clock.nowMs,
+    monotonicMs: () => clock.monotonicMs,
     onFault: (fault) => faults.push(fault),
     decode: (json) => {
       const { n } = json as { n?: unknown };
@@ -60,7 +61,12 @@ describe('HttpSnapshotSource', () => {
     const seen: string[] = [];
     source.onChange((s) => seen.push(s.version));
     await source.start().ready(never());
-    expect(source.current()).toEqual({ version: 'v1', value: { n: 1 }, confirmedAtMs: 1_000 });
+    expect(source.current()).toEqual({
+      version: 'v1',
+      value: { n: 1 },
+      confirmedAtMs: 1_000,
+      confirmedMonotonicMs: 10,
+    });
     clock.nowMs = 2_000;
     await until(() => source.current()?.confirmedAtMs === 2_000);
     expect(asked).toContain('"v1"');
@@ -92,10 +98,29 @@ describe('HttpSnapshotSource', () => {
     const count = faults.length;
     await until(() => faults.length > count);
     expect(source.current()!.confirmedAtMs).toBe(confirmedAtMs);
-    expect(isStale(source.current()!, 20_000, 5_000)).toBe(true);
+    expect(isStale(source.current()!, 20_000, 5_000, clock.monotonicMs)).toBe(true);
     listener = (_q, r) => r.writeHead(200, { etag: '"v3"' }).end('{"n":3}');
     await until(() => source.current()?.value.n === 3);
-    expect(isStale(source.current()!, 20_000, 5_000)).toBe(false);
+    expect(isStale(source.current()!, 20_000, 5_000, clock.monotonicMs)).toBe(false);
+  });
+
+  it('a snapshot that nobody confirmed passed for fresh for as long as the clock had been set back', async () => {
+    let status = 200;
+    const { source, faults, clock } = await owner((_q, r) =>
+      r.writeHead(status, { etag: '"v1"' }).end('{"n":1}'),
+    );
+    await source.start().ready(never());
+    status = 500;
+    await until(() => faults.length > 0);
+    const snapshot = source.current()!;
+    const { nowMs, monotonicMs } = clock;
+    expect(isStale(snapshot, nowMs - 3_600_000, 5_000, monotonicMs + 5_000)).toBe(false);
+    expect(isStale(snapshot, nowMs - 3_600_000, 5_000, monotonicMs + 5_001)).toBe(true);
+    // A machine that slept has a monotonic clock that slept with it.
+    expect(isStale(snapshot, nowMs + 5_001, 5_000, monotonicMs)).toBe(true);
+    const mapped = new MappedSnapshotSource(source, ({ n }) => n);
+    expect(isStale(mapped.current()!, nowMs, 5_000, monotonicMs + 5_001)).toBe(true);
+    await mapped.close();
   });
 
   it('gives up waiting for the first one when told to', async () => {
