@@ -12,6 +12,8 @@ const ANSWER_BYTES_MAX = 256 * 1024;
 /** How soon a tree that has grown, or a process that leads now, is noticed. */
 const LOOK_MS = 1_000;
 const BACKOFF_FIRST_MS = 60_000;
+/** However long the interval is. No timer waits for more than 24 days. */
+const BACKOFF_MAX_MS = 24 * 60 * 60_000;
 
 export interface TimeStamperOptions {
   /** User and password in it become basic authentication. */
@@ -37,6 +39,8 @@ export class TimeStamper {
   readonly #stopping = new AbortController();
   #running: Promise<void> | undefined;
   #failures = 0;
+  /** The newest stamp, and when its interval is over at the latest, monotonic ms. */
+  #last: { readonly size: bigint; readonly endsMs: number } | undefined;
 
   constructor(private readonly options: TimeStamperOptions) {}
 
@@ -59,11 +63,11 @@ export class TimeStamper {
 
   /** Does what is due now; resolves to how long to wait before the next look, ms. */
   async look(): Promise<number> {
-    const { checkpoints, stamps, intervalMs, clock } = this.options;
+    const { checkpoints, stamps } = this.options;
     if (!this.options.isLeader()) return LOOK_MS;
     const [newest, [last]] = await Promise.all([checkpoints.latest(), stamps.newest(1)]);
+    const dueInMs = last === undefined ? 0 : this.#dueInMs(last.size, last.storedAt);
     if (newest === undefined || newest.size <= (last?.size ?? 0n)) return LOOK_MS;
-    const dueInMs = last === undefined ? 0 : last.storedAt.getTime() + intervalMs - clock.nowMs();
     if (dueInMs > 0) return Math.min(dueInMs, LOOK_MS);
     const asked = await this.#stamp(newest);
     this.options.hot
@@ -76,6 +80,17 @@ export class TimeStamper {
     if (asked !== 'stamped') return this.#backOff();
     this.#failures = 0;
     return LOOK_MS;
+  }
+
+  /**
+   * A stamp of a time to come, by a database whose clock is ahead or from before ours was set back, is no older than when it
+   * was first seen here: it holds up the next one for an interval and no longer.
+   */
+  #dueInMs(size: bigint, storedAt: Date): number {
+    const { intervalMs, clock } = this.options;
+    const nowMs = clock.monotonicMs();
+    if (this.#last?.size !== size) this.#last = { size, endsMs: nowMs + intervalMs };
+    return Math.min(storedAt.getTime() + intervalMs - clock.nowMs(), this.#last.endsMs - nowMs);
   }
 
   async #stamp(checkpoint: PublishedCheckpoint): Promise<Asked> {
@@ -145,7 +160,8 @@ export class TimeStamper {
 
   #backOff(): number {
     const waitMs = BACKOFF_FIRST_MS * 2 ** this.#failures++;
-    return Math.min(waitMs, Math.max(this.options.intervalMs, BACKOFF_FIRST_MS));
+    const { intervalMs } = this.options;
+    return Math.min(waitMs, Math.max(intervalMs, BACKOFF_FIRST_MS), BACKOFF_MAX_MS);
   }
 }
 
