@@ -15,17 +15,17 @@ export const ingressVariables = {
   /** How long an admission waits for the log before 503. */
   CUSTOS_APPEND_DEADLINE_MS: variable.durationMs().default(2_000),
   /** Snapshots older than this are not believed: the gateway fails closed. */
-  CUSTOS_SNAPSHOT_MAX_AGE: variable.durationMs().default(15 * 60_000),
+  CUSTOS_SNAPSHOT_MAX_AGE: variable.spanMs().default(15 * 60_000),
   CUSTOS_SNAPSHOT_POLL: variable.durationMs().default(1_000),
-  CUSTOS_CONNECT_TIMEOUT: variable.durationMs().default(3_000),
+  CUSTOS_CONNECT_TIMEOUT: variable.spanMs().default(3_000),
   /** Reasoning models think for minutes before their first token. */
-  CUSTOS_FIRST_CONTENT_TIMEOUT: variable.durationMs().default(120_000),
-  CUSTOS_IDLE_TIMEOUT: variable.durationMs().default(60_000),
-  CUSTOS_TOTAL_TIMEOUT: variable.durationMs().default(15 * 60_000),
+  CUSTOS_FIRST_CONTENT_TIMEOUT: variable.spanMs().default(120_000),
+  CUSTOS_IDLE_TIMEOUT: variable.spanMs().default(60_000),
+  CUSTOS_TOTAL_TIMEOUT: variable.spanMs().default(15 * 60_000),
   /** Load balancers cut silent connections after 60 s, some after 15. */
-  CUSTOS_KEEP_ALIVE: variable.durationMs().default(5_000),
+  CUSTOS_KEEP_ALIVE: variable.spanMs().default(5_000),
   /** A reader that takes nothing for this long is let go. */
-  CUSTOS_READER_IDLE_TIMEOUT: variable.durationMs().default(60_000),
+  CUSTOS_READER_IDLE_TIMEOUT: variable.spanMs().default(60_000),
   /** Output reserved for a request without max_tokens, where the model's own maximum is larger. */
   CUSTOS_HOLD_OUTPUT_TOKENS: variable.integer(1, 1_000_000).default(16_384),
   /** How long running requests may take to end when the process is asked to. */

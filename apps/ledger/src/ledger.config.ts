@@ -11,7 +11,7 @@ const TSA_INTERVAL_MS_DEFAULT = 60 * 60_000;
 
 /** Settings that the standalone product shares. */
 export const ledgerVariables = {
-  CUSTOS_WRITER_SILENT: variable.durationMs().default(WRITER_SILENT_MS_DEFAULT),
+  CUSTOS_WRITER_SILENT: variable.spanMs().default(WRITER_SILENT_MS_DEFAULT),
   /** C2SP signer key of the log, or the file that holds it; else one kept in the data directory. */
   CUSTOS_LOG_SIGNING_KEY: variable.secret().optional(),
   CUSTOS_LOG_SIGNING_KEY_FILE: z.string().optional(),
@@ -45,7 +45,7 @@ export const ledgerVariables = {
   /** File that says how long entries are kept, and who decided that. None: nothing is ever removed. */
   CUSTOS_RETENTION_POLICY: z.string().optional(),
   /** From one time stamp to the next while the tree grows. */
-  CUSTOS_TSA_INTERVAL: variable.durationMs().default(TSA_INTERVAL_MS_DEFAULT),
+  CUSTOS_TSA_INTERVAL: variable.spanMs().default(TSA_INTERVAL_MS_DEFAULT),
 };
 
 /** Settings of the ledger as a process of its own. */
@@ -65,7 +65,7 @@ const variables = z.object({
   /** Directory of the catalog's files; default: the built-in one. */
   CUSTOS_CATALOG: z.string().optional(),
   CUSTOS_SNAPSHOT_POLL: variable.durationMs().default(1_000),
-  CUSTOS_SNAPSHOT_MAX_AGE: variable.durationMs().default(15 * 60_000),
+  CUSTOS_SNAPSHOT_MAX_AGE: variable.spanMs().default(15 * 60_000),
   /** 0 = any free port. */
   CUSTOS_METRICS_PORT: variable.port().default(9464),
   CUSTOS_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),

@@ -25,7 +25,7 @@ const schema = z
     /** Base of the control service: the list of keys comes from there. */
     CUSTOS_CONTROL_URL: variable.url('http', 'https'),
     CUSTOS_SNAPSHOT_POLL: variable.durationMs().default(1_000),
-    CUSTOS_SNAPSHOT_MAX_AGE: variable.durationMs().default(15 * 60_000),
+    CUSTOS_SNAPSHOT_MAX_AGE: variable.spanMs().default(15 * 60_000),
     CUSTOS_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
   })
   .superRefine(({ CUSTOS_PROFILE, CUSTOS_POLICY_SIGNING_KEY_FILE }, issues) => {

@@ -16,7 +16,7 @@ const schema = z.object({
   /** Directory of the catalog's files; default: the built-in one. */
   CUSTOS_CATALOG: z.string().optional(),
   CUSTOS_SNAPSHOT_POLL: variable.durationMs().default(1_000),
-  CUSTOS_SNAPSHOT_MAX_AGE: variable.durationMs().default(15 * 60_000),
+  CUSTOS_SNAPSHOT_MAX_AGE: variable.spanMs().default(15 * 60_000),
   CUSTOS_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
 });
 

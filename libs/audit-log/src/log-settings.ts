@@ -17,7 +17,7 @@ export const logVariables = {
     .default(MAIN_LEDGER),
   CUSTOS_KAFKA_BROKERS: variable.list().optional(),
   /** Silence of a writer after which the ledger takes it for dead: seven missed heartbeats. The same in all processes. */
-  CUSTOS_WRITER_SILENT: variable.durationMs().default(WRITER_SILENT_MS_DEFAULT),
+  CUSTOS_WRITER_SILENT: variable.spanMs().default(WRITER_SILENT_MS_DEFAULT),
   CUSTOS_KAFKA_TLS: variable.flag().default(false),
   /** PEM file of the authority that signed the brokers' certificates; default: the system's. */
   CUSTOS_KAFKA_TLS_CA_FILE: z.string().optional(),

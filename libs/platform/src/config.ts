@@ -6,7 +6,19 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 const MS_PER_UNIT = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 const DURATION = /^(\d{1,12})(ms|s|m|h|d)?$/;
 
+/** Node fires a timer for more than 2^31-1 ms, some 24.8 days, at once. */
+const TIMER_MS_MAX = 24 * MS_PER_UNIT.d;
+
 const fault = (message: string): { error: () => string } => ({ error: () => message });
+
+const spanMs = () =>
+  z
+    .string()
+    .regex(DURATION, fault('expected a duration such as 250ms, 30s, 5m, 12h, 7d'))
+    .transform((text) => {
+      const [, digits, unit] = DURATION.exec(text)!;
+      return Number(digits) * MS_PER_UNIT[(unit ?? 'ms') as keyof typeof MS_PER_UNIT];
+    });
 
 /** The pieces that configurations are made of. Messages say what is expected and never repeat the input. */
 export const variable = {
@@ -28,15 +40,12 @@ export const variable = {
       fault(`expected a URL that starts with ${schemes.map((s) => `${s}://`).join(' or ')}`),
     ),
 
-  /** `250ms`, `30s`, `5m`, `12h`, `7d`; a bare number is milliseconds. Gives milliseconds. */
+  /** `250ms`, `30s`, `5m`, `12h`, `7d`; a bare number is milliseconds. Gives milliseconds. At most what a timer waits for. */
   durationMs: () =>
-    z
-      .string()
-      .regex(DURATION, fault('expected a duration such as 250ms, 30s, 5m, 12h, 7d'))
-      .transform((text) => {
-        const [, digits, unit] = DURATION.exec(text)!;
-        return Number(digits) * MS_PER_UNIT[(unit ?? 'ms') as keyof typeof MS_PER_UNIT];
-      }),
+    spanMs().refine((ms) => ms <= TIMER_MS_MAX, fault('expected a duration of at most 24d')),
+
+  /** The same of any length: for what is only compared with passed time, or waited for in steps. */
+  spanMs,
 
   integer: (min: number, max: number) =>
     z

@@ -5,6 +5,8 @@ import { ChangeListeners, firstSnapshot } from './snapshot-listeners.js';
 const SNAPSHOT_BYTES_MAX = 64 * 1024 * 1024;
 /** After errors the pause doubles up to this multiple of pollMs. */
 const BACKOFF_FACTOR_MAX = 8;
+/** Node fires a timer for more at once. */
+const PAUSE_MS_MAX = 2 ** 31 - 1;
 
 export type SnapshotFault =
   | { readonly kind: 'unreachable'; readonly reason: string }
@@ -75,7 +77,7 @@ export class HttpSnapshotSource<T> extends SnapshotSource<T> {
     const factor = Math.min(2 ** this.#failures, BACKOFF_FACTOR_MAX);
     // Jitter of ± 20 %: many readers must not ask in step.
     const pauseMs = this.options.pollMs * factor * (0.8 + 0.4 * Math.random());
-    this.#timer = setTimeout(() => void this.#turn(), pauseMs);
+    this.#timer = setTimeout(() => void this.#turn(), Math.min(pauseMs, PAUSE_MS_MAX));
     this.#timer.unref();
   }
 

@@ -87,7 +87,7 @@ export interface ProcessControl {
 
 const runMainVariables = z.object({
   /** How long a start waits for a server that is away, 0 not at all. A PostgreSQL recovers from a crash within this. */
-  CUSTOS_START_WAIT: variable.durationMs().default(60_000),
+  CUSTOS_START_WAIT: variable.spanMs().default(60_000),
 });
 const START_AGAIN_FIRST_MS = 250;
 const START_AGAIN_MAX_MS = 2_000;

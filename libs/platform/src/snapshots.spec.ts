@@ -1,5 +1,5 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { HttpSnapshotSource, type SnapshotFault } from './http-snapshot-source.js';
 import { InProcessSnapshotSource } from './in-process-snapshot-source.js';
 import { MappedSnapshotSource } from './mapped-snapshot-source.js';
@@ -7,6 +7,7 @@ import { isStale } from './snapshot-listeners.js';
 
 const closers: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
+  jest.restoreAllMocks();
   for (const close of closers.splice(0)) await close();
 });
 
@@ -121,6 +122,23 @@ describe('HttpSnapshotSource', () => {
     const mapped = new MappedSnapshotSource(source, ({ n }) => n);
     expect(isStale(mapped.current()!, nowMs, 5_000, monotonicMs + 5_001)).toBe(true);
     await mapped.close();
+  });
+
+  it('an owner that failed was asked without pause where polls are weeks apart', async () => {
+    const faults: SnapshotFault[] = [];
+    const timers = jest.spyOn(globalThis, 'setTimeout');
+    const source = new HttpSnapshotSource<unknown>({
+      url: 'http://127.0.0.1:1/', // a port that no fetch goes to
+      token: 'the-token',
+      pollMs: 24 * 86_400_000,
+      timeoutMs: 100,
+      onFault: (fault) => faults.push(fault),
+      decode: (json) => json,
+    });
+    closers.push(() => source.close());
+    source.start();
+    await until(() => timers.mock.calls.some(([, ms]) => ms! > 86_400_000));
+    expect(Math.max(...timers.mock.calls.map(([, ms]) => ms ?? 0))).toBe(2 ** 31 - 1);
   });
 
   it('gives up waiting for the first one when told to', async () => {
