@@ -150,7 +150,7 @@ export class Ingress {
           health.note(endpoint, attempt, firstContentMs),
         onClosed: (run, status) => {
           this.#runs.remove(run);
-          metrics.closed(run, status, clock.nowMs());
+          metrics.closed(run, status, clock);
         },
         stopsBillingOnCancel: (id) => catalog.providers.get(id)?.stopsBillingOnCancel,
       },

@@ -21,6 +21,7 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 /** The attempts of one generation as they will stand in its closing record. */
 export class AttemptLog {
   readonly #attempts: Mutable<AttemptOutcome>[] = [];
+  /** Monotonic ms. */
   #dispatchedAtMs = 0;
   #firstContentMs: number | undefined;
 
@@ -38,7 +39,7 @@ export class AttemptLog {
     return this.#attempts.length;
   }
 
-  /** From dispatch to the first content of the last attempt, ms. */
+  /** From dispatch to the first content of the last attempt, whole ms. */
   get firstContentMs(): number | undefined {
     return this.#firstContentMs;
   }
@@ -63,15 +64,15 @@ export class AttemptLog {
     return attempt;
   }
 
-  noteDispatched(atMs: number): void {
+  noteDispatched(atMs: number, monotonicMs: number): void {
     const attempt = this.#attempts.at(-1)!;
-    this.#dispatchedAtMs = atMs;
+    this.#dispatchedAtMs = monotonicMs;
     attempt.dispatchedAt = iso(atMs);
     attempt.outcome = 'unknown';
   }
 
-  noteFirstContent(atMs: number): void {
-    this.#firstContentMs = Math.max(0, atMs - this.#dispatchedAtMs);
+  noteFirstContent(atMs: number, monotonicMs: number): void {
+    this.#firstContentMs = Math.round(monotonicMs - this.#dispatchedAtMs);
     this.#attempts.at(-1)!.firstTokenAt = iso(atMs);
   }
 

@@ -501,6 +501,20 @@ describe('GenerationRun', () => {
     await closing;
   });
 
+  it('an endpoint seemed to think for years, or for no time, because the date was set meanwhile', async () => {
+    await open(true);
+    const { observer } = dispatcher.sent[0]!;
+    observer.onDispatched(clock.nowMs());
+    clock.dateMs = Date.parse('2100-01-01T00:00:00.000Z');
+    observer.onEvents(event('hel'));
+    expect(run.firstContentMs).toBeGreaterThanOrEqual(0);
+    expect(run.firstContentMs).toBeLessThan(3_600_000);
+    observer.onEnd(END);
+    expect(audit.closed()).toMatchObject([
+      { attempts: [{ firstTokenAt: '2100-01-01T00:00:00.000Z' }] },
+    ]);
+  });
+
   it('progress of every stream piled up in memory while the log did not answer', async () => {
     await open(true);
     const { observer } = dispatcher.sent[0]!;

@@ -105,7 +105,7 @@ export class GenerationRun implements AttemptObserver, RunView {
   }
 
   onDispatched(atMs: number): void {
-    this.#attempts.noteDispatched(atMs);
+    this.#attempts.noteDispatched(atMs, this.ctx.clock.monotonicMs());
   }
 
   onAnswer(answer: ChatAnswer): void {
@@ -271,7 +271,8 @@ export class GenerationRun implements AttemptObserver, RunView {
 
   #firstContent(): void {
     this.#committed = true;
-    this.#attempts.noteFirstContent(this.ctx.clock.nowMs());
+    const { clock } = this.ctx;
+    this.#attempts.noteFirstContent(clock.nowMs(), clock.monotonicMs());
   }
 
   #headersWithEndpoint(): Record<string, string> {

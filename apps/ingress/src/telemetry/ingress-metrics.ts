@@ -1,4 +1,5 @@
 import type { GenerationOutcome } from '#libs/audit-events';
+import type { Clock } from '#libs/kernel';
 import type { Telemetry } from '#libs/platform';
 import type { RunView } from '../complete/run-parts.js';
 import { GENAI, providerName } from './genai-names.js';
@@ -103,9 +104,10 @@ export class IngressMetrics {
     this.#disagreements.add(1);
   }
 
-  closed(run: RunView, status: GenerationOutcome, nowMs: number): void {
+  closed(run: RunView, status: GenerationOutcome, clock: Clock): void {
+    const nowMs = clock.nowMs();
     const series = this.#of(run);
-    series.duration.record((nowMs - run.parts.receivedAtMs) / 1000);
+    series.duration.record((clock.monotonicMs() - run.parts.receivedMonotonicMs) / 1000);
     if (run.firstContentMs !== undefined) series.firstToken.record(run.firstContentMs / 1000);
     const { usage } = run;
     if (usage) {
