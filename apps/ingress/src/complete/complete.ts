@@ -1,7 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AppendReceipt } from '#libs/audit-log';
 import type { Catalog } from '#libs/catalog';
-import type { Principal } from '#libs/identity';
 import type { Subject } from '#libs/vault';
 import { DomainError, mintGenerationId, type Clock, type GenerationId } from '#libs/kernel';
 import { plan, type Plan, type PlanInputs } from '#libs/routing';
@@ -15,9 +14,9 @@ import { requirementsOf } from './admission.js';
 import type { Authenticator } from './authenticate.js';
 import type { AvailableEndpoints } from './available-endpoints.js';
 import { GenerationRun } from './generation-run.js';
-import type { PlannedCandidate, RunContext } from './run-parts.js';
+import type { PlannedCandidate, RunContext, RunParts } from './run-parts.js';
 import type { KeyedDigest } from './keyed-digest.js';
-import type { Lane, Lanes } from './lanes.js';
+import type { Lanes } from './lanes.js';
 import { placeHold, type Placed } from './hold.js';
 import { readAsk, type Ask } from './read-ask.js';
 import {
@@ -64,12 +63,10 @@ export interface CompleteDeps {
 }
 
 /** One request with what is known of it so far. */
-interface Ctx {
-  readonly id: GenerationId;
-  readonly receivedAtMs: number;
-  readonly receivedMonotonicMs: number;
-  readonly principal: Principal;
-  readonly lane: Lane;
+interface Ctx extends Pick<
+  RunParts,
+  'id' | 'receivedAtMs' | 'receivedMonotonicMs' | 'principal' | 'lane'
+> {
   readonly ask: Ask;
   /** Whom its content is about, where its organisation has content kept. */
   readonly subject?: Subject;
