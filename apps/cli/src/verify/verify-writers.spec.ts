@@ -129,6 +129,82 @@ describe('custos verify writers', () => {
     });
   });
 
+  it('accuses nobody because another writer’s clock is ahead', async () => {
+    const HOUR_MS = 60 * MINUTE_MS;
+    const open = async (day: Day, writers: number): Promise<void> =>
+      expect(await verifyWriters(day.leaves)).toMatchObject({
+        code: 0,
+        checked: { openChains: writers },
+      });
+    const ahead = (day: Day, writer: string, say: 'start' | 'beat' = 'beat'): void => {
+      day.pass(HOUR_MS);
+      day[say](writer);
+      day.pass(-HOUR_MS);
+    };
+    // All that it says, or one record, with another's after it.
+    const always = new Day();
+    always.start('w-1');
+    ahead(always, 'w-2', 'start');
+    await open(always, 2);
+    always.beat('w-1');
+    ahead(always, 'w-2');
+    await open(always, 2);
+    // Two of one host.
+    ahead(always, 'w-3', 'start');
+    ahead(always, 'w-3');
+    ahead(always, 'w-2');
+    await open(always, 3);
+    const once = new Day();
+    for (const writer of ['w-1', 'w-2']) once.start(writer);
+    ahead(once, 'w-2');
+    once.beat('w-1');
+    await open(once, 2);
+    // The last that there is, where more than one could bear it out; then, that it was wrong shows.
+    once.start('w-3');
+    ahead(once, 'w-2');
+    await open(once, 3);
+    for (const writer of ['w-3', 'w-3', 'w-2']) once.beat(writer);
+    await open(once, 3);
+  });
+
+  it('names the dead, one or two of them, however wrong a clock is', async () => {
+    for (const skewMs of [-60 * MINUTE_MS, 0, 60 * MINUTE_MS]) {
+      const day = new Day();
+      for (const writer of ['w-1', 'w-2', 'w-3']) day.start(writer);
+      day.pass(skewMs);
+      day.beat('w-3');
+      day.pass(-skewMs);
+      for (const writer of ['w-1', 'w-2', 'w-3']) day.beat(writer);
+      const silent = async (): Promise<(string | undefined)[]> => {
+        const { faults } = await verifyWriters(day.leaves);
+        return faults.map(({ reason, place }) => `${reason} ${place.writer}`);
+      };
+      for (let minute = 0; minute < 80; minute += 5) {
+        day.pass(5 * MINUTE_MS);
+        for (const writer of ['w-2', 'w-3']) day.beat(writer);
+      }
+      expect(await silent()).toEqual(['incomplete w-1']);
+      for (let minute = 0; minute < 80; minute += 5) {
+        day.pass(5 * MINUTE_MS);
+        day.beat('w-3');
+      }
+      expect(await silent()).toEqual(['incomplete w-1', 'incomplete w-2']);
+    }
+  });
+
+  it('takes no writer for dead whose partition was read before another’s', async () => {
+    const day = new Day();
+    for (const writer of ['w-1', 'w-2', 'w-3']) day.start(writer);
+    const others: Buffer[] = [];
+    for (let minute = 0; minute < 20; minute++) {
+      day.pass(MINUTE_MS);
+      for (const writer of ['w-2', 'w-3']) day.beat(writer);
+      others.push(...day.leaves.splice(-2));
+      day.beat('w-1');
+    }
+    expect(await verifyWriters([...day.leaves, ...others])).toMatchObject({ code: 0 });
+  });
+
   it('takes a hole in the tail of a retired writer for none', async () => {
     const day = new Day();
     day.start('w-1');

@@ -9,6 +9,7 @@ import {
 import { createHash } from 'node:crypto';
 import type { Findings } from '../report.js';
 import { Ghosts } from './ghosts.js';
+import { LogTime } from './log-time.js';
 import { MissingRuns, type Run } from './missing-runs.js';
 
 /**
@@ -44,6 +45,7 @@ export class WriterChains {
   readonly #writers = new Map<string, WriterState>();
   readonly #retired = new Map<string, Retirement>();
   readonly #ghosts = new Ghosts();
+  readonly #time = { byOne: new LogTime(1), byTwo: new LogTime(2) };
   #endMs = -Infinity;
   #events = 0;
   #repeats = 0;
@@ -70,16 +72,19 @@ export class WriterChains {
   }
 
   finish(silenceMs: number): void {
-    let [open, closed] = [0, 0];
+    let [open, closed, unclosed] = [0, 0, 0];
     for (const [writer, state] of this.#writers) {
       // Retired before a record of it was read.
       const retirement = this.#retired.get(writer);
       if (retirement && state.retiredAfter === undefined) this.#close(state, retirement.lastWseq);
+      if (!state.closed) unclosed += 1;
+    }
+    for (const [writer, state] of this.#writers) {
       const { ghost } = state;
       if (ghost) this.#ghosts.said(writer, ghost.from, ghost.to);
       for (const run of state.missing.all) this.#reportMissing(writer, run, state.retiredAfter);
       if (state.closed) closed += 1;
-      else if (this.#endMs - state.lastSeenMs <= silenceMs) open += 1;
+      else if (this.#silenceMs(writer, state, unclosed) <= silenceMs) open += 1;
       else
         this.findings.fault(
           'incomplete',
@@ -119,18 +124,18 @@ export class WriterChains {
     if (verdict.ok) {
       if (state.closed && state.retiredAfter === undefined)
         this.#fault('equivocated', leaf, writer, wseq, 'the writer had said that it stopped');
-      this.#advance(state, verdict.head);
+      this.#advance(state, verdict.head, said);
       return state;
     }
     const own: ChainHead = { wseq, hash: createHash('sha256').update(bytes).digest('hex') };
     switch (verdict.fault) {
       case 'broken':
         this.#fault('altered', leaf, writer, wseq, `wprev ${wprev} is not what stands before it`);
-        this.#advance(state, own);
+        this.#advance(state, own, said);
         break;
       case 'gap':
         state.missing.add({ from: state.head.wseq + 1, to: wseq - 1, leaf });
-        this.#advance(state, own);
+        this.#advance(state, own, said);
         break;
       case 'fork':
         this.#fault('equivocated', leaf, writer, wseq, 'said twice in different bytes');
@@ -171,8 +176,9 @@ export class WriterChains {
     this.findings.notCovered(`chains of writers before leaf ${this.firstLeaf}`);
   }
 
-  #advance(state: WriterState, head: ChainHead): void {
+  #advance(state: WriterState, head: ChainHead, { writer, time }: EventEnvelope): void {
     state.head = head;
+    for (const each of [this.#time.byOne, this.#time.byTwo]) each.take(writer, Date.parse(time));
     this.#heed(state);
     this.#remember(state, head);
   }
@@ -207,6 +213,19 @@ export class WriterChains {
     if (retiredAfter === undefined || head.wseq <= retiredAfter) return;
     state.ghost ??= { from: retiredAfter + 1, to: head.wseq };
     state.ghost.to = head.wseq;
+  }
+
+  /**
+   * Time that went by after its last record, by what others' clocks went on since; of two writers the other has only itself
+   * to bear it out. Not more than their times are beyond its own: a partition that is read late tells of old times.
+   */
+  #silenceMs(writer: string, { lastSeenMs }: WriterState, unclosed: number): number {
+    const { byOne, byTwo } = this.#time;
+    return Math.min(
+      this.#endMs - lastSeenMs,
+      byOne.silenceMs(writer),
+      unclosed > 2 ? byTwo.silenceMs(writer) : Infinity,
+    );
   }
 
   /** What a retired writer never got into the log is no loss, nobody ever had an answer for it. But it is named. */
