@@ -138,6 +138,9 @@ describe('over HTTP', () => {
       ['limit=201', 'limit'],
       ['status=done', 'status'],
       ['from=yesterday', 'from'],
+      // Well-formed, and nothing that PostgreSQL reads.
+      ['from=0000-01-01T00:00:00Z', 'from'],
+      ['to=9999-12-31T23:59:59-10:00', 'to'],
       ['from=2026-11-22T00:00:00Z&to=2026-11-21T00:00:00Z', 'from'],
       ['colour=red', 'colour'],
       ['key=a&key=b', 'key'],
@@ -146,10 +149,17 @@ describe('over HTTP', () => {
         status: 400,
         body: { error: { metadata: { custos_code: 'invalid_filter', parameter } } },
       });
-    expect(await get('/audit/v1/trails?cursor=abc', stage.auditorKey)).toMatchObject({
-      status: 400,
-      body: { error: { metadata: { custos_code: 'bad_cursor' } } },
-    });
+    const forged = Buffer.from(`2026-02-30T00:00:00.000Z|${id}`).toString('base64url');
+    for (const cursor of ['abc', forged])
+      expect(await get(`/audit/v1/trails?cursor=${cursor}`, stage.auditorKey)).toMatchObject({
+        status: 400,
+        body: { error: { metadata: { custos_code: 'bad_cursor' } } },
+      });
+  });
+
+  it('takes a time of any place, also where PostgreSQL knows none so far away', async () => {
+    const ask = (query: string) => get(`/audit/v1/trails?${query}`, stage.auditorKey);
+    expect(await ask('from=2020-01-01T00:00:00%2B23:00')).toMatchObject({ status: 200 });
   });
 
   it('grants leases to our own processes', async () => {

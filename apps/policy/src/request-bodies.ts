@@ -1,5 +1,6 @@
 // What the routes of the life cycle read from a request, and how they page.
 import { z } from 'zod';
+import { isEventTime } from '#libs/audit-events';
 import { EXCEPTION_SCOPES } from '#libs/policy';
 
 /** A country's worth of rules; more is a mistake. */
@@ -23,7 +24,10 @@ export const draftBody = z.strictObject({
 export const commentBody = z.strictObject({ comment: z.string().trim().max(1_000).default('') });
 
 export const simulateBody = z.strictObject({
-  since: z.iso.datetime({ offset: true }).transform((at) => new Date(at)),
+  since: z.iso
+    .datetime({ offset: true })
+    .transform((at) => new Date(at))
+    .refine((at) => isEventTime(at.toISOString()), 'expected a time of the years 1 to 9999 in UTC'),
 });
 
 export const rollbackBody = z.strictObject({ reason: text, from: version.optional() });

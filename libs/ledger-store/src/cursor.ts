@@ -1,3 +1,4 @@
+import { isEventTime } from '#libs/audit-events';
 import { DomainError, isGenerationId } from '#libs/kernel';
 import type { LedgerStoreErrorCode } from './errors.js';
 
@@ -17,8 +18,7 @@ export function readCursor(text: string): Cursor {
     receivedAt === undefined ||
     !isGenerationId(id) ||
     more.length > 0 ||
-    !/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(receivedAt) ||
-    Number.isNaN(Date.parse(receivedAt))
+    !isEventTime(receivedAt)
   )
     throw new DomainError<LedgerStoreErrorCode>('bad_cursor', 'The cursor is not one of ours.');
   return { receivedAt, id };

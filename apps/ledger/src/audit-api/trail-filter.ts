@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { GENERATION_OUTCOMES } from '#libs/audit-events';
 import { DomainError } from '#libs/kernel';
 import type { TrailFilter } from '#libs/ledger-store';
+import { askedTime } from '../asked-time.js';
 import type { LedgerAppErrorCode } from '../ledger.errors.js';
 
 /** A page of 200 trails is some 2 MB. */
@@ -12,13 +13,12 @@ const STATUSES = ['open', 'refused', ...GENERATION_OUTCOMES] as const;
 export const TRAIL_FORMATS = ['json', 'jsonl', 'csv'] as const;
 export type TrailFormat = (typeof TRAIL_FORMATS)[number];
 
-const time = z.iso.datetime({ offset: true });
 const name = z.string().min(1).max(200);
 
 /** What can be asked of the list; `meta` is what the OpenAPI document says of it. */
 export const trailQuery = z.strictObject({
-  from: time.optional().meta({ description: 'Received at or after this time, RFC 3339.' }),
-  to: time.optional().meta({ description: 'Received before this time, RFC 3339.' }),
+  from: askedTime.optional().meta({ description: 'Received at or after this time, RFC 3339.' }),
+  to: askedTime.optional().meta({ description: 'Received before this time, RFC 3339.' }),
   organisation: name.optional().meta({ description: 'Id of an organisation.' }),
   workspace: name.optional().meta({ description: 'Id of a workspace.' }),
   key: name.optional().meta({ description: 'Id of a key (never the key itself).' }),

@@ -2,13 +2,13 @@ import { Controller, Get, Inject, Query, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { DomainError } from '#libs/kernel';
+import { askedTime } from '../asked-time.js';
 import type { LedgerAppErrorCode } from '../ledger.errors.js';
 import { AuditorGuard } from '../ledger.guards.js';
 import { Ledger } from '../ledger.js';
 import type { ExportQuestion } from './export-files.js';
 
-const time = z.iso.datetime({ offset: true }).optional();
-const question = z.strictObject({ from: time, to: time });
+const question = z.strictObject({ from: askedTime.optional(), to: askedTime.optional() });
 
 /** The log and the books of a time range, to be verified offline. */
 @Controller('audit/v1/export')

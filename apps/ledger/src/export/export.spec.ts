@@ -182,6 +182,7 @@ describe('an export', () => {
     expect((await stage.getOpenly('/audit/v1/export')).status).toBe(401);
     for (const query of [
       '?from=yesterday',
+      '?from=0000-01-01T00:00:00Z',
       '?since=2026-01-01T00:00:00Z',
       '?from=2026-02-01T00:00:00Z&to=2026-01-01T00:00:00Z',
       '?from=2026-02-01T00:00:00Z&from=2026-01-01T00:00:00Z',

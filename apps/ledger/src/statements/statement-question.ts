@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { DomainError } from '#libs/kernel';
+import { askedTime } from '../asked-time.js';
 import type { LedgerAppErrorCode } from '../ledger.errors.js';
 
 /** 2026-11; a month of the UTC calendar. */
@@ -7,7 +8,6 @@ export const MONTH = /^\d{4}-(0[1-9]|1[0-2])$/;
 const LIST_MAX = 1_000;
 
 const id = z.string().min(1).max(200);
-const time = z.iso.datetime({ offset: true });
 const month = z.string().regex(MONTH);
 
 export const invoiceListQuery = z.strictObject({
@@ -33,18 +33,18 @@ export const invoiceQuery = z.strictObject({
 });
 
 export const focusQuery = z.strictObject({
-  from: time.optional().meta({ description: 'Used at or after this time, RFC 3339.' }),
-  to: time.optional().meta({ description: 'Used before this time, RFC 3339.' }),
+  from: askedTime.optional().meta({ description: 'Used at or after this time, RFC 3339.' }),
+  to: askedTime.optional().meta({ description: 'Used before this time, RFC 3339.' }),
   month: month.optional().meta({ description: 'Billed in this month: 2026-11.' }),
   organisation: id.optional().meta({ description: 'Id of an organisation.' }),
 });
 
 export const reconcileQuery = z.strictObject({
   provider: id.meta({ description: 'Id of the provider whose export it is.' }),
-  from: time
+  from: askedTime
     .optional()
     .meta({ description: 'Received at or after this time; default: the first in the file.' }),
-  to: time
+  to: askedTime
     .optional()
     .meta({ description: 'Received before this time; default: the last in the file.' }),
 });

@@ -280,6 +280,7 @@ describe('statements', () => {
       '/audit/v1/invoices/org-1/October',
       '/audit/v1/invoices/org-1/2025-10?format=doc',
       '/audit/v1/focus?from=yesterday',
+      '/audit/v1/focus?from=0000-01-01T00:00:00Z',
     ])
       expect((await ledger.get(path)).json()).toMatchObject({
         error: { code: 400, metadata: { custos_code: 'invalid_statement_query' } },

@@ -173,6 +173,10 @@ describe('the life cycle of a bundle', () => {
     expect(
       code(await step(version, 'simulate', secrets.admin, { since: '2026-11-01T00:00:00Z' })),
     ).toBe('501 not_implemented');
+    // Well-formed, and nothing that PostgreSQL reads.
+    expect(
+      code(await step(version, 'simulate', secrets.admin, { since: '0000-01-01T00:00:00Z' })),
+    ).toBe('400 invalid_request');
   });
 
   it('needs four eyes: roles apart, and no key on both sides of one version', async () => {
