@@ -201,6 +201,20 @@ describe('a refund of a whole purchase', () => {
     await consistent(stage);
   });
 
+  it('credit is used up as it was bought, though control’s clock went back in between', async () => {
+    await stage.buy('credit-1', worth(100));
+    // Buying lets a second pass.
+    stage.budgets.clock.pass(-3_600_000);
+    await stage.buy('credit-2', worth(50));
+    stage.budgets.clock.pass(3_600_000);
+    await stage.use(30);
+    await stage.ask('refund-1', { creditId: 'credit-1' });
+    await stage.ask('refund-2', { creditId: 'credit-2' });
+    expect((await stage.decide('refund-1')).decision).toMatchObject({ why: 'purchase_used' });
+    expect((await stage.decide('refund-2')).decision).toMatchObject({ granted: true });
+    await consistent(stage);
+  });
+
   it('a purchase before one that was given back is judged as if that had not been', async () => {
     await stage.buy('credit-1', worth(100));
     await stage.buy('credit-2', worth(50));
