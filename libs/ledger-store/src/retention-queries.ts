@@ -124,8 +124,9 @@ export class RetentionQueries {
   }
 
   /**
-   * Removes the documents of generations received before the record's time, but of those that are under hold, are not
-   * over or wait for their price. Returns of how many. Can be begun again at any point.
+   * Removes the documents of generations received and first recorded before the record's time (the gateway's clock and the
+   * log's), but of those that are under hold, are not over or wait for their price. Returns of how many. Can be begun again
+   * at any point.
    */
   async removeDocuments(
     { leafIndex, before }: { leafIndex: bigint; before: string },
@@ -147,8 +148,10 @@ export class RetentionQueries {
            set removed_by = $2
            where g.id = any($1::text[]) and g.status <> 'open' and g.removed_by is null
              and not (g.price_book is not null and g.closed_at is not null and g.rated_at is null)
-             and not exists (select from ledger.legal_hold h where ledger.covers(h, g, g.received_at))`,
-          [rows.map((r) => r.id), leafIndex.toString()],
+             and coalesce((select l.recorded_at from ledger.leaf l where l.leaf_index = g.leaves[1]) < $3, true)
+             and not exists (select from ledger.legal_hold h where ledger.covers(h, g, g.received_at) or exists (
+               select from unnest(g.leaves) i join ledger.leaf l on l.leaf_index = i where ledger.covers(h, g, l.recorded_at)))`,
+          [rows.map((r) => r.id), leafIndex.toString(), before],
         );
         removed += rowCount ?? 0;
         after = [last.received, last.id];

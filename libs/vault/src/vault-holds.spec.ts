@@ -77,6 +77,48 @@ describe('holds that do not keep a subject of many items', () => {
   });
 });
 
+describe('a hold of a time, over what a gateway whose clock is off said to have received', () => {
+  const minuteFromNow = (minutes: number) => new Date(Date.now() + minutes * 60_000).toISOString();
+  const LONG_AGO = '2020-01-15T00:00:00.000Z';
+
+  it.each<[string, () => Partial<HoldInForce>, boolean]>([
+    // Until a moment that is over, so that nothing on its way is covered: stored in it, or received in it, or neither.
+    ['stored in it', () => ({ from: minuteFromNow(-60), to: new Date().toISOString() }), true],
+    [
+      'received in it',
+      () => ({ from: '2020-01-01T00:00:00.000Z', to: '2020-02-01T00:00:00.000Z' }),
+      true,
+    ],
+    [
+      'neither',
+      () => ({ from: '2020-03-01T00:00:00.000Z', to: '2020-04-01T00:00:00.000Z' }),
+      false,
+    ],
+  ])('%s', async (_, times, keeps) => {
+    const organisationId = `org-${stage.aSubject().word}`;
+    const expiresAt = new Date(Date.now() - DAY_MS).toISOString();
+    const subject = { ...stage.aSubject(), organisationId };
+    const { of } = await stage.stored(subject, { receivedAt: LONG_AGO, expiresAt });
+    // A moment ago, by the vault’s own clock: the machines’ may differ.
+    await stage.superuser.query(
+      `set session_replication_role = replica;
+       update vault.item set kept_at = now() - interval '30 minutes' where generation_id = '${of.generationId}';
+       set session_replication_role = origin`,
+    );
+    const id = await stage.placed(times());
+    const now = new Date().toISOString();
+    expect(await stage.keeper.holds.over(of.subjectKeyId, 'main')).toBe(keeps ? id : undefined);
+    const expiring = { organisationId, ledgerId: 'main' };
+    expect(
+      (await stage.keeper.expiring(now, 100)).some((e) => e.organisationId === organisationId),
+    ).toBe(!keeps);
+    if (keeps) expect(await stage.keeper.expireItems(organisationId, now, 10)).toBe(0);
+    await stage.keeper.holds.lift([id]);
+    expect(await stage.keeper.expiring(now, 100)).toContainEqual(expiring);
+    expect(await stage.keeper.expireItems(organisationId, now, 10)).toBe(2);
+  });
+});
+
 describe('a hold that comes while something is destroyed', () => {
   let blocker: pg.Client;
   /** Control’s role, with all the time there is: a statement of the keeper’s has ten seconds, whatever its machine does meanwhile. */

@@ -176,7 +176,7 @@ export class VaultKeeper {
     const rows = await this.#database.query<{ organisation_id: string; ledger_id: string }>(
       `select distinct i.organisation_id, i.ledger_id from vault.item i
        where i.expires_at < $1 and i.organisation_id > $3 and not exists (select from vault.hold h
-         where vault.covers(h, i.ledger_id, i.organisation_id, i.workspace_id, i.key_id, i.received_at))
+         where vault.covers_item(h, i))
        order by i.organisation_id, i.ledger_id limit $2`,
       [before, max, after],
     );

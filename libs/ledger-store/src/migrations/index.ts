@@ -16,6 +16,7 @@ import { Retention1763700006000 } from './1763700006000-retention.js';
 import { WhatIsOpen1763800005000 } from './1763800005000-what-is-open.js';
 import { ErasuresStay1763800008000 } from './1763800008000-erasures-stay.js';
 import { Refunds1763800009100 } from './1763800009100-refunds.js';
+import { HoldsByEitherClock1763800011200 } from './1763800011200-holds-by-either-clock.js';
 import { BoughtInOrderOfLeaves1763800011100 } from './1763800011100-bought-in-order-of-leaves.js';
 import { PostedByItsClock1763800008500 } from './1763800008500-posted-by-its-clock.js';
 import { PostingsReferAsASet1763800008600 } from './1763800008600-postings-refer-as-a-set.js';
@@ -47,4 +48,5 @@ export const ledgerMigrations = [
   PostingsReferAsASet1763800008600,
   Refunds1763800009100,
   BoughtInOrderOfLeaves1763800011100,
+  HoldsByEitherClock1763800011200,
 ] as const;
