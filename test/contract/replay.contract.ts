@@ -63,7 +63,7 @@ const baa = (id: string): CustomerFact => ({
     title: 'Business associate agreement',
     class: 'contract',
     validFrom: '2026-01-01',
-    expiresOn: '2027-01-01',
+    expiresOn: '2099-01-01',
   },
 });
 /** Told by the log, and in force for a while only. */

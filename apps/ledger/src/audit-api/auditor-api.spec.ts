@@ -72,7 +72,7 @@ const seated = (id: string, hqCountry?: string): Provider => ({
               class: 'asserted',
               sources: ['https://example.org/imprint'],
               readOn: '2026-11-01',
-              expiresOn: '2030-01-01',
+              expiresOn: '2099-01-01',
             },
           }),
         ],

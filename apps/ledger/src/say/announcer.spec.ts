@@ -183,11 +183,18 @@ describe('a month', () => {
     };
     await close(stage.newId(), writer);
     const first = monthOf(then);
-    const due: string[] = [];
-    for (let m = first; graceEndsMs(m) <= Date.now(); m = monthAfter(m)) due.push(m);
+    const dueNow = (): string[] => {
+      const months: string[] = [];
+      for (let m = first; graceEndsMs(m) <= Date.now(); m = monthAfter(m)) months.push(m);
+      return months;
+    };
+    // A grace time may end at this very moment: then both are right.
+    const before = dueNow();
+    const announced = await announceAll();
+    const due = (await said(TYPE)).map((d) => String(d['period']));
+    expect([before, dueNow()]).toContainEqual(due);
     expect(due.length).toBeGreaterThan(1);
-    expect(await announceAll()).toBe(due.length);
-    expect((await said(TYPE)).map((d) => d['period'])).toEqual(due);
+    expect(announced).toBe(due.length);
     // A record that was on its way all the time, and one that says only now what happened then.
     await close(stage.newId(), writer);
     await close(stage.newId(), await stage.writer('ingress-late'));
@@ -202,7 +209,8 @@ describe('a month', () => {
       { period: open_, effective: first },
       { period: open_, effective: first },
     ]);
-    expect(await announceAll()).toBe(0);
+    const more = await announceAll();
+    expect([0, dueNow().length - due.length]).toContain(more);
   }, 60_000);
 
   it.each([
