@@ -56,7 +56,10 @@ describe('custos verify after retention', () => {
     for (const spy of spies) spy.mockRestore();
     return {
       code,
-      ...(JSON.parse(said) as { notCovered: string[]; checked: { entries?: number } }),
+      ...(JSON.parse(said) as {
+        notCovered: string[];
+        checked: { size?: number | string; entries?: number };
+      }),
     };
   }
 
@@ -77,8 +80,10 @@ describe('custos verify after retention', () => {
     const result = await verify('log', url, '--auditor-key', at.stage.auditorKey);
     expect(result).toMatchObject({ code: 0 });
     expect(result.notCovered.join('\n')).toContain('before 256');
-    const { size } = (await at.stage.ledger.tree.checkpoints.latest())!;
-    expect(result.checked.entries).toBe(Number(size) - 256);
+    // Of the size that it read: the log runs, and may have grown since.
+    const { size, entries } = result.checked;
+    expect(Number(size)).toBeGreaterThan(256);
+    expect(entries).toBe(Number(size) - 256);
   }, 60_000);
 
   it('the tree is the one that was signed before anything went', async () => {

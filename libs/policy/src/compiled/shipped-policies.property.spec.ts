@@ -26,6 +26,8 @@ import { recordOf, storeOf, uidOf } from './scene.js';
 
 /** About 1 ms each in cedar-wasm, with the schema checked on every call as in production. */
 const PAIRS = 2_500;
+/** Some seeds give the rarer rules their say late: so many until most had it. */
+const PAIRS_MAX = 4 * PAIRS;
 const TIMEOUT_MS = 240_000;
 const seed = Number(process.env['CUSTOS_PROPERTY_SEED'] ?? Date.now() % 2 ** 32);
 
@@ -89,8 +91,10 @@ describe('the compiled form of the shipped policies', () => {
       const authority = new ParsedSet(bundle.schema, bundle.policies);
       const dice = new Dice(seed);
       const named = new Set<string>();
+      const most = Object.keys(bundle.policies).length / 2;
       let allowed = 0;
-      for (let pair = 0; pair < PAIRS; pair += 1) {
+      let pairs = 0;
+      for (; pairs < PAIRS || (named.size <= most && pairs < PAIRS_MAX); pairs += 1) {
         const profile = randomProfile(dice);
         const request = randomFacts(dice);
         const read = endpointFacts(dice.pick(catalog.endpoints), catalog, NOW_MS);
@@ -115,8 +119,8 @@ describe('the compiled form of the shipped policies', () => {
         if (theirs.allowed) allowed += 1;
       }
       // Most of the rules had their say, and some requests passed all of them.
-      expect(named.size).toBeGreaterThan(Object.keys(bundle.policies).length / 2);
-      expect(allowed).toBeGreaterThan(PAIRS / 100);
+      expect(named.size).toBeGreaterThan(most);
+      expect(allowed).toBeGreaterThan(pairs / 100);
     },
     TIMEOUT_MS,
   );
